@@ -1,0 +1,50 @@
+"""What a path is made of: stages, each with its cost and the place where it runs.
+
+A stage's time is ``fixed + per_packet * packets + per_byte * payload bytes``. Stages that run in the
+same place one after the other are merged into one visit by the engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Context(IntEnum):
+    """Where a stage's time is spent, and so what it queues for."""
+
+    DELAY = 0  # nothing contends: propagation, moderation, a sleeping core's wake-up
+    THREAD = 1  # the core of the thread that sends or receives, in its class
+    SOFTIRQ = 2  # the IRQ core of the NIC queue that received the packet, before any thread
+    LINK = 3  # a transmitter: NIC.tx or a switch port; costs wire bytes / rate
+
+
+@dataclass(frozen=True, slots=True)
+class PathStage:
+    """One stage of one path.
+
+    ``station`` is what the stage queues at: ``worker-1/eth0.tx``, ``switch/worker-1`` for links,
+    ``worker-1/cpu`` for THREAD and SOFTIRQ (the engine picks the core), ``None`` for DELAY.
+    """
+
+    stage: str
+    node: str
+    context: Context
+    station: str | None
+    fixed_ps: int = 0
+    per_packet_ps: int = 0
+    per_byte_fs: int = 0  # femtoseconds per payload byte
+    bytes_added: int = 0  # bytes per wire packet that this stage puts on (or, negative, takes off)
+    chooses: bool = False  # a balancer picks the back end here, for the first packet of a connection
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The way of one message between two endpoints, in order.
+
+    ``mss_bytes``: TCP payload per wire packet; ``frame_overhead_bytes``: every byte of a full frame
+    on the first wire that is not TCP payload (preamble and gap included), before ``bytes_added``.
+    """
+
+    stages: tuple[PathStage, ...]
+    mss_bytes: int
