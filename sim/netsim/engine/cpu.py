@@ -1,0 +1,194 @@
+"""Cores: softirq first, then threads in turns.
+
+Receive work (softirq) is first come first served on its core and preempts threads. Threads share a core
+round robin in time slices weighted by their shares; alone, a thread runs until it is done. A
+preempted finish is not removed: its end moves, and it is queued again when popped early.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from netsim.engine.kernel import Kernel, Phase
+from netsim.engine.meter import Meter
+
+QUOTA_PERIOD_PS = 100 * 10**9  # CFS bandwidth period, 100 ms (Linux sched-bwc; Docker's --cpus)
+
+
+class Quota:
+    """CPU time that a task may use in each 100 ms."""
+
+    __slots__ = ("budget_ps", "left_ps", "period")
+
+    def __init__(self, cpus: float) -> None:
+        self.budget_ps = max(1, round(cpus * QUOTA_PERIOD_PS))
+        self.left_ps = self.budget_ps
+        self.period = -(1 << 62)
+
+    def refresh(self, now_ps: int) -> None:
+        """A new period fills the budget."""
+        period = now_ps // QUOTA_PERIOD_PS
+        if period != self.period:
+            self.period = period
+            self.left_ps = self.budget_ps
+
+
+class Thread:
+    """Something that runs on a core of its node; ``rank`` names it in the order of events."""
+
+    __slots__ = ("name", "rank", "weight", "quota", "core", "remaining", "cost", "since", "done")
+
+    def __init__(self, name: str, rank: int, weight: float = 1.0, quota: Quota | None = None) -> None:
+        self.name = name
+        self.rank = rank
+        self.weight = weight
+        self.quota = quota
+        self.core = -1
+        self.remaining = 0
+        self.cost = 0
+        self.since = 0
+        self.done: Callable[[int], None] | None = None
+
+
+class Core:
+    """One core. ``softirq_free``: when the receive work known so far is done."""
+
+    __slots__ = ("rank", "meter", "softirq_free", "queue", "thread", "grant", "end", "serial")
+
+    def __init__(self, rank: int, meter: Meter) -> None:
+        self.rank = rank
+        self.meter = meter
+        self.softirq_free = -(1 << 62)
+        self.queue: deque[Thread] = deque()
+        self.thread: Thread | None = None
+        self.grant = 0
+        self.end = 0
+        self.serial = 0
+
+
+class Cpu:
+    """The cores of one node."""
+
+    __slots__ = ("kernel", "cores", "quantum_ps")
+
+    def __init__(self, kernel: Kernel, cores: list[Core], quantum_ps: int) -> None:
+        self.kernel = kernel
+        self.cores = cores
+        self.quantum_ps = quantum_ps
+
+    def softirq(self, index: int, cost_ps: int) -> tuple[int, int]:
+        """Receive work of ``cost_ps`` arrives now. Returns (start, finish)."""
+        core, now = self.cores[index], self.kernel.now
+        start = now if now > core.softirq_free else core.softirq_free
+        core.softirq_free = start + cost_ps
+        if core.thread is not None:
+            core.end += cost_ps
+        core.meter.busy(start, start + cost_ps)
+        return start, core.softirq_free
+
+    def run(self, thread: Thread, cost_ps: int, done: Callable[[int], None]) -> None:
+        """Give the thread work; ``done(wait_ps)`` is called at its end with the time it did not run."""
+        thread.remaining = thread.cost = max(1, cost_ps)
+        thread.since = self.kernel.now
+        thread.done = done
+        index = self._choose(thread)
+        core = self.cores[index]
+        core.meter.record.arrived += 1
+        thread.core = index
+        self._enqueue(core, thread)
+
+    def _choose(self, thread: Thread) -> int:
+        """The core it last ran on if idle, else the first idle one, else the shortest queue."""
+        now, cores = self.kernel.now, self.cores
+        last = thread.core
+        if last >= 0 and cores[last].thread is None and cores[last].softirq_free <= now:
+            return last
+        best, best_length = 0, 1 << 30
+        for index, core in enumerate(cores):
+            length = 0 if core.thread is None else 2 * (1 + len(core.queue))
+            if core.softirq_free > now:
+                length += 1
+            if length < best_length:
+                best, best_length = index, length
+                if length == 0:
+                    break
+        return best
+
+    def _enqueue(self, core: Core, thread: Thread) -> None:
+        core.queue.append(thread)
+        if core.thread is None:
+            self._next(core)
+        else:
+            self._shorten(core)
+
+    def _shorten(self, core: Core) -> None:
+        """Somebody waits now: the running thread's turn ends with its time slice."""
+        thread = core.thread
+        assert thread is not None
+        now = self.kernel.now
+        left = core.end - max(now, core.softirq_free)
+        turn = max(self._slice(thread), core.grant - left)
+        if turn >= core.grant:
+            return
+        cut = core.grant - turn
+        core.grant = turn
+        core.end -= cut
+        if thread.quota is not None:
+            thread.quota.left_ps += cut
+        core.serial += 1
+        self._queue_end(core)
+
+    def _slice(self, thread: Thread) -> int:
+        return max(1, round(self.quantum_ps * thread.weight))
+
+    def _queue_end(self, core: Core) -> None:
+        self.kernel.at(core.end, Phase.FINISH, (0, core.rank, core.serial), self._ended, core, core.serial)
+
+    def _next(self, core: Core) -> None:
+        now = self.kernel.now
+        core.thread = None
+        while core.queue:
+            thread = core.queue.popleft()
+            grant = min(thread.remaining, self._slice(thread)) if core.queue else thread.remaining
+            if thread.quota is not None:
+                thread.quota.refresh(now)
+                grant = min(grant, thread.quota.left_ps)
+                if grant <= 0:
+                    self._throttle(core, thread)
+                    continue
+                thread.quota.left_ps -= grant
+                # A grant is at most one period long, so that the budget is that of its own period.
+            core.thread = thread
+            core.grant = grant
+            core.end = max(now, core.softirq_free) + grant
+            core.serial += 1
+            self._queue_end(core)
+            return
+
+    def _throttle(self, core: Core, thread: Thread) -> None:
+        """The budget is used up: the thread comes back when the next period starts."""
+        at = (self.kernel.now // QUOTA_PERIOD_PS + 1) * QUOTA_PERIOD_PS
+        self.kernel.at(at, Phase.FINISH, (1, core.rank, thread.rank), self._enqueue, core, thread)
+
+    def _ended(self, core: Core, serial: int) -> None:
+        if serial != core.serial or core.thread is None:
+            return
+        now = self.kernel.now
+        if now < core.end:  # softirq took some of the time
+            self._queue_end(core)
+            return
+        thread = core.thread
+        thread.remaining -= core.grant
+        if thread.remaining > 0:
+            core.queue.append(thread)
+            self._next(core)
+            return
+        self._next(core)
+        wait = now - thread.since - thread.cost
+        core.meter.busy(now - thread.cost, now)
+        core.meter.waited(thread.since, wait)
+        core.meter.record.served += 1
+        done = thread.done
+        assert done is not None
+        done(wait)

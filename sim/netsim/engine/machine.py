@@ -1,0 +1,270 @@
+"""The data plane of the reference machinery: units move from visit to visit over the stations."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from netsim.datapath.stage import Context
+from netsim.engine.cpu import Core, Cpu, Quota, Thread
+from netsim.engine.kernel import Kernel, Key, Phase
+from netsim.engine.links import Link
+from netsim.engine.meter import Meter
+from netsim.engine.record import StationRecord
+from netsim.engine.route import Cost, Route, Visit
+from netsim.engine.workers import WorkerPool
+
+Split = dict[str, int]
+LinkRate = tuple[int | None, int | None, int | None]  # bit/s, buffer bytes, ring packets
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the machine needs to know of a node."""
+
+    name: str
+    cores: int
+    rx_queues: int
+    ring_packets: int
+    nic: str
+    quantum_ps: int = 3 * 10**9
+
+
+class Ring:
+    """A receive ring: wire packets wait here until softirq has taken them."""
+
+    __slots__ = ("meter", "size", "core", "_waiting", "_packets")
+
+    def __init__(self, meter: Meter, size: int, core: int) -> None:
+        self.meter = meter
+        self.size = size
+        self.core = core
+        self._waiting: deque[tuple[int, int]] = deque()
+        self._packets = 0
+
+    def room(self, now_ps: int, packets: int) -> bool:
+        """Whether the ring takes these packets."""
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= now_ps:
+            self._packets -= waiting.popleft()[1]
+            self.meter.record.served += 1
+        return not self._packets or self._packets + packets <= self.size
+
+    def hold(self, until_ps: int, packets: int) -> None:
+        """They stay until then."""
+        self._waiting.append((until_ps, packets))
+        self._packets += packets
+
+
+class Unit:
+    """One skb on its way."""
+
+    __slots__ = ("route", "at", "payload", "packets", "key", "flow", "arrive", "drop", "split", "choose",
+                 "last_in", "accounted")  # fmt: skip
+
+    def __init__(self, route: Route, payload: int, key: Key, flow: int, arrive: Callable[[int], None],
+                 drop: Callable[[int, str], None], split: Split | None, choose: Callable[[], Route | None] | None,
+                 now: int) -> None:  # fmt: skip
+        self.route = route
+        self.at = 0
+        self.payload = payload
+        self.packets = route.packets(payload)
+        self.key = key
+        self.flow = flow
+        self.arrive = arrive
+        self.drop = drop
+        self.split = split
+        self.choose = choose
+        self.last_in = now
+        self.accounted = now  # everything before this is in the split
+
+    def spend(self, what: str, until: int) -> None:
+        """The time up to ``until`` went into ``what``."""
+        if until > self.accounted:
+            if self.split is not None:
+                self.split[what] = self.split.get(what, 0) + until - self.accounted
+            self.accounted = until
+
+
+class Machine:
+    """All stations of a run.
+
+    ``links``: station name -> (bit/s or None, buffer bytes or None, ring packets or None).
+    """
+
+    def __init__(self, kernel: Kernel, hosts: list[Host], links: Mapping[str, LinkRate], duration_ps: int,
+                 slice_ps: int) -> None:  # fmt: skip
+        self.kernel = kernel
+        self.duration_ps = duration_ps
+        self.slice_ps = slice_ps
+        self.visits = 0
+        self.meters: dict[str, Meter] = {}
+        self.cpus: dict[str, Cpu] = {}
+        self.rings: dict[str, list[Ring]] = {}
+        self.links: dict[str, Link] = {}
+        self.pools: dict[str, WorkerPool] = {}
+        rank = 0
+        for host in hosts:
+            cores = []
+            for k in range(host.cores):
+                cores.append(Core(rank, self._meter(f"{host.name}/cpu{k}", "cpu", host.name)))
+                rank += 1
+            self.cpus[host.name] = Cpu(kernel, cores, host.quantum_ps)
+            self.rings[host.name] = [
+                Ring(self._meter(f"{host.name}/{host.nic}.rx{q}", "nic_rx", host.name), host.ring_packets,
+                     q % host.cores)
+                for q in range(host.rx_queues)
+            ]  # fmt: skip
+        for name, (rate, buffer, ring) in links.items():
+            kind = "switch" if name.startswith("switch/") else "nic_tx"
+            node = name.split("/")[1 if kind == "switch" else 0]
+            self.links[name] = Link(self._meter(name, kind, node), rate, buffer, ring)
+
+    def _meter(self, name: str, kind: str, node: str, servers: int = 1) -> Meter:
+        meter = Meter(name, kind, node, servers, self.duration_ps, self.slice_ps)
+        self.meters[name] = meter
+        return meter
+
+    def pool(self, task: str, node: str, workers: int) -> WorkerPool:
+        """The worker pool of a task; its station is ``TASK/workers``."""
+        found = self.pools[task] = WorkerPool(
+            self.kernel, self._meter(f"{task}/workers", "workers", node, workers), workers
+        )
+        return found
+
+    def thread(self, name: str, rank: int, weight: float = 1.0, quota: Quota | None = None) -> Thread:
+        """A thread that has not run yet."""
+        return Thread(name, rank, weight, quota)
+
+    def run(
+        self, thread: Thread, node: str, work: Cost, done: Callable[[], None], split: Split | None
+    ) -> None:
+        """Work of a thread on its node's cores, then ``done()``; no work at all is done at once."""
+        total = sum(ps for _, ps in work)
+        if total == 0:
+            done()
+            return
+
+        def finished(wait_ps: int) -> None:
+            self.visits += 1
+            if split is not None:
+                for stage, ps in work:
+                    split[stage] = split.get(stage, 0) + ps
+                if wait_ps:
+                    split["queue:cpu"] = split.get("queue:cpu", 0) + wait_ps
+            done()
+
+        self.cpus[node].run(thread, total, finished)
+
+    def send(self, route: Route, payload_bytes: int, key: Key, arrive: Callable[[int], None],
+             drop: Callable[[int, str], None], split: Split | None = None, flow: int = 0,
+             choose: Callable[[], Route | None] | None = None) -> None:  # fmt: skip
+        """Move one skb over the visits of its route; ``arrive(now)`` or ``drop(now, station)`` ends it.
+
+        ``choose`` is asked when the unit reaches the visit that chooses a back end: it gives the
+        whole route, whose visits before that one are the same, or None to refuse the packet.
+        """
+        now = self.kernel.now
+        unit = Unit(route, payload_bytes, key, flow, arrive, drop, split, choose, now)
+        self._onward(unit, now)
+
+    def _onward(self, unit: Unit, first_in: int) -> None:
+        """From here to the next station: delays need no event."""
+        visits = unit.route.visits
+        while unit.at < len(visits):
+            visit = visits[unit.at]
+            if visit.context != Context.DELAY:
+                break
+            for stage, ps in visit.costs(unit.payload, unit.packets):
+                first_in += ps
+                unit.last_in += ps
+                unit.spend(stage, first_in)
+            unit.at += 1
+        else:
+            self.kernel.at(unit.last_in, Phase.ARRIVAL, (1, *unit.key, unit.at), self._arrived, unit)
+            return
+        key = (1, *unit.key, unit.at)
+        if visit.context == Context.LINK:
+            self.kernel.at(first_in, Phase.ARRIVAL, key, self._link, unit, visit)
+        else:
+            self.kernel.at(unit.last_in, Phase.ARRIVAL, key, self._softirq, unit, visit)
+
+    def _arrived(self, unit: Unit) -> None:
+        unit.spend("wire", unit.last_in)
+        unit.arrive(self.kernel.now)
+
+    def _link(self, unit: Unit, visit: Visit) -> None:
+        self.visits += 1
+        assert visit.station is not None
+        link = self.links[visit.station]
+        wire = unit.payload + unit.packets * visit.overhead_bytes
+        passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets)
+        if passed is None:
+            unit.drop(self.kernel.now, visit.station)
+            return
+        start, first_out, last_out = passed
+        unit.spend(f"queue:{link.meter.record.kind}", start)
+        unit.spend(visit.stages[0].stage, first_out)
+        unit.last_in = last_out
+        unit.at += 1
+        self._onward(unit, first_out)
+
+    def _softirq(self, unit: Unit, visit: Visit) -> None:
+        self.visits += 1
+        now = self.kernel.now
+        if visit.chooses and unit.choose is not None:
+            chosen = unit.choose()
+            if chosen is None:
+                unit.drop(now, "ipvs")
+                return
+            unit.route = chosen
+            visit = chosen.visits[unit.at]
+        unit.spend("wire", now)
+        rings = self.rings[visit.node]
+        ring = rings[unit.flow % len(rings)]
+        record = ring.meter.record
+        record.arrived += 1
+        if not ring.room(now, unit.packets):
+            ring.meter.drop(now)
+            unit.drop(now, record.name)
+            return
+        costs = visit.costs(unit.payload, unit.packets)
+        start, finish = self.cpus[visit.node].softirq(ring.core, sum(ps for _, ps in costs))
+        ring.hold(finish, unit.packets)
+        ring.meter.busy(start, finish)
+        ring.meter.waited(now, start - now)
+        unit.spend("queue:nic_rx", start)
+        at = start
+        for stage, ps in costs:
+            at += ps
+            unit.spend(stage, at)
+        unit.last_in = finish
+        unit.at += 1
+        self._onward(unit, finish)
+
+    def records(self) -> dict[str, StationRecord]:
+        """Close the books at the present time and return them."""
+        now = self.kernel.now
+        for link in self.links.values():
+            link.settle(now)
+        for rings in self.rings.values():
+            for ring in rings:
+                ring.room(now, 0)
+        for pool in self.pools.values():
+            pool.close(now)
+        for meter in self.meters.values():
+            record = meter.record
+            record.inside = record.arrived - record.served - record.dropped
+        return {name: meter.record for name, meter in self.meters.items()}
+
+    def check_conservation(self) -> None:
+        """In = out + dropped + inside, counted apart. Raises ``AssertionError`` where it does not hold."""
+        for name, link in self.links.items():
+            assert link.meter.record.inside == len(link._waiting), name
+        for rings in self.rings.values():
+            for ring in rings:
+                assert ring.meter.record.inside == len(ring._waiting), ring.meter.record.name
+        for task, pool in self.pools.items():
+            busy = len(pool._since) - len(pool._free)
+            assert pool.meter.record.inside == busy + len(pool._queue), task

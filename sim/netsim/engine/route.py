@@ -1,0 +1,97 @@
+"""A path made ready for the machine: thread stages at both ends, visits in between."""
+
+from __future__ import annotations
+
+from netsim.datapath.stage import Context, Path, PathStage
+
+FS_PER_PS = 1000
+MIN_FRAME_BYTES = 84  # 64 B frame + preamble 8 + gap 12 (IEEE 802.3)
+
+Cost = list[tuple[str, int]]
+
+
+def stage_cost_ps(stage: PathStage, payload_bytes: int, packets: int) -> int:
+    """Picoseconds of one stage for one skb."""
+    return stage.fixed_ps + stage.per_packet_ps * packets + stage.per_byte_fs * payload_bytes // FS_PER_PS
+
+
+class Visit:
+    """Consecutive stages on one station."""
+
+    __slots__ = (
+        "context",
+        "station",
+        "node",
+        "stages",
+        "overhead_bytes",
+        "chooses",
+        "fixed",
+        "packet",
+        "byte",
+    )
+
+    def __init__(self, first: PathStage, overhead_bytes: int) -> None:
+        self.context = first.context
+        self.station = first.station
+        self.node = first.node
+        self.stages = [first]
+        self.overhead_bytes = overhead_bytes  # per wire packet, when it leaves this visit
+        self.chooses = first.chooses
+
+    def costs(self, payload_bytes: int, packets: int) -> Cost:
+        """Time by stage, at least 1 ps in all."""
+        found = [(s.stage, stage_cost_ps(s, payload_bytes, packets)) for s in self.stages]
+        if not any(ps for _, ps in found):
+            found[0] = (found[0][0], 1)
+        return found
+
+
+class Route:
+    """The visits of a path. THREAD stages at its two ends belong to the sender's and receiver's threads."""
+
+    __slots__ = ("path", "send", "recv", "visits", "mss_bytes")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.mss_bytes = path.mss_bytes
+        stages = path.stages
+        first, last = 0, len(stages)
+        while first < last and stages[first].context == Context.THREAD:
+            first += 1
+        while last > first and stages[last - 1].context == Context.THREAD:
+            last -= 1
+        self.send = stages[:first]
+        self.recv = stages[last:]
+        overhead = sum(s.bytes_added for s in self.send)
+        self.visits: list[Visit] = []
+        for stage in stages[first:last]:
+            overhead += stage.bytes_added
+            before = self.visits[-1] if self.visits else None
+            merge = (
+                before is not None
+                and stage.context == before.context != Context.LINK
+                and stage.context != Context.DELAY
+                and stage.node == before.node
+            )
+            if merge and before is not None:
+                before.stages.append(stage)
+                before.overhead_bytes = overhead
+                before.chooses |= stage.chooses
+            else:
+                self.visits.append(Visit(stage, overhead))
+
+    def packets(self, payload_bytes: int) -> int:
+        """Wire packets of one skb."""
+        return max(1, -(-payload_bytes // self.mss_bytes))
+
+    def send_cost(self, payload_bytes: int) -> Cost:
+        """What the sending thread does, by stage."""
+        return self._ends(self.send, payload_bytes)
+
+    def recv_cost(self, payload_bytes: int) -> Cost:
+        """What the receiving thread does, by stage."""
+        return self._ends(self.recv, payload_bytes)
+
+    def _ends(self, stages: tuple[PathStage, ...], payload_bytes: int) -> Cost:
+        packets = self.packets(payload_bytes)
+        return [(s.stage, stage_cost_ps(s, payload_bytes, packets)) for s in stages]
