@@ -46,7 +46,7 @@ def fail(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Value:
     """Metadata of a field: how its value is read, and what an editor may be told about it."""
 
@@ -286,4 +286,5 @@ class WrittenAs:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return handler(self.form.__pydantic_core_schema__)
+        full, short = handler(self.form.__pydantic_core_schema__), self.form.short_schema
+        return full if short is None or "anyOf" in full else {"anyOf": [short, full]}

@@ -218,6 +218,8 @@ def _unit_error(text: str, units: dict[str, int], expected: str, default_unit: s
     for known in units:
         if known.lower() == wanted or known.lower() == _SPOKEN.get(wanted.rstrip("s"), wanted):
             return UnitError("UNIT", expected, help=f"write {number}{known}")
+    if "bit" in units and unit.lower().endswith("bps"):
+        wanted = unit.lower().removesuffix("bps")
     if "bit" in units and wanted + "bit" in {u.lower() for u in units}:
         right = next(u for u in units if u.lower() == wanted + "bit")
         return UnitError("UNIT", expected, help=f"write {number}{right}")

@@ -144,9 +144,12 @@ def parse(text: str, file: str, problems: list[Problem], *, at: tuple[int, int] 
     What leaves a usable tree (duplicate keys, tags) is added to ``problems``; what does not is raised
     as `ScenarioError`. ``at`` is added to every line and column.
     """
-    loader = yaml.SafeLoader(text)
+    loader = yaml.SafeLoader("")
     try:
+        loader = yaml.SafeLoader(text)
         return _Builder(file, problems, at).build(_events(loader))
+    except ScenarioError:
+        raise
     except yaml.MarkedYAMLError as error:
         line, col = loader.line, loader.column
         if error.problem_mark is not None:
@@ -161,7 +164,7 @@ def parse(text: str, file: str, problems: list[Problem], *, at: tuple[int, int] 
 
 def _events(loader: yaml.SafeLoader) -> Iterator[yaml.Event]:
     while loader.check_event():
-        yield loader.get_event()
+        yield loader.get_event()  # type: ignore[no-untyped-call]
 
 
 class _Builder:
@@ -178,6 +181,7 @@ class _Builder:
 
     def build(self, events: Iterator[yaml.Event]) -> Node:
         for event in events:
+            assert event.start_mark is not None
             line = event.start_mark.line + 1 + self.at[0]
             col = event.start_mark.column + 1 + self.at[1]
             if isinstance(event, yaml.DocumentStartEvent):

@@ -1,0 +1,264 @@
+"""What no single value shows: names that must exist, things that exclude each other, sums that must fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network, collapse_addresses
+
+from netsim.scenario.check_load import check_load
+from netsim.scenario.expectations import ExpectError, parse_expectation
+from netsim.scenario.problems import PathTuple, Problem, show, show_path, suggest
+from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_service import Container, Service
+from netsim.scenario.support import unsupported
+from netsim.scenario.yaml_marks import Node
+
+BUILT_IN_NETWORKS = ("bridge", "host", "none")
+RESERVED_NETWORKS = (*BUILT_IN_NETWORKS, "ingress", "docker_gwbridge")
+
+
+class Finder:
+    """Collects problems and finds their places."""
+
+    def __init__(self, scenario: Scenario, tree: Node) -> None:
+        self.scenario = scenario
+        self.tree = tree
+        self.problems: list[Problem] = []
+
+    def add(
+        self,
+        path: PathTuple,
+        code: str,
+        expected: str,
+        found: object = None,
+        help: str | None = None,
+        *,
+        of_key: bool = False,
+    ) -> None:
+        """One problem at ``path``; ``found`` is shown as the user wrote it."""
+        file, line, col = self.tree.place(path, of_key=of_key)
+        self.problems.append(Problem(file, line, col, code, show_path(path), expected, show(found), help))
+
+    def reference(self, path: PathTuple, name: str, valid: Iterable[str], what: str) -> bool:
+        """Whether ``name`` is one of ``valid``; a problem if not."""
+        names = list(valid)
+        if name in names:
+            return True
+        self.add(
+            path, f"UNKNOWN_{what.upper()}", f"the name of a {what}", name, suggest(name, names, f"{what}s")
+        )
+        return False
+
+
+def check(scenario: Scenario, tree: Node) -> list[Problem]:
+    """All problems of a scenario whose single values are valid."""
+    finder = Finder(scenario, tree)
+    _nodes(finder)
+    _networks(finder)
+    _members(finder)
+    _ports(finder)
+    _calls(finder)
+    check_load(finder)
+    _expectations(finder)
+    for path, what, help in unsupported(scenario):
+        finder.add(path, "UNSUPPORTED", "what can be simulated", what, help)
+    return finder.problems
+
+
+def _nodes(finder: Finder) -> None:
+    scenario = finder.scenario
+    names = scenario.node_names()
+    managers = any(group.role == "manager" for group in scenario.nodes.values())
+    if scenario.services and not managers:
+        finder.add(("nodes",), "NO_MANAGER", "at least one node with role: manager", "workers only")
+    if len(names) > 20_000:
+        finder.add(("nodes",), "OUT_OF_RANGE", "at most 20000 nodes", len(names))
+    seen: dict[str, str] = {}
+    for hypervisor, spec in scenario.hypervisors.items():
+        for i, name in enumerate(spec.nodes):
+            path = ("hypervisors", hypervisor, "nodes", i)
+            if finder.reference(path, name, names, "node") and name in seen:
+                finder.add(path, "BAD_VALUE", f"a node not yet on {seen[name]}", name)
+            seen.setdefault(name, hypervisor)
+    if isinstance(scenario.outside.entry.nodes, tuple):
+        for i, name in enumerate(scenario.outside.entry.nodes):
+            finder.reference(("outside", "entry", "nodes", i), name, names, "node")
+
+
+def _networks(finder: Finder) -> None:
+    scenario = finder.scenario
+    placed: list[tuple[IPv4Network, str]] = []
+    for name, network in scenario.networks.items():
+        path = ("networks", name)
+        if name in RESERVED_NETWORKS:
+            help = "Docker makes this network itself"
+            finder.add(path, "RESERVED_NAME", "another name for a network", name, help, of_key=True)
+        if network.subnet is None:
+            continue
+        subnet = IPv4Network(network.subnet)
+        other = next((known for net, known in placed if net.overlaps(subnet)), None)
+        if other is not None:
+            finder.add(
+                (*path, "subnet"), "SUBNET_OVERLAP", f"a subnet apart from that of {other}", network.subnet
+            )
+        placed.append((subnet, name))
+        needed = addresses_needed(scenario, name)
+        room = max(0, subnet.num_addresses - 2)
+        if needed > room:
+            help = f"a /{_prefix_for(needed)} is large enough"
+            finder.add(
+                (*path, "subnet"), "SUBNET_SMALL", f"room for {needed} addresses", f"room for {room}", help
+            )
+    _pool(finder)
+
+
+def addresses_needed(scenario: Scenario, network: str) -> int:
+    """Addresses that an overlay or bridge takes: gateway, tasks, a VIP per service, a balancer per node."""
+    nodes = sum(group.count for group in scenario.nodes.values())
+    services = [s for s in scenario.services.values() if network in s.networks]
+    tasks = sum(nodes if s.mode.startswith("global") else s.replicas for s in services)
+    containers = sum(1 for c in scenario.containers.values() if network in c.networks)
+    balancers = min(nodes, tasks + containers) if scenario.networks[network].driver == "overlay" else 0
+    vips = sum(1 for s in services if s.endpoint_mode == "vip")
+    return 1 + tasks + containers + vips + balancers
+
+
+def _prefix_for(addresses: int) -> int:
+    return 32 - (addresses + 1).bit_length()
+
+
+def _pool(finder: Finder) -> None:
+    """Networks without their own subnet get one of the pool's: each has to fit, and there must be enough."""
+    scenario = finder.scenario
+    swarm = scenario.swarm
+    without = [n for n, net in scenario.networks.items() if net.driver == "overlay" and net.subnet is None]
+    mask = swarm.default_addr_pool_mask_length
+    for name in without:
+        needed = addresses_needed(scenario, name)
+        room = 2 ** (32 - mask) - 2
+        if needed > room:
+            help = (
+                f"give the network a subnet of /{_prefix_for(needed)}, like 10.20.0.0/{_prefix_for(needed)}"
+            )
+            finder.add(("networks", name), "SUBNET_SMALL", f"room for {needed} addresses",
+                       f"room for {room} in a /{mask} of the swarm's pool", help)  # fmt: skip
+    pools = collapse_addresses(IPv4Network(pool) for pool in swarm.default_addr_pool)
+    subnets = sum(2 ** max(0, mask - pool.prefixlen) for pool in pools if pool.prefixlen <= mask)
+    if len(without) + 1 > subnets:
+        finder.add(("swarm", "default_addr_pool"), "SUBNET_SMALL", f"room for {len(without) + 1} subnets of /{mask}",
+                   f"room for {subnets}", "ingress takes one of them")  # fmt: skip
+
+
+def _members(finder: Finder) -> None:
+    scenario = finder.scenario
+    known = [*scenario.networks, *BUILT_IN_NETWORKS]
+    for name, service in scenario.services.items():
+        for i, network in enumerate(service.networks):
+            path = ("services", name, "networks", i)
+            if not finder.reference(path, network, known, "network"):
+                continue
+            driver = scenario.networks[network].driver if network in scenario.networks else network
+            if driver in ("bridge", "none"):
+                help = "services attach to overlay networks"
+                finder.add(path, "NETWORK_SCOPE", "a network that spans the swarm", network, help)
+        _no_repeats(finder, ("services", name, "networks"), service.networks)
+    nodes = scenario.node_names()
+    for name, container in scenario.containers.items():
+        if name in scenario.services:
+            finder.add(("containers", name), "NAME_CLASH", "a name that no service has", name, of_key=True)
+        finder.reference(("containers", name, "node"), container.node, nodes, "node")
+        for i, network in enumerate(container.networks):
+            path = ("containers", name, "networks", i)
+            if not finder.reference(path, network, known, "network") or network not in scenario.networks:
+                continue
+            found = scenario.networks[network]
+            if found.driver == "overlay" and not found.attachable:
+                help = f"set networks.{network}.attachable: true"
+                finder.add(path, "NOT_ATTACHABLE", "an attachable network", network, help)
+        _no_repeats(finder, ("containers", name, "networks"), container.networks)
+
+
+def _no_repeats(finder: Finder, path: PathTuple, names: tuple[str, ...]) -> None:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            finder.add((*path, i), "BAD_VALUE", "every network once", name)
+
+
+def _ports(finder: Finder) -> None:
+    """A published port belongs to one service in the mesh; in host mode, to one task of a node."""
+    taken: dict[tuple[int, str], str] = {}
+    for name, service in finder.scenario.services.items():
+        for i, port in enumerate(service.ports):
+            if port.published is None:
+                continue
+            path = ("services", name, "ports", i)
+            key = (port.published, port.protocol)
+            if key in taken:
+                finder.add(path, "PORT_CLASH", "a port that is not published yet", f"{key[0]}/{key[1]}",
+                           f"{taken[key]} publishes it")  # fmt: skip
+            taken.setdefault(key, name)
+
+
+def _calls(finder: Finder) -> None:
+    scenario = finder.scenario
+    parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
+    edges: dict[str, list[tuple[str, PathTuple]]] = {name: [] for name in parties}
+    for name, party in parties.items():
+        room = "services" if name in scenario.services else "containers"
+        for i, call in enumerate(party.calls):
+            path: PathTuple = (room, name, "calls", i, "to")
+            target, _, port = call.to.partition(":")
+            if port and not (port.isascii() and port.isdigit() and 0 < int(port[:9]) < 65536):
+                finder.add(path, "BAD_VALUE", "a port from 1 to 65535 after the colon", call.to)
+            if not finder.reference(path, target, parties, "service"):
+                continue
+            edges[name].append((target, path))
+            shares_network(finder, path, name, target)
+    for cycle, path in _cycles(edges):
+        finder.add(path, "CALL_CYCLE", "calls without a cycle", " -> ".join(cycle))
+
+
+def shares_network(finder: Finder, path: PathTuple, source: str, target: str) -> bool:
+    """Whether two services or containers have a network in common; a problem if not."""
+    scenario = finder.scenario
+    parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
+    if source == target or set(parties[source].networks) & set(parties[target].networks):
+        return True
+    mine = ", ".join(parties[source].networks) or "no network"
+    theirs = ", ".join(parties[target].networks) or "no network"
+    finder.add(path, "NO_COMMON_NETWORK", f"a network that {source} and {target} share",
+               f"{mine} and {theirs}", f"add {target} to a network of {source}")  # fmt: skip
+    return False
+
+
+def _cycles(edges: dict[str, list[tuple[str, PathTuple]]]) -> Iterator[tuple[list[str], PathTuple]]:
+    """Each cycle once, with the call that closes it. Depth first, without recursion."""
+    done: set[str] = set()
+    for root in edges:
+        way: list[str] = []
+        stack: list[tuple[str, int]] = [(root, 0)]
+        while stack:
+            name, index = stack.pop()
+            if index == 0:
+                if name in done:
+                    continue
+                way.append(name)
+            if index < len(edges[name]):
+                stack.append((name, index + 1))
+                target, path = edges[name][index]
+                if target in way:
+                    yield [*way[way.index(target) :], target], path
+                elif target not in done:
+                    stack.append((target, 0))
+            else:
+                done.add(name)
+                way.pop()
+
+
+def _expectations(finder: Finder) -> None:
+    scenario = finder.scenario
+    for i, text in enumerate(scenario.expect):
+        try:
+            parse_expectation(text, scenario.load, scenario.node_names())
+        except ExpectError as error:
+            finder.add(("expect", i), error.code, error.expected, error.found, error.help)

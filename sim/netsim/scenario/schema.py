@@ -1,0 +1,91 @@
+"""The scenario: everything that a file may say, with the meaning and unit of every word."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from netsim.scenario.problems import PathTuple
+from netsim.scenario.schema_events import Fault, Operation
+from netsim.scenario.schema_load import Load
+from netsim.scenario.schema_network import Network
+from netsim.scenario.schema_nodes import Fabric, Hypervisor, NodeGroup, Outside, Swarm
+from netsim.scenario.schema_service import Container, Service
+from netsim.scenario.schema_types import Duration, Name, PositiveDuration, Strict, Text, Value, fail, whole
+from netsim.scenario.units import PS_PER_S, UnitError
+from netsim.scenario.yaml_marks import Node
+
+__all__ = ["Scenario"]
+
+
+def _version(value: Any) -> int:
+    if value == 1 and not isinstance(value, (bool, float)):
+        return 1
+    raise UnitError("VERSION", "1, the version of the language")
+
+
+class Scenario(Strict):
+    """What is there, what it is asked to do, and what is expected of it."""
+
+    netsim: Annotated[int, Value(_version, {"enum": [1]})] = Field(description="Version of the language: 1.")
+    name: Name = Field(default="scenario", description="Name of the scenario, used in results.")
+    description: Text | None = Field(default=None, description="What it shows.")
+    seed: Annotated[int, whole(0, 2**63 - 1)] = Field(default=1, description="Seed of all chance.")
+    duration: PositiveDuration = Field(default=60 * PS_PER_S, description="Measured time.")
+    warmup: Duration | None = Field(
+        default=None, description="Time before t = 0; without it the larger of 5s and 10 % of the duration."
+    )
+    replications: Annotated[int, whole(1, 10_000)] = Field(
+        default=5, description="Independent repetitions (count)."
+    )
+    swarm: Swarm = Field(default=Swarm(), description="Settings of the swarm.")
+    nodes: dict[Name, NodeGroup] = Field(description="Groups of machines, by name.")
+    hypervisors: dict[Name, Hypervisor] = Field(default={}, description="Machines that nodes share.")
+    fabric: Fabric = Field(default=Fabric(), description="The switch that connects the nodes.")
+    outside: Outside = Field(default=Outside(), description="The world outside the swarm.")
+    networks: dict[Name, Network] = Field(default={}, description="Networks, by name.")
+    services: dict[Name, Service] = Field(default={}, description="Services, by name.")
+    containers: dict[Name, Container] = Field(default={}, description="Standalone containers, by name.")
+    load: dict[Name, Load] = Field(default={}, description="Workloads, by name.")
+    faults: tuple[Fault, ...] = Field(default=(), description="What breaks, and when.")
+    operations: tuple[Operation, ...] = Field(default=(), description="What operators do, and when.")
+    expect: tuple[Text, ...] = Field(default=(), description="What must hold, like users.latency.p99 < 50ms.")
+
+    _source: str | None = PrivateAttr(default=None)
+    _sha256: str = PrivateAttr(default="")
+    _tree: Node | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_nodes(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "nodes" in value and value["nodes"] in ({}, None):
+            raise fail("BAD_VALUE", "at least one group of nodes", at=("nodes",))
+        return value
+
+    @property
+    def source(self) -> str | None:
+        """The file that it was read from."""
+        return self._source
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the text that it was read from, overrides included (hex)."""
+        return self._sha256
+
+    @property
+    def warmup_ps(self) -> int:
+        """Warm-up (ps), the default resolved."""
+        if self.warmup is not None:
+            return self.warmup
+        return max(5 * PS_PER_S, self.duration // 10)
+
+    def node_names(self) -> list[str]:
+        """The names of all nodes, group by group."""
+        return [f"{group}-{i}" for group, spec in self.nodes.items() for i in range(1, spec.count + 1)]
+
+    def line_of(self, path: PathTuple) -> tuple[int, int]:
+        """Line and column of a value in the file; (0, 0) without one."""
+        if self._tree is None:
+            return (0, 0)
+        return self._tree.place(path)[1:]

@@ -1,0 +1,224 @@
+"""Services and containers, in the words of compose."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from netsim.scenario.schema_network import Port
+from netsim.scenario.schema_types import (
+    Cpus,
+    Duration,
+    Flag,
+    Name,
+    PositiveDuration,
+    PositiveSize,
+    Share,
+    Size,
+    Strict,
+    Text,
+    Value,
+    choice,
+    whole,
+)
+from netsim.scenario.schema_work import Call, Work
+from netsim.scenario.units import PS_PER_S, UnitError
+
+_CONSTRAINT = re.compile(r"\s*([a-zA-Z][\w.-]*)\s*(==|!=)\s*([\w./-]+(?: [\w./-]+)*)\s*")
+_CONSTRAINT_KEYS = (
+    "node.id",
+    "node.hostname",
+    "node.role",
+    "node.ip",
+    "node.platform.os",
+    "node.platform.arch",
+)
+_COUNT = Annotated[int, whole(0, 1_000_000)]
+
+
+def _constraint(value: Any) -> str:
+    expected = "a constraint, like node.role == worker or node.labels.zone != b"
+    if not isinstance(value, str):
+        raise UnitError("WRONG_TYPE", expected)
+    match = _CONSTRAINT.fullmatch(value)
+    if match is None:
+        raise UnitError("BAD_CONSTRAINT", expected)
+    key = match[1]
+    if key not in _CONSTRAINT_KEYS and not key.startswith(("node.labels.", "engine.labels.")):
+        raise UnitError(
+            "BAD_CONSTRAINT",
+            expected,
+            help="keys: node.role, node.hostname, node.labels.NAME, engine.labels.NAME",
+        )
+    if key == "node.role" and match[3] not in ("worker", "manager"):
+        raise UnitError("BAD_CONSTRAINT", "worker or manager as a node.role")
+    return f"{key} {match[2]} {match[3]}"
+
+
+def _spread(value: Any) -> str:
+    expected = "a preference, like {spread: node.labels.zone}"
+    if isinstance(value, dict) and set(value) == {"spread"}:
+        value = value["spread"]
+    if not isinstance(value, str) or not value.startswith(("node.labels.", "engine.labels.")):
+        raise UnitError("BAD_VALUE", expected)
+    return value
+
+
+class Placement(Strict):
+    """Conditions, spreading and limits for the choice of a node."""
+
+    constraints: tuple[Annotated[str, Value(_constraint, {"type": "string"})], ...] = Field(
+        default=(), description="Conditions that a node must meet, all of them."
+    )
+    preferences: tuple[
+        Annotated[
+            str,
+            Value(
+                _spread,
+                {
+                    "type": "object",
+                    "properties": {
+                        "spread": {"type": "string", "description": "A label, like node.labels.zone."}
+                    },
+                    "required": ["spread"],
+                },
+            ),
+        ],
+        ...,
+    ] = Field(default=(), description="Labels over whose values tasks are spread evenly.")
+    max_replicas_per_node: Annotated[int, whole(0, 100_000)] = Field(
+        default=0, description="Tasks of the service on one node at most (count); 0: no limit."
+    )
+
+
+class Amount(Strict):
+    """An amount of processor and memory."""
+
+    cpus: Cpus | None = Field(default=None, description="Cores (number).")
+    memory: PositiveSize | None = Field(default=None, description="Memory (size).")
+    pids: Annotated[int, whole(1, 10**7)] | None = Field(default=None, description="Processes (count).")
+
+
+class Resources(Strict):
+    """Limits and reservations."""
+
+    limits: Amount = Field(default=Amount(), description="What a task gets at most.")
+    reservations: Amount = Field(default=Amount(), description="What a node must have free for a task.")
+
+
+class RestartPolicy(Strict):
+    """Whether and when an ended task is replaced."""
+
+    condition: Annotated[str, choice("any", "on-failure", "none")] = Field(
+        default="any", description="When a task is replaced."
+    )
+    delay: Duration = Field(default=5 * PS_PER_S, description="Wait before a replacement starts.")
+    max_attempts: _COUNT = Field(default=0, description="Replacements at most (count); 0: no limit.")
+    window: Duration = Field(default=0, description="A task that ran this long counts as started well.")
+
+
+class UpdateConfig(Strict):
+    """How an update or a rollback proceeds."""
+
+    parallelism: _COUNT = Field(default=1, description="Tasks changed at a time (count); 0: all.")
+    delay: Duration = Field(default=0, description="Wait between two groups.")
+    failure_action: Annotated[str, choice("pause", "continue", "rollback")] = Field(
+        default="pause", description="What happens when it fails."
+    )
+    monitor: Duration = Field(default=5 * PS_PER_S, description="How long a new task is watched for failure.")
+    max_failure_ratio: Share = Field(default=0.0, description="Share of tasks that may fail.")
+    order: Annotated[str, choice("stop-first", "start-first")] = Field(
+        default="stop-first", description="Which comes first: the old task's stop or the new one's start."
+    )
+
+
+class Healthcheck(Strict):
+    """How a container's health is found out."""
+
+    test: Text | tuple[Text, ...] | None = Field(default=None, description="The command.")
+    interval: PositiveDuration = Field(default=30 * PS_PER_S, description="Time between two checks.")
+    timeout: PositiveDuration = Field(default=30 * PS_PER_S, description="A check fails after this.")
+    retries: Annotated[int, whole(1, 1000)] = Field(
+        default=3, description="Failures in a row until the container is unhealthy (count)."
+    )
+    start_period: Duration = Field(
+        default=0, description="Failures in this time after the start do not count."
+    )
+    start_interval: PositiveDuration = Field(
+        default=5 * PS_PER_S, description="Time between two checks in the start period."
+    )
+    disable: Flag = Field(default=False, description="No check at all.")
+
+
+class Image(Strict):
+    """The image that a task runs."""
+
+    name: Text = Field(default="image", description="Name and tag.")
+    size: Size = Field(default=0, description="Bytes to pull where it is missing (size).")
+    start: Duration = Field(default=0, description="Time from the container's start until it can serve.")
+
+    short_schema: ClassVar[dict[str, Any] | None] = {"type": "string"}
+
+    @classmethod
+    def short_form(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+def _network_list(value: Any) -> Any:
+    """Compose also allows a mapping of network names to settings; the names are what counts here."""
+    if isinstance(value, dict) and all(item in (None, {}) for item in value.values()):
+        return list(value)
+    return value
+
+
+Networks = Annotated[tuple[Name, ...], BeforeValidator(_network_list)]
+
+
+class Service(Strict):
+    """A swarm service."""
+
+    mode: Annotated[str, choice("replicated", "global", "replicated-job", "global-job")] = Field(
+        default="replicated", description="replicated: so many tasks; global: one on each node."
+    )
+    replicas: Annotated[int, whole(0, 100_000)] = Field(default=1, description="Tasks wanted (count).")
+    networks: Networks = Field(default=(), description="Names of the networks that its tasks attach to.")
+    endpoint_mode: Annotated[str, choice("vip", "dnsrr")] = Field(
+        default="vip", description="vip: one virtual address, balanced by IPVS; dnsrr: the tasks' addresses."
+    )
+    ports: tuple[Port, ...] = Field(default=(), description="Published ports.")
+    placement: Placement = Field(default=Placement(), description="Where its tasks may run.")
+    resources: Resources = Field(default=Resources(), description="Limits and reservations of each task.")
+    restart_policy: RestartPolicy = Field(
+        default=RestartPolicy(), description="What happens when a task ends."
+    )
+    update_config: UpdateConfig = Field(default=UpdateConfig(), description="How an update proceeds.")
+    rollback_config: UpdateConfig = Field(default=UpdateConfig(), description="How a rollback proceeds.")
+    healthcheck: Healthcheck | None = Field(
+        default=None, description="Health check; without it a running task is healthy."
+    )
+    stop_grace_period: Duration = Field(
+        default=10 * PS_PER_S, description="Time between SIGTERM and SIGKILL."
+    )
+    image: Image = Field(default=Image(), description="The image.")
+    work: Work = Field(default=Work(), description="What serving one request takes.")
+    calls: tuple[Call, ...] = Field(default=(), description="Calls to others while a request is served.")
+
+    @classmethod
+    def what(cls) -> str:
+        return "a service, like {replicas: 2, networks: [shop]}"
+
+
+class Container(Strict):
+    """A container outside any service."""
+
+    node: Text = Field(description="The node that it runs on, like worker-1.")
+    networks: Networks = Field(
+        default=("bridge",), description="Names of its networks; without it the default bridge."
+    )
+    ports: tuple[Port, ...] = Field(default=(), description="Published ports (on its node).")
+    resources: Resources = Field(default=Resources(), description="Limits.")
+    image: Image = Field(default=Image(), description="The image.")
+    work: Work = Field(default=Work(), description="What serving one request takes.")
+    calls: tuple[Call, ...] = Field(default=(), description="Calls to others while a request is served.")
