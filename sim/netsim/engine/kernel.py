@@ -74,7 +74,7 @@ class Kernel:
 
     def __init__(self, start_ps: int = 0) -> None:
         self.env = OrderedEnvironment(start_ps)
-        self._queue: list[Any] = self.env._queue  # type: ignore[assignment]
+        self._queue: list[Any] = self.env._queue
 
     @property
     def now(self) -> int:

@@ -75,3 +75,8 @@ def draw_ps(kind: int, mean_ps: float, cv: float, low_ps: float, high_ps: float,
         int(kind), float(mean_ps), float(cv), float(low_ps), float(high_ps), np.uint64(key), np.uint64(index)
     )
     return NEVER_PS if value > LONGEST_PS else max(0, round(value))
+
+
+def unit_gap(kind: int, cv: float, key: int, index: int) -> float:
+    """A gap of mean one: constant, exponential or lognormal with this coefficient of variation."""
+    return float(_draw(int(kind), 1.0, cv, 0.0, 0.0, np.uint64(key), np.uint64(index)))

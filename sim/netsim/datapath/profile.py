@@ -1,0 +1,211 @@
+"""Host profiles: what each stage costs on a kind of machine, read from a data file.
+
+A profile names each value's unit, source and confidence. A profile of one's own may say ``base: stock``,
+``tuned`` or ``zero`` (nothing costs anything) and give only what differs from it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from netsim.scenario.problems import Problem, ScenarioError, show, suggest
+from netsim.scenario.yaml_marks import Node, parse, read_text
+
+PS_PER = {"ps": 1, "ns": 1000, "us": 10**6, "ms": 10**9, "s": 10**12}
+FS_PER_PS = 1000
+DEFAULT_QUANTUM_PS = 3 * PS_PER["ms"]
+
+SHIPPED = ("stock", "tuned")
+BASES = (*SHIPPED, "zero")
+CONFIDENCES = ("high", "medium", "low")
+
+#: Every stage that has a cost in a profile, and what happens in it.
+STAGES: dict[str, str] = {
+    "irq.moderation": "the card holds its interrupt back, and the interrupt reaches a core",
+    "core.wake": "a sleeping core wakes up and schedules the thread",
+    "tcp.send": "system call, copy from the application, TCP segment",
+    "tcp.recv": "system call, copy to the application",
+    "ip.recv": "IP and TCP receive, up to the socket",
+    "nic.xmit": "IP output, queueing discipline, driver",
+    "nic.rx": "interrupt, NAPI, driver, GRO",
+    "veth": "crossing between two network namespaces",
+    "bridge": "forwarding on a bridge",
+    "ip.forward": "routing between two interfaces",
+    "conntrack.hit": "lookup of a known connection",
+    "conntrack.new": "entry of a new connection",
+    "nat.dnat": "rewriting the destination",
+    "nat.snat": "rewriting the source",
+    "nat.redirect": "rewriting the published to the target port",
+    "ipvs.hit": "IPVS sends a packet of a known connection",
+    "ipvs.new": "IPVS chooses a back end for a new connection",
+    "vxlan.encap": "VXLAN header, outer UDP and IP",
+    "vxlan.decap": "outer UDP and IP, VXLAN header off",
+    "tls.handshake": "TLS handshake, one side's work",
+    "tls.record": "TLS encryption or decryption of a message",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StageCost:
+    """``fixed_ps + per_packet_ps * packets + per_byte_fs * bytes / 1000`` (ps), and where that is from."""
+
+    fixed_ps: int = 0
+    per_packet_ps: int = 0
+    per_byte_fs: int = 0
+    source: str = ""
+    confidence: str = "low"
+
+
+@dataclass(frozen=True)
+class HostProfile:
+    """What stages cost on one kind of machine. ``quantum_ps``: time slice of a thread."""
+
+    name: str
+    description: str
+    quantum_ps: int
+    stages: Mapping[str, StageCost]
+
+    def cost(self, stage: str) -> StageCost:
+        """The cost of a stage; raises ``KeyError`` for one that no profile has."""
+        return self.stages[stage]
+
+
+def load_profile(name: str, base_dir: str | os.PathLike[str] = ".") -> HostProfile:
+    """The profile that ships as ``name``, or the YAML file ``name`` relative to ``base_dir``.
+
+    Raises `ScenarioError` with every problem of the file.
+    """
+    if name in SHIPPED:
+        return _shipped(name)
+    path = os.path.join(os.fspath(base_dir), name)
+    if not name.endswith((".yaml", ".yml")) and "/" not in name and not os.path.exists(path):
+        help = suggest(name, SHIPPED, "profiles")
+        raise ScenarioError(
+            [Problem(path, 0, 0, "UNKNOWN_PROFILE", "", "stock, tuned or a YAML file", show(name), help)]
+        )
+    return _read(read_text(path), path)
+
+
+@cache
+def _shipped(name: str) -> HostProfile:
+    text = resources.files("netsim").joinpath("data", "profiles", f"{name}.yaml").read_text("utf-8")
+    return _read(text, f"{name}.yaml")
+
+
+def zero_profile() -> HostProfile:
+    """Nothing costs anything: what is left is links, queues and application work."""
+    nothing = StageCost(source="by definition", confidence="high")
+    return HostProfile("zero", "Nothing costs anything", DEFAULT_QUANTUM_PS, dict.fromkeys(STAGES, nothing))
+
+
+def _read(text: str, file: str) -> HostProfile:
+    problems: list[Problem] = []
+    reader = _Reader(file, parse(text, file, problems), problems)
+    profile = reader.profile()
+    if problems:
+        raise ScenarioError(problems)
+    return profile
+
+
+class _Reader:
+    """Turns the tree of a profile file into a profile; what is wrong goes to ``problems``."""
+
+    def __init__(self, file: str, tree: Node, problems: list[Problem]) -> None:
+        self.file = file
+        self.tree = tree
+        self.problems = problems
+
+    def wrong(
+        self, path: tuple[str, ...], code: str, expected: str, found: object, help: str | None = None,
+        of_key: bool = False,
+    ) -> None:  # fmt: skip
+        file, line, col = self.tree.place(path, of_key=of_key)
+        self.problems.append(Problem(file, line, col, code, ".".join(path), expected, show(found), help))
+
+    def known(self, path: tuple[str, ...], keys: object, valid: tuple[str, ...]) -> bool:
+        """Whether it is a mapping; unknown keys of it are problems."""
+        if not isinstance(keys, dict):
+            self.wrong(path, "WRONG_TYPE", "a mapping", keys)
+            return False
+        for key in keys:
+            if key not in valid:
+                self.wrong((*path, key), "UNKNOWN_KEY", "a known key", key, suggest(key, valid, "keys"), True)
+        return True
+
+    def profile(self) -> HostProfile:
+        data = self.tree.plain()
+        base = zero_profile()
+        if not self.known((), data, ("name", "description", "base", "quantum", "stages")):
+            return base
+        assert isinstance(data, dict)
+        base_name = data.get("base")
+        if base_name in SHIPPED:
+            base = _shipped(str(base_name))
+        elif base_name not in (None, "zero"):
+            help = suggest(base_name, BASES)
+            self.wrong(("base",), "BAD_VALUE", f"one of {', '.join(BASES)}", base_name, help)
+        stages = dict(base.stages)
+        given = data.get("stages", {})
+        if self.known(("stages",), given, tuple(STAGES)):
+            for name, value in given.items():
+                if name in STAGES:
+                    stages[name] = self.stage(name, value)
+            missing = [name for name in STAGES if name not in given]
+            if "base" not in data and missing:
+                help = "or say which profile it is based on, like base: stock"
+                self.wrong(("stages",), "MISSING", f"the stage {missing[0]}", "nothing", help)
+        quantum = base.quantum_ps
+        if "quantum" in data:
+            quantum = self.quantum(data["quantum"])
+        default = os.path.splitext(os.path.basename(self.file))[0]
+        name, text = data.get("name", default), data.get("description", "")
+        return HostProfile(show(name), show(text) if text else "", quantum, stages)
+
+    def quantum(self, value: object) -> int:
+        path = ("quantum",)
+        if not self.known(path, value, ("value", "unit", "source", "confidence")):
+            return DEFAULT_QUANTUM_PS
+        assert isinstance(value, dict)
+        unit = self.unit(path, value)
+        if "value" not in value:
+            self.wrong(path, "MISSING", "the key value", None)
+        return max(1, round(self.number((*path, "value"), value.get("value", 1), 1e18 / unit) * unit))
+
+    def stage(self, name: str, value: object) -> StageCost:
+        path = ("stages", name)
+        keys = ("fixed", "per_packet", "per_byte", "unit", "source", "confidence")
+        if not self.known(path, value, keys):
+            return StageCost()
+        assert isinstance(value, dict)
+        unit = self.unit(path, value)
+        confidence = value.get("confidence", "low")
+        if confidence not in CONFIDENCES:
+            expected = f"one of {', '.join(CONFIDENCES)}"
+            self.wrong((*path, "confidence"), "BAD_VALUE", expected, confidence)
+        fixed, packet, byte = (
+            self.number((*path, key), value.get(key, 0), 1e15 / unit) * unit for key in keys[:3]
+        )
+        source = str(value.get("source", "user"))
+        return StageCost(round(fixed), round(packet), round(byte * FS_PER_PS), source, str(confidence))
+
+    def unit(self, path: tuple[str, ...], value: dict[str, object]) -> int:
+        """Picoseconds of the unit that a value names; ns without one."""
+        unit = value.get("unit", "ns")
+        if not isinstance(unit, str) or unit not in PS_PER:
+            self.wrong((*path, "unit"), "UNIT", f"one of {', '.join(PS_PER)}", unit)
+            return PS_PER["ns"]
+        return PS_PER[unit]
+
+    def number(self, path: tuple[str, ...], value: object, most: float) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            self.wrong(path, "WRONG_TYPE", "a number", value)
+            return 0.0
+        if not math.isfinite(value) or not 0 <= value <= most:
+            self.wrong(path, "OUT_OF_RANGE", f"a number from 0 to {most:g}", value)
+            return 0.0
+        return float(value)

@@ -1,0 +1,66 @@
+"""The stages between two endpoints, one by one: what `netsim trace` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netsim.datapath.paths import ReachError, link_rates, reach, reply_path, request_path
+from netsim.datapath.stage import Context, Path
+from netsim.model.entities import Model
+
+PAYLOAD_BYTES = 100
+MIN_FRAME_BYTES = 84
+PS_PER_NS = 1000
+
+
+def trace(model: Model, src: str, dst: str, payload_bytes: int = PAYLOAD_BYTES) -> dict[str, Any]:
+    """Request and reply of one packet on idle stations and an open connection, to the first back end.
+
+    ``src``: outside, a task, a service (its first task), a container or a node; ``dst``: those,
+    ``service:port`` or outside. Raises `ReachError`.
+    """
+    if src in model.services:
+        tasks = model.services[src]
+        if not tasks:
+            raise ReachError(f"{src} has no task")
+        src = tasks[0].name
+    found = reach(model, src, dst)
+    if not found.candidates:
+        raise ReachError(f"{dst} has no task that could answer")
+    via = found.vias[0] if found.vias else None
+    target = found.candidates[0]
+    request = _lines(model, request_path(model, found, src, target, via, False), payload_bytes)
+    reply = _lines(model, reply_path(model, found, src, target, via), payload_bytes)
+    return {
+        "from": src,
+        "to": dst,
+        "answered_by": target,
+        "entered_by": via,
+        "kind": found.kind,
+        "payload_bytes": payload_bytes,
+        "request": request,
+        "reply": reply,
+        "total_ns": round(sum(line["ns"] for line in request + reply), 3),
+    }
+
+
+def _lines(model: Model, path: Path, payload_bytes: int) -> list[dict[str, Any]]:
+    rates, overhead, lines = link_rates(model), 0, []
+    packets = max(1, -(-payload_bytes // path.mss_bytes))
+    for stage in path.stages:
+        overhead += stage.bytes_added
+        ps = stage.fixed_ps + stage.per_packet_ps * packets + stage.per_byte_fs * payload_bytes // 1000
+        if stage.context == Context.LINK and stage.station is not None:
+            rate = rates[stage.station][0]
+            wire = max(payload_bytes + packets * overhead, packets * MIN_FRAME_BYTES)
+            ps = wire * 8 * 10**12 // rate if rate else 0
+        lines.append(
+            {
+                "stage": stage.stage,
+                "node": stage.node,
+                "station": stage.station or "-",
+                "ns": ps / PS_PER_NS,
+                "bytes_added": stage.bytes_added,
+            }
+        )
+    return lines

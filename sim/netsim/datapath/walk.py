@@ -1,0 +1,99 @@
+"""Builds a path stage by stage: what runs in a thread, in softirq, on a link, or just takes time."""
+
+from __future__ import annotations
+
+from netsim.datapath.stage import Context, Path, PathStage
+from netsim.drivers import overlay
+from netsim.model.entities import OUTSIDE, Model, Node
+
+#: IPv4 header 20, TCP header 20, timestamps 12 (RFC 7323), per wire packet.
+TCP_BYTES = 52
+#: Preamble 8, Ethernet header 14, FCS 4, inter-frame gap 12 (IEEE 802.3).
+ETHERNET_BYTES = 38
+FS_PER_NS = 10**6
+
+
+class Walk:
+    """One path in the making; every method adds stages and returns the walk."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.stages: list[PathStage] = []
+
+    def path(self, mss_bytes: int) -> Path:
+        """What was walked."""
+        return Path(tuple(self.stages), mss_bytes)
+
+    def run(self, node: Node, context: Context, *names: str) -> Walk:
+        """Stages on a node's cores, in a thread or in softirq. A new connection's IPVS stage chooses."""
+        for name in names:
+            cost = node.profile.cost(name)
+            self.stages.append(
+                PathStage(
+                    name, node.name, context, node.cpu_station, cost.fixed_ps, cost.per_packet_ps, cost.per_byte_fs,
+                    added_bytes(name), name == "ipvs.new",
+                )
+            )  # fmt: skip
+        return self
+
+    def send(self, node: Node, *names: str) -> Walk:
+        """The sending thread: socket, then the stages that its system call goes through."""
+        return self.run(node, Context.THREAD, "tcp.send", *names)
+
+    def receive(self, node: Node, *names: str) -> Walk:
+        """Softirq up to the socket."""
+        return self.run(node, Context.SOFTIRQ, *names, "ip.recv")
+
+    def deliver(self, node: Node) -> Walk:
+        """The receiving thread wakes up and reads."""
+        self.pause(node, "core.wake")
+        return self.run(node, Context.THREAD, "tcp.recv")
+
+    def pause(self, node: Node, name: str) -> Walk:
+        """Time that passes on a node without anything being used."""
+        return self.delay(node.name, name, node.profile.cost(name).fixed_ps)
+
+    def delay(self, where: str, name: str, ps: int, added: int = 0) -> Walk:
+        """Time that passes."""
+        self.stages.append(PathStage(name, where, Context.DELAY, None, ps, bytes_added=added))
+        return self
+
+    def link(self, node: str, name: str, station: str, added: int = 0) -> Walk:
+        """A transmitter."""
+        self.stages.append(PathStage(name, node, Context.LINK, station, bytes_added=added))
+        return self
+
+    def depart(self, node: Node) -> Walk:
+        """Onto the wire at a node's card."""
+        return self.link(node.name, "nic.tx", node.tx_station, ETHERNET_BYTES)
+
+    def arrive(self, node: Node) -> Walk:
+        """Through the switch port of a node and its card's interrupt."""
+        self.link(node.name, "switch", node.switch_station)
+        self.delay(node.name, "wire", self.model.fabric.latency)
+        self.pause(node, "irq.moderation")
+        return self
+
+    def hop(self, source: Node, target: Node) -> Walk:
+        """From one node's card to another's."""
+        return self.depart(source).arrive(target)
+
+    def from_outside(self, node: Node) -> Walk:
+        """From an outside host to a node: half a round trip, then the switch."""
+        self.delay(OUTSIDE, OUTSIDE, self.model.outside.rtt // 2, TCP_BYTES + ETHERNET_BYTES)
+        return self.arrive(node)
+
+    def to_outside(self, node: Node) -> Walk:
+        """From a node's card to an outside host."""
+        self.depart(node).link(OUTSIDE, "switch", f"switch/{OUTSIDE}")
+        self.delay(OUTSIDE, "wire", self.model.fabric.latency)
+        return self.delay(OUTSIDE, OUTSIDE, self.model.outside.rtt // 2)
+
+
+def added_bytes(stage: str) -> int:
+    """Bytes per wire packet that a stage adds (or takes off)."""
+    if stage == "tcp.send":
+        return TCP_BYTES
+    if stage == "nic.rx":
+        return -ETHERNET_BYTES
+    return overlay.added_bytes(stage)

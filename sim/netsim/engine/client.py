@@ -1,0 +1,307 @@
+"""Who asks: connection pools, attempts with time-outs, retries."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netsim.engine.balance import Choice
+from netsim.engine.connection import Connection, Handshake, Party
+from netsim.engine.cpu import Thread
+from netsim.engine.kernel import Key, Phase
+from netsim.engine.machine import Split
+from netsim.engine.span import Span
+from netsim.engine.streams import stream_key, uniform
+from netsim.engine.transfer import Transfer, message_cost
+
+if TYPE_CHECKING:
+    from netsim.engine.world import World
+    from netsim.scenario.schema_work import Connection as ConnectionSpec
+    from netsim.scenario.schema_work import Retries
+
+Done = Callable[[str, Span], None]
+
+REFUSAL_PS = 50_000_000  # an idle node's answer that nobody is there: 50 us
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked. Sizes in bytes, times in ps."""
+
+    target: str
+    request: int
+    response: int
+    connection: ConnectionSpec
+    timeout: int | None
+    retries: Retries
+
+
+class Slot:
+    """A place for one connection and the client's thread that uses it."""
+
+    __slots__ = ("number", "conn", "thread", "opened")
+
+    def __init__(self, number: int, thread: Thread | None) -> None:
+        self.number = number
+        self.conn: Connection | None = None
+        self.thread = thread
+        self.opened = 0
+
+
+class Client:
+    """One source of requests: the outside, or one task, asking one target."""
+
+    def __init__(
+        self, world: World, name: str, source: str, node: str, ask: Ask, thread: Callable[[], Thread] | None,
+        *, pool: int, count: int = 1, parallel: bool = False, clients: int = 1,
+    ) -> None:  # fmt: skip
+        self.world = world
+        self.kernel = world.kernel
+        self.name = name
+        self.source = source
+        self.node = node
+        self.ask = ask
+        self.make_thread = thread
+        self.count = count
+        self.parallel = parallel
+        self.clients = clients
+        self._made = 0
+        self._pooled = ask.connection.kind == "pool"
+        self._free: deque[Slot] = deque()
+        self._limit = pool
+        self._queue: deque[Exchange] = deque()
+        self._hash_key = stream_key(world.draws.seed, world.draws.replication, name, "flow")
+        self._flows = 0
+
+    def start(self, key: Key, path: str, index: int, done: Done) -> None:
+        """One request; ``done(fate, span)`` at its end, retries included."""
+        Request(self, key, path, index, done).attempt()
+
+    def acquire(self, exchange: Exchange) -> None:
+        """Call ``exchange.with_slot`` as soon as there is a connection to use.
+
+        The connection that rested longest is taken first, and all of the pool's get used.
+        """
+        if self._pooled and self._made >= self._limit and not self._free:
+            self._queue.append(exchange)
+            return
+        if self._free and (self._made >= self._limit or not self._pooled):
+            exchange.with_slot(self._free.popleft())
+            return
+        self._made += 1
+        thread = self.make_thread() if self.make_thread is not None else None
+        exchange.with_slot(Slot(self._made, thread))
+
+    def release(self, slot: Slot, keep: bool) -> None:
+        """The exchange is over; ``keep``: its connection may be used again."""
+        conn, spec = slot.conn, self.ask.connection
+        if conn is not None:
+            conn.served += 1
+            if not keep or not self._pooled or (spec.requests is not None and conn.served >= spec.requests):
+                conn.close()
+                slot.conn = None
+        while self._queue:
+            exchange = self._queue.popleft()
+            if not exchange.over:
+                exchange.with_slot(slot)
+                return
+        self._free.append(slot)
+
+    def connect(self, slot: Slot) -> Connection | None:
+        """A new connection for the slot, not open yet; None if nobody is there to answer."""
+        self._flows += 1
+        client = (slot.number - 1) % self.clients
+        choice = Choice(self.world.balancers, self.source, self.node, self.ask.target, client)
+        if not choice.possible:
+            return None
+        hash_ = int(uniform(self._hash_key, self._flows) * (1 << 31))
+        slot.conn = Connection(self.kernel, self.world.machine, self.world.tcp, choice, hash_)
+        return slot.conn
+
+
+class Request:
+    """A request with all its attempts; its span runs from the first attempt's start."""
+
+    __slots__ = ("client", "key", "path", "index", "done", "span", "tries")
+
+    def __init__(self, client: Client, key: Key, path: str, index: int, done: Done) -> None:
+        self.client = client
+        self.key = key
+        self.path = path
+        self.index = index
+        self.done = done
+        self.span = Span(client.kernel.now)
+        self.tries = 0
+
+    def attempt(self) -> None:
+        """One more attempt."""
+        path = self.path if self.tries == 0 else f"{self.path}#{self.tries}"
+        self.tries += 1
+        Exchange(self, (*self.key, self.tries), path).begin()
+
+    def ended(self, fate: str, span: Span) -> None:
+        """An attempt ended."""
+        now, retries = self.client.kernel.now, self.client.ask.retries
+        if fate == "completed":
+            self.span.take(span.parts, "queue:other", now)
+            self.done(fate, self.span)
+            return
+        self.span.fill("retry", now)
+        if self.tries > retries.max:
+            self.done(fate, self.span)
+            return
+        wait = retries.backoff << min(self.tries - 1, 20)
+        if retries.jitter and wait:
+            key = self.client.world.draws.key(self.path, f"backoff#{self.tries}")
+            wait = round(wait * (1 - retries.jitter * uniform(key, self.index)))
+        if wait <= 0:
+            self._retry()
+        else:
+            self.client.kernel.at(now + wait, Phase.TIMEOUT, (3, *self.key, self.tries), self._retry)
+
+    def _retry(self) -> None:
+        self.span.fill("retry", self.client.kernel.now)
+        self.attempt()
+
+
+class Exchange:
+    """One attempt: a connection, the request, the answer. ``over``: the client has stopped waiting."""
+
+    __slots__ = ("owner", "client", "key", "path", "index", "span", "slot", "over", "fate", "request", "response",
+                 "tls")  # fmt: skip
+
+    def __init__(self, owner: Request, key: Key, path: str) -> None:
+        self.owner = owner
+        self.client = owner.client
+        self.key = key
+        self.path = path
+        self.index = owner.index
+        self.span = Span(owner.client.kernel.now)
+        self.slot: Slot | None = None
+        self.over = False
+        self.fate = "completed"
+        ask = owner.client.ask
+        self.request = ask.request
+        self.response = ask.response
+        self.tls = ask.connection.tls
+
+    @property
+    def conn(self) -> Connection:
+        """The connection in use."""
+        assert self.slot is not None and self.slot.conn is not None
+        return self.slot.conn
+
+    def begin(self) -> None:
+        """Set the clock that gives up, and ask for a connection."""
+        timeout = self.client.ask.timeout
+        if timeout is not None:
+            at = self.client.kernel.now + timeout
+            self.client.kernel.at(at, Phase.TIMEOUT, (4, *self.key), self._timed_out)
+        self.client.acquire(self)
+
+    def with_slot(self, slot: Slot) -> None:
+        """There is a place for a connection."""
+        now = self.client.kernel.now
+        self.slot = slot
+        self.span.fill("queue:connection", now)
+        conn, spec = slot.conn, self.client.ask.connection
+        if conn is not None and spec.idle is not None and now - conn.last_ps > spec.idle:
+            conn.close()
+            slot.conn = None
+        if slot.conn is not None:
+            self._send()
+            return
+        conn = self.client.connect(slot)
+        if conn is None:
+            at = now + REFUSAL_PS
+            self.client.kernel.at(at, Phase.TIMEOUT, (5, *self.key), self.broken, "no_backend")
+            return
+        Handshake(conn, self._party(), (*self.key, 0), self.span, self.tls, self._send, self.broken).start()
+
+    def _party(self) -> Party:
+        assert self.slot is not None
+        tls = self.client.world.tls_handshake_ps(self.client.node) if self.tls else 0
+        return Party(self.client.node, self.slot.thread, tls)
+
+    def _send(self) -> None:
+        """Write the request."""
+        conn = self.conn
+        transfer = Transfer(conn, False, self.request, (*self.key, 1), self._arrived, self.broken)
+        party = self._party()
+        if party.thread is None:
+            transfer.start()
+            return
+        if self.request > conn.tcp.send_buffer_bytes:
+            transfer.sender = party
+            transfer.start()
+            return
+        self._work(message_cost(conn.ways.request, self.request, conn.tcp.unit_bytes, True), transfer.start)
+
+    def _work(self, work: list[tuple[str, int]], then: Callable[[], None]) -> None:
+        party = self._party()
+        split: Split = {}
+        conn = self.conn
+        assert party.thread is not None
+
+        def finished() -> None:
+            self.span.take(split, "queue:cpu", self.client.kernel.now)
+            if not conn.closed:
+                then()
+
+        self.client.world.machine.run(party.thread, party.node, work, finished, split)
+
+    def _arrived(self, split: Split, now: int) -> None:
+        """The whole request is at the server. The outside answers at once."""
+        conn = self.conn
+        self.span.take(split, "queue:tcp_window", now)
+        if conn.server is not None:
+            conn.server.serve(self)
+        else:
+            Transfer(conn, True, self.response, (*self.key, 6), self.answered, self.broken).start()
+
+    def answered(self, split: Split, now: int) -> None:
+        """The whole answer is at the client's node."""
+        if self.over:
+            return
+        conn = self.conn
+        self.span.take(split, "queue:tcp_window", now)
+        conn.last_ps = now
+        party = self._party()
+        if party.thread is None:
+            self._end(self.fate)
+            return
+        size = self.response if self.fate == "completed" else 0
+        work = message_cost(conn.ways.reply, size, conn.tcp.unit_bytes, False)
+        if self.tls:
+            work.append(("tls.record", self.client.world.tls_record_ps(party.node, self.request + size)))
+        self._work(work, lambda: self._end(self.fate))
+
+    def broken(self, cause: str) -> None:
+        """The connection cannot be opened or was given up."""
+        if not self.over:
+            self._end(cause)
+
+    def _timed_out(self) -> None:
+        if self.over:
+            return
+        full = self.slot is not None and self.slot.conn is not None and self.slot.conn.backlog_full
+        opened = full and self.conn.server is not None
+        self._end("backlog_full" if full and not opened else "timeout")
+
+    def _end(self, fate: str) -> None:
+        if self.over:
+            return
+        self.over = True
+        slot = self.slot
+        if slot is not None:
+            keep = fate == "completed" or (fate == self.fate and not self.conn.closed)
+            detached = slot.conn
+            if not keep and detached is not None:
+                detached.close()
+                fresh = Slot(slot.number, slot.thread)
+                self.client.release(fresh, False)
+            else:
+                self.client.release(slot, keep)
+        self.owner.ended(fate, self.span)

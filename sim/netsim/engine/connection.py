@@ -1,0 +1,228 @@
+"""TCP connections: who talks to whom, the handshake, and what both ends remember."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netsim.datapath.tcp import TcpTable
+from netsim.engine.cpu import Thread
+from netsim.engine.kernel import Kernel, Key, Phase
+from netsim.engine.machine import Machine, Split
+from netsim.engine.route import Route
+from netsim.engine.routes import Ways
+from netsim.engine.span import Span
+from netsim.engine.transfer import Flow, Transfer, message_cost
+
+if TYPE_CHECKING:
+    from netsim.engine.balance import Choice
+    from netsim.engine.server import Server
+
+
+@dataclass(slots=True)
+class Party:
+    """One end: the node it runs on (``outside`` has no cores) and the thread that works for it."""
+
+    node: str
+    thread: Thread | None
+    tls_ps: int = 0  # processor time of a TLS handshake on this node
+
+
+class Connection:
+    """One TCP connection. ``closed``: nothing more is sent; ``accepted``: a worker has taken it."""
+
+    __slots__ = ("kernel", "machine", "tcp", "choice", "ways", "flows", "hash", "srtt_ps", "last_ps", "served",
+                 "closed", "accepted", "server", "backlog_full")  # fmt: skip
+
+    def __init__(self, kernel: Kernel, machine: Machine, tcp: TcpTable, choice: Choice, hash_: int) -> None:
+        self.kernel = kernel
+        self.machine = machine
+        self.tcp = tcp
+        self.choice = choice
+        self.ways: Ways = choice.first
+        self.hash = hash_
+        window = tcp.initial_window_packets * self.ways.request.mss_bytes
+        self.flows = (Flow(window), Flow(window))
+        self.srtt_ps = 0
+        self.last_ps = kernel.now
+        self.served = 0
+        self.closed = False
+        self.accepted = False
+        self.server: Server | None = None
+        self.backlog_full = False
+
+    def rest(self, flow: Flow) -> None:
+        """Slow start after idle."""
+        now = self.kernel.now
+        mss = self.ways.request.mss_bytes
+        if now - self.last_ps > self.tcp.rto_min_ps:
+            flow.window = self.tcp.window_after_idle(flow.window, mss, now - self.last_ps, self.srtt_ps)
+        self.last_ps = now
+
+    def close(self) -> None:
+        """Forget it: nobody waits for an answer any more."""
+        if not self.closed:
+            self.closed = True
+            if self.server is not None and not self.accepted:
+                self.server.waiting -= 1
+            self.choice.closed()
+
+
+class Handshake:
+    """Opens a connection: SYN (a balancer chooses the back end), SYN-ACK, and TLS if wanted.
+
+    ``done()`` when the client may send; ``fail(cause)`` when it gives up.
+    """
+
+    def __init__(
+        self, conn: Connection, client: Party, key: Key, span: Span, tls: bool,
+        done: Callable[[], None], fail: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.conn = conn
+        self.client = client
+        self.key = key
+        self.span = span
+        self.tls = tls
+        self.done = done
+        self.fail = fail
+        self.sent_ps = 0
+
+    def start(self) -> None:
+        """The first SYN, after the client's connect()."""
+        conn = self.conn
+        self.sent_ps = conn.kernel.now
+        self._syn(0)
+
+    def _syn(self, number: int) -> None:
+        conn = self.conn
+        if conn.closed:
+            return
+        if conn.choice.at_send and not conn.choice.choose():
+            self.fail("no_backend")
+            return
+        conn.ways = conn.choice.ways
+        route = conn.ways.syn
+        split: Split = {}
+        if self.client.thread is None:
+            self._launch(route, number, split)
+        else:
+            conn.machine.run(self.client.thread, self.client.node, route.send_cost(0),
+                             lambda: self._launch(route, number, split), split)  # fmt: skip
+
+    def _launch(self, route: Route, number: int, split: Split) -> None:
+        conn = self.conn
+
+        def choose() -> Route | None:
+            if not conn.choice.choose():
+                return None
+            conn.ways = conn.choice.ways
+            return conn.ways.syn
+
+        conn.machine.send(
+            route,
+            0,
+            (*self.key, 0, number),
+            lambda now: self._at_server(number, split),
+            lambda now, where: self._dropped(number, where),
+            split,
+            conn.hash,
+            None if conn.choice.at_send or not conn.choice.balanced else choose,
+        )
+
+    def _dropped(self, number: int, where: str) -> None:
+        if where == "ipvs":
+            self.fail("no_backend")  # IPVS answers with an ICMP error at once
+            return
+        self._again(number)
+
+    def _again(self, number: int) -> None:
+        conn = self.conn
+        if conn.closed:
+            return
+        if number >= conn.tcp.syn_retries:
+            self.fail("backlog_full" if conn.backlog_full else "timeout")
+            return
+        wait = conn.tcp.syn_wait_ps(number)
+        conn.kernel.at(conn.kernel.now + wait, Phase.TIMEOUT, (*self.key, 0, number), self._retry, number + 1)
+
+    def _retry(self, number: int) -> None:
+        if not self.conn.closed:
+            self.span.fill("syn.retry", self.conn.kernel.now)
+            self.sent_ps = self.conn.kernel.now
+            self._syn(number)
+
+    def _at_server(self, number: int, split: Split) -> None:
+        conn = self.conn
+        if conn.closed:
+            return
+        server = conn.choice.server()
+        if server is not None and not server.admit():
+            conn.backlog_full = True
+            self._again(number)
+            return
+        conn.server = server
+        conn.choice.opened()
+        conn.machine.send(
+            conn.ways.syn_ack, 0, (*self.key, 1, number), lambda now: self._open(split, now),
+            lambda now, where: self._lost_answer(number), split, conn.hash,
+        )  # fmt: skip
+
+    def _lost_answer(self, number: int) -> None:
+        conn = self.conn
+        if conn.server is not None and not conn.closed:
+            conn.server.waiting -= 1
+            conn.server = None
+        self._again(number)
+
+    def _open(self, split: Split, now: int) -> None:
+        conn = self.conn
+        if conn.closed:
+            return
+        self.span.take(split, "queue:cpu", now)
+        conn.srtt_ps = now - self.sent_ps
+        conn.last_ps = now
+        if self.tls:
+            self._hello()
+        else:
+            self.done()
+
+    def _hello(self) -> None:
+        """TLS 1.3: the client's key share, the server's answer and certificate, then data may flow."""
+        conn, tcp = self.conn, self.conn.tcp
+
+        def there(split: Split, now: int) -> None:
+            self.span.take(split, "queue:tcp_window", now)
+            if conn.server is None:
+                answer()
+            else:
+                conn.server.handshake_work(self.span, answer)
+
+        def answer() -> None:
+            Transfer(conn, True, tcp.tls_answer_bytes, (*self.key, 3), back, self.fail).start()
+
+        def back(split: Split, now: int) -> None:
+            self.span.take(split, "queue:tcp_window", now)
+            self._work(
+                [("tls.handshake", self.client.tls_ps), *conn.ways.reply.recv_cost(tcp.tls_answer_bytes)],
+                self.done,
+            )
+
+        def send() -> None:
+            Transfer(conn, False, tcp.tls_hello_bytes, (*self.key, 2), there, self.fail).start()
+
+        self._work(message_cost(conn.ways.request, tcp.tls_hello_bytes, tcp.unit_bytes, True), send)
+
+    def _work(self, work: list[tuple[str, int]], then: Callable[[], None]) -> None:
+        conn = self.conn
+        split: Split = {}
+        if self.client.thread is None:
+            then()
+            return
+
+        def finished() -> None:
+            self.span.take(split, "queue:cpu", conn.kernel.now)
+            if not conn.closed:
+                then()
+
+        conn.machine.run(self.client.thread, self.client.node, work, finished, split)

@@ -1,0 +1,67 @@
+"""The reference engine: one replication on SimPy's clock, the meaning of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netsim.engine.record import RunRecord
+from netsim.engine.sources import Bulk, Requests
+from netsim.engine.world import World
+from netsim.model.entities import Model
+from netsim.scenario.schema import Scenario
+
+PS_PER_S = 1_000_000_000_000
+DRAIN_PS = 30 * PS_PER_S  # how long requests that started in the measured period may still take
+DRAIN_STEP_PS = PS_PER_S // 10
+
+
+def simulate(
+    scenario: Scenario,
+    model: Model,
+    seed: int,
+    replication: int,
+    on_progress: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> RunRecord:
+    """Simulate from the warm-up's start until the measured period is over and its requests have ended.
+
+    ``on_progress(now_ps)`` is called now and then; ``stop()`` ends the run early by returning True
+    (the record then has ``complete`` False).
+    """
+    world = World(scenario, model, seed, replication)
+    workloads: dict[str, Requests | Bulk] = {}
+    for rank, (name, load) in enumerate(sorted(scenario.load.items())):
+        workloads[name] = (Requests if load.bulk is None else Bulk)(world, name, rank)
+    for workload in workloads.values():
+        workload.start()
+
+    def progress(now_ps: int) -> bool:
+        if on_progress is not None:
+            on_progress(now_ps)
+        return stop is not None and stop()
+
+    kernel = world.kernel
+    complete = kernel.run(scenario.duration, progress)
+    # Stations count the measured period alone; what drains after it only completes the requests.
+    end = scenario.duration
+    while (
+        complete
+        and end < scenario.duration + DRAIN_PS
+        and any(w.recorder.open for w in workloads.values() if isinstance(w, Requests))
+    ):
+        end += DRAIN_STEP_PS
+        complete = kernel.run(end, progress)
+    stations = world.machine.records()
+    world.machine.check_conservation()
+    return RunRecord(
+        seed=seed,
+        replication=replication,
+        duration_ps=scenario.duration,
+        complete=complete,
+        simulated_ps=kernel.now + scenario.warmup_ps,
+        visits=world.machine.visits,
+        slice_ps=world.slice_ps,
+        workloads={name: workload.recorder.record() for name, workload in workloads.items()},
+        stations=stations,
+        conntrack_peak=dict(sorted(world.conntrack.peak.items())),
+    )

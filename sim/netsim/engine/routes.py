@@ -1,0 +1,72 @@
+"""Routes between endpoints, made once and kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netsim.datapath.paths import Reach, reach, reply_path, request_path
+from netsim.datapath.stage import Context, Path, PathStage
+from netsim.engine.route import Route
+from netsim.model.entities import Model
+
+WAKE = "core.wake"
+
+
+def sent_by_kernel(path: Path) -> Path:
+    """SYN-ACKs and ACKs leave from softirq: the sender's thread stages run on its receiving core."""
+    stages = list(path.stages)
+    for i, stage in enumerate(stages):
+        if stage.context != Context.THREAD:
+            break
+        stages[i] = replace(stage, context=Context.SOFTIRQ)
+    return Path(tuple(stages), path.mss_bytes)
+
+
+def taken_by_kernel(path: Path) -> Path:
+    """SYNs and ACKs wake nobody: the path ends before the receiver's core wakes up."""
+    stages: list[PathStage] = list(path.stages)
+    while stages and stages[-1].context == Context.THREAD and len(stages) > 1:
+        stages.pop()
+    if stages and stages[-1].stage == WAKE:
+        stages.pop()
+    return Path(tuple(stages), path.mss_bytes)
+
+
+class Ways:
+    """The routes of connections that go by one reach between one source and one destination."""
+
+    __slots__ = ("syn", "syn_ack", "request", "reply", "request_ack", "reply_ack")
+
+    def __init__(self, model: Model, found: Reach, src: str, dst: str, via: str | None) -> None:
+        new = request_path(model, found, src, dst, via, True)
+        there = request_path(model, found, src, dst, via, False)
+        back = reply_path(model, found, src, dst, via)
+        self.syn = Route(taken_by_kernel(new))
+        self.syn_ack = Route(sent_by_kernel(back))
+        self.request = Route(there)
+        self.reply = Route(back)
+        self.request_ack = Route(taken_by_kernel(sent_by_kernel(back)))
+        self.reply_ack = Route(taken_by_kernel(sent_by_kernel(there)))
+
+
+class RouteBook:
+    """All ways of a run."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._reaches: dict[tuple[str, str], Reach] = {}
+        self._ways: dict[tuple[str, str, str, str | None], Ways] = {}
+
+    def reach(self, src: str, target: str) -> Reach:
+        """How ``target`` is reached from ``src``."""
+        key = (src, target)
+        if key not in self._reaches:
+            self._reaches[key] = reach(self.model, src, target)
+        return self._reaches[key]
+
+    def ways(self, src: str, target: str, dst: str, via: str | None) -> Ways:
+        """The routes between ``src`` and the chosen ``dst``."""
+        key = (src, target, dst, via)
+        if key not in self._ways:
+            self._ways[key] = Ways(self.model, self.reach(src, target), src, dst, via)
+        return self._ways[key]

@@ -1,0 +1,267 @@
+"""What a task does with a request: a worker takes it, works, waits, calls others, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from netsim.engine.connection import Connection, Party
+from netsim.engine.cpu import Quota, Thread
+from netsim.engine.kernel import Phase
+from netsim.engine.machine import Split
+from netsim.engine.span import Span
+from netsim.engine.streams import Kind, draw_ps, stream_key
+from netsim.engine.transfer import Transfer, message_cost
+
+if TYPE_CHECKING:
+    from netsim.engine.client import Client, Exchange
+    from netsim.engine.world import World
+    from netsim.model.entities import Task
+    from netsim.scenario.schema_work import Distribution
+
+_KINDS = {
+    "constant": Kind.CONSTANT,
+    "exponential": Kind.EXPONENTIAL,
+    "lognormal": Kind.LOGNORMAL,
+    "uniform": Kind.UNIFORM,
+}
+
+
+class Draws:
+    """Durations of requests, each from the stream of its own name, so that no request disturbs another."""
+
+    def __init__(self, seed: int, replication: int) -> None:
+        self.seed = seed
+        self.replication = replication
+        self._keys: dict[tuple[str, str], int] = {}
+
+    def key(self, name: str, purpose: str) -> int:
+        """The stream of a name and purpose."""
+        found = self._keys.get((name, purpose))
+        if found is None:
+            found = self._keys[name, purpose] = stream_key(self.seed, self.replication, name, purpose)
+        return found
+
+    def draw(self, what: Distribution, name: str, purpose: str, index: int) -> int:
+        """A duration in ps."""
+        if what.kind == "constant":
+            return what.mean
+        return draw_ps(
+            _KINDS[what.kind], what.mean, what.cv, what.low, what.high, self.key(name, purpose), index
+        )
+
+
+class Server:
+    """One task's workers. ``waiting``: established connections that no worker has accepted yet."""
+
+    def __init__(self, world: World, task: Task, rank: int) -> None:
+        self.world = world
+        self.kernel = world.kernel
+        self.machine = world.machine
+        self.task = task
+        self.name = task.name
+        self.node = task.node.name
+        self.work = task.spec.work
+        self.rank = rank
+        cpus = task.spec.resources.limits.cpus
+        self.quota = None if cpus is None else Quota(cpus)
+        self.pool = self.machine.pool(task.name, self.node, self.work.workers)
+        self.threads: list[Thread | None] = [None] * self.work.workers
+        self.waiting = 0
+        self.clients: list[Client] = []
+        self._spare = 0
+
+    def thread(self, worker: int) -> Thread:
+        """The thread of a worker."""
+        found = self.threads[worker]
+        if found is None:
+            found = self.threads[worker] = self.machine.thread(
+                f"{self.name}#{worker}", self.rank * (1 << 20) + worker, 1.0, self.quota
+            )
+        return found
+
+    def spare_thread(self) -> Thread:
+        """One more thread of the task, for connections that it opens itself or for handshakes."""
+        self._spare += 1
+        rank = self.rank * (1 << 20) + (1 << 19) + self._spare
+        return self.machine.thread(f"{self.name}+{self._spare}", rank, 1.0, self.quota)
+
+    def admit(self) -> bool:
+        """Whether the listen queue takes one more connection (tcp_v4_conn_request: full means drop)."""
+        if self.waiting >= self.work.backlog:
+            return False
+        self.waiting += 1
+        return True
+
+    def accepted(self, conn: Connection) -> None:
+        """A worker has taken the connection from the listen queue."""
+        if not conn.accepted:
+            conn.accepted = True
+            self.waiting -= 1
+
+    def handshake_work(self, span: Span, then: Callable[[], None]) -> None:
+        """Processor time of a TLS handshake, by a thread of the task."""
+        split: Split = {}
+
+        def finished() -> None:
+            span.take(split, "queue:cpu", self.kernel.now)
+            then()
+
+        self.machine.run(self.spare_thread(), self.node, [("tls.handshake", self.world.tls_handshake_ps(self.node))], finished, split)
+
+    def serve(self, exchange: Exchange) -> None:
+        """The whole request is here."""
+        Service(self, exchange).begin()
+
+
+class Service:
+    """One request being served. ``span`` is the exchange's: the critical path goes through here."""
+
+    __slots__ = ("server", "exchange", "span", "worker", "at", "fate")
+
+    def __init__(self, server: Server, exchange: Exchange) -> None:
+        self.server = server
+        self.exchange = exchange
+        self.span = exchange.span
+        self.worker = -1
+        self.at = 0
+        self.fate = "completed"
+
+    def begin(self) -> None:
+        self.server.pool.acquire(self._start)
+
+    def _start(self, worker: int) -> None:
+        server, exchange = self.server, self.exchange
+        self.worker = worker
+        self.span.fill("queue:workers", server.kernel.now)
+        server.accepted(exchange.conn)
+        conn = exchange.conn
+        work = message_cost(conn.ways.request, exchange.request, conn.tcp.unit_bytes, False)
+        cpu = server.world.draws.draw(
+            server.work.cpu, exchange.path, f"{server.task.party}.cpu", exchange.index
+        )
+        work.append(("app.work", cpu))
+        if exchange.tls:
+            work.append(("tls.record", server.world.tls_record_ps(server.node, exchange.request + exchange.response)))
+        self._run(work, self._wait)
+
+    def _run(self, work: list[tuple[str, int]], then: Callable[[], None]) -> None:
+        server = self.server
+        split: Split = {}
+
+        def finished() -> None:
+            self.span.take(split, "queue:cpu", server.kernel.now)
+            then()
+
+        server.machine.run(server.thread(self.worker), server.node, work, finished, split)
+
+    def _wait(self) -> None:
+        server, exchange = self.server, self.exchange
+        wait = server.world.draws.draw(
+            server.work.wait, exchange.path, f"{server.task.party}.wait", exchange.index
+        )
+        if wait <= 0:
+            self._waited()
+            return
+        at = server.kernel.now + wait
+        server.kernel.at(at, Phase.FINISH, (2, *exchange.key, 4), self._waited)
+
+    def _waited(self) -> None:
+        self.span.fill("app.wait", self.server.kernel.now)
+        if self.server.clients and not self.server.work.blocking:
+            self.server.pool.release(self.worker)
+            self.worker = -1
+        self._next_calls()
+
+    def _next_calls(self) -> None:
+        """The next call, or all of a row of parallel ones."""
+        clients = self.server.clients
+        if self.at >= len(clients) or self.fate != "completed":
+            self._back()
+            return
+        first = last = self.at
+        if clients[first].parallel:
+            while last + 1 < len(clients) and clients[last + 1].parallel:
+                last += 1
+            jobs = [(c, copy) for c in range(first, last + 1) for copy in range(clients[c].count)]
+            self.at = last + 1
+            self._together(jobs)
+        else:
+            self.at = first + 1
+            self._one_by_one(first, 0)
+
+    def _call(self, number: int, copy: int, done: Callable[[str, Span], None]) -> None:
+        exchange = self.exchange
+        client = self.server.clients[number]
+        client.start(
+            (*exchange.key, 5, number, copy), f"{exchange.path}/{number}.{copy}", exchange.index, done
+        )
+
+    def _one_by_one(self, number: int, copy: int) -> None:
+        def done(fate: str, span: Span) -> None:
+            self.span.take(span.parts, "queue:other", self.server.kernel.now)
+            if fate != "completed":
+                self.fate = fate
+                self._back()
+            elif copy + 1 < self.server.clients[number].count:
+                self._one_by_one(number, copy + 1)
+            else:
+                self._next_calls()
+
+        self._call(number, copy, done)
+
+    def _together(self, jobs: list[tuple[int, int]]) -> None:
+        left = len(jobs)
+
+        def done(fate: str, span: Span) -> None:
+            nonlocal left
+            left -= 1
+            if fate != "completed":
+                self.fate = fate
+            if left == 0:  # the last one is the critical one
+                self.span.take(span.parts, "queue:other", self.server.kernel.now)
+                self._next_calls()
+
+        for number, copy in jobs:
+            self._call(number, copy, done)
+
+    def _back(self) -> None:
+        if self.worker < 0:
+            self.server.pool.acquire(self._again)
+        else:
+            self._answer()
+
+    def _again(self, worker: int) -> None:
+        self.worker = worker
+        self.span.fill("queue:workers", self.server.kernel.now)
+        self._answer()
+
+    def _answer(self) -> None:
+        exchange = self.exchange
+        conn = exchange.conn
+        size = exchange.response if self.fate == "completed" else 0
+        exchange.fate = self.fate
+        if conn.closed:
+            self.server.pool.release(self.worker)
+            return
+        transfer = Transfer(conn, True, size, (*exchange.key, 6), exchange.answered, exchange.broken)
+        if size > conn.tcp.send_buffer_bytes:
+            # More than the socket takes at once: the worker writes as the window opens.
+            worker = self.worker
+            transfer.sender = Party(self.server.node, self.server.thread(worker))
+            inner = transfer.done
+
+            def done(split: Split, now: int) -> None:
+                self.server.pool.release(worker)
+                inner(split, now)
+
+            transfer.done = done
+            transfer.start()
+            return
+        work = message_cost(conn.ways.reply, size, conn.tcp.unit_bytes, True)
+
+        def written() -> None:
+            self.server.pool.release(self.worker)
+            transfer.start()
+
+        self._run(work, written)

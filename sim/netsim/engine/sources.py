@@ -1,0 +1,125 @@
+"""The workloads of a run: open and closed loops of requests, and bulk transfers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netsim.engine.client import Client, Slot
+from netsim.engine.connection import Handshake, Party
+from netsim.engine.kernel import Phase
+from netsim.engine.machine import Split
+from netsim.engine.recorder import Recorder
+from netsim.engine.span import Span
+from netsim.engine.transfer import Transfer
+from netsim.engine.world import World
+from netsim.workload.arrivals import arrival_key, arrival_times
+
+
+class Requests:
+    """Requests of one workload, from its arrivals or its users."""
+
+    def __init__(self, world: World, name: str, rank: int) -> None:
+        self.world = world
+        self.kernel = world.kernel
+        self.name = name
+        self.rank = rank
+        self.load = world.scenario.load[name]
+        self.recorder = Recorder(name, world.scenario.duration)
+        self.clients: list[Client] = world.sources(name)
+        self.end_ps = world.scenario.duration
+        self._times: Iterator[int] = iter(())
+
+    def start(self) -> None:
+        """Queue the first requests."""
+        if self.load.arrivals is not None:
+            arrivals, draws = self.load.arrivals, self.world.draws
+            begin = -self.world.scenario.warmup_ps if self.load.start == 0 else self.load.start
+            key = arrival_key(draws.seed, draws.replication, self.name)
+            self._times = arrival_times(arrivals.kind, arrivals.points, arrivals.cv, begin, self.end_ps, key)
+            self._arrive_next(0)
+        else:
+            for user in range(self.load.users or 0):
+                self._think(user, 0)
+
+    def _arrive_next(self, index: int) -> None:
+        at = next(self._times, None)
+        if at is not None:
+            self.kernel.at(at, Phase.ARRIVAL, (0, self.rank, index), self._arrive, index)
+
+    def _arrive(self, index: int) -> None:
+        self._arrive_next(index + 1)
+        client = self.clients[index % len(self.clients)]
+        number = self.recorder.begin(self.kernel.now)
+
+        def done(fate: str, span: Span) -> None:
+            self.recorder.end(number, fate, self.load.response, 1, span, self.kernel.now)
+
+        client.start((self.rank, index), self.name, index, done)
+
+    def _think(self, user: int, index: int) -> None:
+        """A user's pause before request ``index``; the first ones begin spread over a pause."""
+        think = self.world.draws.draw(self.load.think, f"{self.name}~{user}", "think", index)
+        at = (
+            max(self.kernel.now, -self.world.scenario.warmup_ps if self.load.start == 0 else self.load.start)
+            + think
+        )
+        if at < self.end_ps:
+            self.kernel.at(at, Phase.ARRIVAL, (0, self.rank, user, index), self._ask, user, index)
+
+    def _ask(self, user: int, index: int) -> None:
+        client = self.clients[user % len(self.clients)]
+        number = self.recorder.begin(self.kernel.now)
+
+        def done(fate: str, span: Span) -> None:
+            self.recorder.end(number, fate, self.load.response, 1, span, self.kernel.now)
+            self._think(user, index + 1)
+
+        client.start((self.rank, user, index), f"{self.name}~{user}", index, done)
+
+
+class Bulk:
+    """A bulk transfer over parallel connections; every flow is one request of the workload."""
+
+    def __init__(self, world: World, name: str, rank: int) -> None:
+        self.world = world
+        self.kernel = world.kernel
+        self.rank = rank
+        self.load = world.scenario.load[name]
+        self.recorder = Recorder(name, world.scenario.duration)
+        self.clients = world.sources(name)
+
+    def start(self) -> None:
+        """Queue the start of all flows."""
+        for flow in range(self.load.flows):
+            self.kernel.at(self.load.start, Phase.ARRIVAL, (0, self.rank, flow), self._begin, flow)
+
+    def _begin(self, flow: int) -> None:
+        client = self.clients[flow % len(self.clients)]
+        number, span = self.recorder.begin(self.kernel.now), Span(self.kernel.now)
+        total = self.load.bulk or 0
+        size = total // self.load.flows + (1 if flow < total % self.load.flows else 0)
+        slot = Slot(flow + 1, client.make_thread() if client.make_thread is not None else None)
+        conn = client.connect(slot)
+        if conn is None:
+            self.recorder.end(number, "no_backend", 0, 1, span, self.kernel.now)
+            return
+        party = Party(client.node, slot.thread)
+
+        def done(split: Split, now: int) -> None:
+            span.take(split, "queue:tcp_window", now)
+            self.recorder.end(number, "completed", size, 1, span, now, counted=True)
+            conn.close()
+
+        def fail(cause: str) -> None:
+            self.recorder.end(number, cause, 0, 1, span, self.kernel.now)
+            conn.close()
+
+        def begin() -> None:
+            receiver = None
+            if conn.server is not None:
+                conn.server.accepted(conn)
+                receiver = Party(conn.server.node, conn.server.spare_thread())
+            Transfer(conn, False, size, (self.rank, flow, 1), done, fail, party, receiver,
+                     self.recorder.received).start()  # fmt: skip
+
+        Handshake(conn, party, (self.rank, flow, 0), span, self.load.connection.tls, begin, fail).start()

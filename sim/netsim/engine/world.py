@@ -1,0 +1,121 @@
+"""Everything that one replication consists of, put together from the model."""
+
+from __future__ import annotations
+
+from netsim.datapath.paths import link_rates
+from netsim.datapath.tcp import tcp_table
+from netsim.engine.balance import Balancers, Conntrack
+from netsim.engine.client import Ask, Client
+from netsim.engine.cpu import Thread
+from netsim.engine.kernel import Kernel
+from netsim.engine.machine import Host, Machine
+from netsim.engine.routes import RouteBook
+from netsim.engine.server import Draws, Server
+from netsim.model.entities import OUTSIDE, Model
+from netsim.scenario.schema import Scenario
+
+MAX_SLICES = 64
+
+
+def slice_ps(duration_ps: int) -> int:
+    """Length of the equal slices that the measured period is cut into, at most 64."""
+    return -(-duration_ps // MAX_SLICES)
+
+
+class World:
+    """The machine, the servers on it, and the state that choices leave behind."""
+
+    def __init__(self, scenario: Scenario, model: Model, seed: int, replication: int) -> None:
+        self.scenario = scenario
+        self.model = model
+        self.kernel = Kernel(-scenario.warmup_ps)
+        hosts = [
+            Host(n.name, n.cores, n.rx_queues, n.nic.ring, n.nic.name, n.profile.quantum_ps)
+            for n in model.nodes.values()
+        ]
+        self.slice_ps = slice_ps(scenario.duration)
+        self.machine = Machine(self.kernel, hosts, link_rates(model), scenario.duration, self.slice_ps)
+        self.tcp = tcp_table()
+        self.book = RouteBook(model)
+        self.draws = Draws(seed, replication)
+        self.conntrack = Conntrack(self.tcp.time_wait_ps)
+        self.servers: dict[str, Server] = {
+            name: Server(self, task, rank) for rank, (name, task) in enumerate(sorted(model.tasks.items()))
+        }
+        self.balancers = Balancers(
+            self.kernel, model, self.book, self.servers, seed, replication, self.conntrack
+        )
+        for server in self.servers.values():
+            server.clients = [self._call(server, number) for number in range(len(server.task.spec.calls))]
+
+    def _call(self, server: Server, number: int) -> Client:
+        call = server.task.spec.calls[number]
+        ask = Ask(call.to, call.request, call.response, call.connection, call.timeout, call.retries)
+        return Client(
+            self,
+            f"{server.name}/{number}",
+            server.name,
+            server.node,
+            ask,
+            server.spare_thread,
+            pool=call.connection.pool,
+            count=call.count,
+            parallel=call.parallel,
+        )
+
+    def sources(self, workload: str) -> list[Client]:
+        """The clients of a workload: the outside as one, or one for each task that it comes from."""
+        load = self.scenario.load[workload]
+        ask = Ask(load.to, load.request, load.response, load.connection, load.timeout, load.retries)
+        if load.from_ == OUTSIDE:
+            clients = self.model.outside.clients
+            return [
+                Client(
+                    self, workload, OUTSIDE, OUTSIDE, ask, None, pool=load.connection.pool, clients=clients
+                )
+            ]
+        names = self.source_names(load.from_)
+        pool = max(1, -(-load.connection.pool // max(1, len(names))))
+        found = []
+        for name in names:
+            if name in self.servers:
+                server = self.servers[name]
+                found.append(
+                    Client(self, f"{workload}@{name}", name, server.node, ask, server.spare_thread, pool=pool)
+                )
+            else:
+                found.append(
+                    Client(self, f"{workload}@{name}", name, name, ask, self._node_thread(name), pool=pool)
+                )
+        return found
+
+    def tls_handshake_ps(self, node: str) -> int:
+        """Processor time of one side of a TLS handshake; the outside costs nothing."""
+        return self.model.nodes[node].profile.cost("tls.handshake").fixed_ps if node in self.model.nodes else 0
+
+    def tls_record_ps(self, node: str, size: int) -> int:
+        """Processor time to encrypt or decrypt so many bytes."""
+        cost = self.model.nodes[node].profile.cost("tls.record")
+        return cost.fixed_ps + cost.per_byte_fs * size // 1000
+
+    def source_names(self, source: str) -> list[str]:
+        """The tasks of a service, a task, a container or a node."""
+        tasks = [task.name for task in self.model.party_tasks(source)]
+        return tasks or [source]
+
+    def _node_thread(self, node: str) -> _NodeThreads:
+        return _NodeThreads(self, node)
+
+
+class _NodeThreads:
+    """Threads of a process on a node itself."""
+
+    def __init__(self, world: World, node: str) -> None:
+        self.world = world
+        self.node = node
+        self.made = 0
+
+    def __call__(self) -> Thread:
+        self.made += 1
+        rank = (len(self.world.servers) + self.world.model.nodes[self.node].index + 1) * (1 << 20) + self.made
+        return self.world.machine.thread(f"{self.node}+{self.made}", rank)

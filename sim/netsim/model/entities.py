@@ -1,0 +1,136 @@
+"""What a scenario means: nodes, tasks, networks with their addresses, published ports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from netsim.datapath.profile import HostProfile
+from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_nodes import Fabric, Nic, Outside
+from netsim.scenario.schema_service import Container, Service
+
+OUTSIDE = "outside"
+INGRESS = "ingress"
+GWBRIDGE = "docker_gwbridge"
+DEFAULT_BRIDGE = "bridge"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine. ``index`` counts over all nodes, ``group_index`` within the group, both from 0."""
+
+    name: str
+    index: int
+    group: str
+    group_index: int
+    role: str
+    cores: int
+    profile: HostProfile
+    nic: Nic
+    rx_queues: int
+    labels: Mapping[str, str]
+
+    @property
+    def tx_station(self) -> str:
+        """Name of the card's transmit queue, like ``worker-1/eth0.tx``."""
+        return f"{self.name}/{self.nic.name}.tx"
+
+    @property
+    def cpu_station(self) -> str:
+        """Name of the node's cores taken together, like ``worker-1/cpu``."""
+        return f"{self.name}/cpu"
+
+    @property
+    def switch_station(self) -> str:
+        """Name of the switch port towards this node, like ``switch/worker-1``."""
+        return f"switch/{self.name}"
+
+
+@dataclass(slots=True)
+class Task:
+    """A task of a service, or a standalone container (``service`` None, ``slot`` 0).
+
+    ``networks``: what it attaches to and can be named on. ``addresses``: IPv4 address by network; besides
+    those networks it may have one on ``ingress`` and one on ``docker_gwbridge``.
+    ``egress``: the bridge by which it reaches the outside, None if there is no way.
+    """
+
+    name: str
+    service: str | None
+    slot: int
+    node: Node
+    spec: Service | Container
+    networks: tuple[str, ...]
+    egress: str | None = None
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def party(self) -> str:
+        """The service, or the container's own name: what calls and loads are written for."""
+        return self.service or self.name
+
+
+@dataclass(slots=True)
+class NetworkPlan:
+    """A network and its addresses. ``driver``: overlay or bridge; a bridge is a network of its own on each node.
+
+    ``vips``: service -> virtual address. ``balancers``: node -> address of the load-balancer sandbox.
+    ``owners``: address -> who has it; on bridges, ``(node, address)`` is written ``node address``.
+    ``mtu``: largest IP packet (bytes) if the user gave one.
+    """
+
+    name: str
+    driver: str
+    subnet: str
+    gateway: str
+    internal: bool = False
+    mtu: int | None = None
+    vips: dict[str, str] = field(default_factory=dict)
+    balancers: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPort:
+    """A published port: ``mode`` ingress (every node answers) or host (the nodes with a task answer)."""
+
+    published: int
+    target: int
+    protocol: str
+    mode: str
+    party: str
+
+
+@dataclass(slots=True)
+class Model:
+    """The scenario with everything decided that is decided before the clock starts.
+
+    ``tasks``: by name, tasks of services and standalone containers; ``services``: tasks by service, in slot
+    order; ``containers``: the standalone ones; ``addresses``: networks by name; ``ports``: all published.
+    """
+
+    scenario: Scenario
+    fabric: Fabric
+    outside: Outside
+    nodes: dict[str, Node]
+    tasks: dict[str, Task]
+    services: dict[str, list[Task]]
+    containers: dict[str, Task]
+    addresses: dict[str, NetworkPlan]
+    ports: tuple[PublishedPort, ...]
+
+    def party_tasks(self, name: str) -> list[Task]:
+        """The tasks of a service, or the one container of that name; empty for other names."""
+        if name in self.services:
+            return self.services[name]
+        return [self.containers[name]] if name in self.containers else []
+
+    def ports_of(self, party: str) -> list[PublishedPort]:
+        """What a service or container publishes."""
+        return [port for port in self.ports if port.party == party]
+
+    def entry_nodes(self) -> tuple[str, ...]:
+        """The nodes by which outside traffic may enter, in order."""
+        chosen = self.outside.entry.nodes
+        return tuple(self.nodes) if isinstance(chosen, str) else chosen

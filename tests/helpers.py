@@ -1,0 +1,26 @@
+"""What several tests need: scenarios from text, runs without files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from netsim.engine.record import RunRecord
+from netsim.engine.reference import simulate
+from netsim.model.build import build_model
+from netsim.scenario import Scenario, load
+
+ROOT = Path(__file__).parents[1]
+S = 10**12
+
+
+def scenario_from(text: str, folder: Path) -> Scenario:
+    """A scenario whose text may name the profile zero.yaml, on which no stage costs anything."""
+    (folder / "zero.yaml").write_text("name: free\nbase: zero\n")
+    path = folder / "scenario.yaml"
+    path.write_text(text)
+    return load(path)
+
+
+def run(scenario: Scenario, replication: int = 0, seed: int = 1) -> RunRecord:
+    """One replication of the reference engine."""
+    return simulate(scenario, build_model(scenario), seed, replication)
