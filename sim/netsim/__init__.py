@@ -1,0 +1,59 @@
+"""netsim predicts how a Docker Swarm carries a load: ``netsim.run("scenario.yaml")``."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netsim.model.problems import ModelError
+    from netsim.results.errors import EngineError, ResultError
+    from netsim.results.files import load_result
+    from netsim.results.result import Result
+    from netsim.results.run import run
+    from netsim.scenario.load import load
+    from netsim.scenario.problems import Problem, ScenarioError
+    from netsim.scenario.schema import Scenario
+
+#: Public name -> the module that holds it, imported when first used.
+_HOMES = {
+    "EngineError": "netsim.results.errors",
+    "ModelError": "netsim.model.problems",
+    "Problem": "netsim.scenario.problems",
+    "Result": "netsim.results.result",
+    "ResultError": "netsim.results.errors",
+    "Scenario": "netsim.scenario.schema",
+    "ScenarioError": "netsim.scenario.problems",
+    "load": "netsim.scenario.load",
+    "load_result": "netsim.results.files",
+    "run": "netsim.results.run",
+}
+
+__all__ = [
+    "EngineError",
+    "ModelError",
+    "Problem",
+    "Result",
+    "ResultError",
+    "Scenario",
+    "ScenarioError",
+    "load",
+    "load_result",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from netsim.results.build import versions
+
+        return versions()["netsim"]
+    if name not in _HOMES:
+        raise AttributeError(f"module 'netsim' has no attribute '{name}'")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -173,8 +173,8 @@ def test_parallel_calls_take_as_long_as_the_slowest(tmp_path: Path) -> None:
         .replace("200/s", "{constant: 5/s}")
     )
     one = run(scenario_from(base, tmp_path)).workloads["users"]
-    two = run(scenario_from(base.replace("to: db, count: 2", "to: db, count: 2, parallel: true"), tmp_path)).workloads[
-        "users"
-    ]
+    two = run(
+        scenario_from(base.replace("to: db, count: 2", "to: db, count: 2, parallel: true"), tmp_path)
+    ).workloads["users"]
     gain = np.median(one.finish_ps - one.start_ps) - np.median(two.finish_ps - two.start_ps)
     assert gain == pytest.approx(20 * 10**9, rel=0.05)

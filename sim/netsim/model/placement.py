@@ -97,7 +97,7 @@ class Placer:
         if unmet:
             reasons["scheduling constraints not satisfied"] = unmet
         told = "; ".join(f"{why} on {n} node{'s' if n != 1 else ''}" for why, n in reasons.items() if why)
-        path = ("services", name)
+        path: tuple[str, ...] = ("services", name)
         if unmet == len(self.nodes) and service.placement.constraints:
             path += ("placement",)
         self.problems.add(path, "NO_SUITABLE_NODE", f"a node for {name}.{slot}", f"no suitable node ({told})")

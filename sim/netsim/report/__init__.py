@@ -1,0 +1,1 @@
+"""Reports: what they show (data), figures, pages and a static picture."""

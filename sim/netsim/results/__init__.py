@@ -1,0 +1,1 @@
+"""Results: the numbers of a run, their files and their schema."""

@@ -1,0 +1,117 @@
+"""``netsim run``: simulate a scenario and tell the answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netsim.cli.common import (
+    Code,
+    Format,
+    Output,
+    Overrides,
+    Quiet,
+    ScenarioFile,
+    UsageError,
+    guarded,
+    parse_overrides,
+    say,
+    terminal,
+)
+
+if TYPE_CHECKING:
+    from netsim.results.result import Result
+    from netsim.results.run import Progress
+
+
+@guarded
+def command(
+    file: ScenarioFile,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write result.json, tables and report.html here.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**63 - 1, help="Seed of all chance, instead of the scenario's.")
+    ] = None,
+    replications: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Repetitions, instead of the scenario's.")
+    ] = None,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="reference or auto.")] = "auto",
+    jobs: Annotated[int, typer.Option(min=1, help="Replications at the same time; 1 in this version.")] = 1,
+    overrides: Overrides = None,
+    output: Output = Format.TEXT,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate a scenario and tell throughput, latency, errors and what is busiest."""
+    from netsim.results import run as runner
+    from netsim.scenario.load import load
+
+    runner.resolve_engine(engine)
+    scenario = load(str(file), parse_overrides(overrides))
+    if out is not None:
+        prepare_folder(out)
+    if jobs > 1:
+        say(f"netsim: replications run one after the other in this version; --jobs {jobs} is as --jobs 1")
+    with _progress(not quiet and terminal()) as progress:
+        result = runner.run(scenario, seed, replications, engine, progress)
+    paths = write(result, out) if out is not None else []
+    for warning in result.warnings:
+        say(f"netsim: {warning}")
+    if output is Format.JSON:
+        from netsim.results.files import json_text
+
+        typer.echo(json_text(result), nl=False)
+    elif not quiet:
+        from netsim.cli.summary import summary
+
+        typer.echo(summary(result, paths))
+    raise typer.Exit(exit_code(result))
+
+
+def exit_code(result: Result) -> Code:
+    """What the shell gets: interrupted, then the verdict on the expectations."""
+    if result.interrupted:
+        return Code.INTERRUPTED
+    return {"pass": Code.DONE, "inconclusive": Code.INCONCLUSIVE, "fail": Code.FAILED}[result.status]
+
+
+def prepare_folder(out: Path) -> None:
+    """Make the folder now, so that a wrong one is known before the work. Raises `UsageError`."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to {out}: {_reason(error)}") from None
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot write to {out}: permission denied")
+
+
+def write(result: Result, out: Path) -> list[str]:
+    """All files of the result; their paths. Raises `UsageError` where that is not possible."""
+    try:
+        return result.save(out)
+    except OSError as error:
+        raise UsageError(f"cannot write to {out}: {_reason(error)}") from None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "an error").lower()
+
+
+@contextmanager
+def _progress(shown: bool) -> Iterator[Progress | None]:
+    """A bar on standard error while the block runs, or nothing."""
+    if not shown:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("simulating", total=1.0)
+        yield lambda done: bar.update(task, completed=done)

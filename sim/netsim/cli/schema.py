@@ -1,0 +1,27 @@
+"""``netsim schema``: the JSON Schemas."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from netsim.cli.common import guarded
+
+
+@guarded
+def command(
+    result: Annotated[
+        bool, typer.Option("--result", help="The schema of result.json instead of that of scenarios.")
+    ] = False,
+) -> None:
+    """Print the JSON Schema of scenarios, for editors that complete and check."""
+    if result:
+        from netsim.results.files import schema
+
+        typer.echo(json.dumps(schema(), indent=1, ensure_ascii=False))
+        return
+    from netsim.scenario.json_schema import shipped
+
+    typer.echo(shipped(), nl=False)

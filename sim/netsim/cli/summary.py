@@ -1,0 +1,85 @@
+"""The answer on one screen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from netsim.report.data import busiest, error_share, with_interval
+from netsim.results.result import Result
+from netsim.results.text import found_text, quantity
+
+MOST_WORKLOADS = 8
+MOST_EXPECTATIONS = 10
+
+
+def summary(result: Result, paths: Sequence[str] = ()) -> str:
+    """Load, throughput, latency and errors by workload; bottleneck, expectations, where the files are."""
+    blocks = [_head(result), _workloads(result.data["workloads"]), "\n".join(busiest(result))]
+    blocks += [_expectations(result.data["expectations"]), _files(paths)]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Aligned columns; those in ``right`` to the right."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if k in right else cell.ljust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _head(result: Result) -> str:
+    manifest = result.data["manifest"]
+    count = manifest["replications"]
+    return (
+        f"{result.name}: {count} replication{'' if count == 1 else 's'} of "
+        f"{quantity(result.data['setup']['duration_s'], 's')}, seed {manifest['seed']}, "
+        f"engine {manifest['engine']}, {manifest['wall_s']:.1f} s of computing; 95 % intervals in brackets"
+    )
+
+
+def _workloads(found: dict[str, Any]) -> str:
+    if not found:
+        return "The scenario has no load."
+    rows = [("workload", "offered", "throughput", "p50", "p99", "failed")]
+    for name, numbers in list(found.items())[:MOST_WORKLOADS]:
+        failed = error_share(numbers)
+        if numbers["failed"]:
+            causes = sorted(numbers["errors"].items(), key=lambda item: (-item[1], item[0]))
+            failed += f" ({', '.join(f'{cause} {n}' for cause, n in causes[:2])})"
+        rows.append(
+            (
+                name,
+                quantity(numbers["offered_per_s"]["value"], "/s"),
+                with_interval(numbers["throughput_per_s"], "/s"),
+                with_interval(numbers["latency_s"]["p50"], "s"),
+                with_interval(numbers["latency_s"]["p99"], "s"),
+                failed,
+            )
+        )
+    text = table(rows, right=(1,))
+    more = len(found) - MOST_WORKLOADS
+    return f"{text}\n{more} more in result.json" if more > 0 else text
+
+
+def _expectations(found: Sequence[dict[str, Any]]) -> str:
+    if not found:
+        return ""
+    order = {"fail": 0, "inconclusive": 1, "pass": 2}
+    shown = sorted(found, key=lambda e: order[e["status"]])[:MOST_EXPECTATIONS]
+    text = table([(e["status"], e["text"], found_text(e)) for e in shown])
+    more = len(found) - MOST_EXPECTATIONS
+    return f"{text}\n{more} more in result.json" if more > 0 else text
+
+
+def _files(paths: Sequence[str]) -> str:
+    if not paths:
+        return "Nothing was written: --out DIR writes result.json, tables and a report."
+    names = " ".join(os.path.basename(path) for path in paths)
+    return f"Report: {paths[-1]}\nBeside it: {names}"

@@ -1,0 +1,103 @@
+"""From the records of all replications to the answer."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from itertools import islice
+
+from netsim.engine.record import RunRecord
+from netsim.model.entities import Model
+from netsim.results.judging import Numbers, judge_all
+from netsim.results.result import MOST_STATIONS, SCHEMA_VERSION, Result
+from netsim.results.series import series
+from netsim.results.setup import setup
+from netsim.results.stations import bottleneck, node_numbers, station_numbers
+from netsim.results.workloads import workload_numbers
+from netsim.scenario.schema import Scenario
+from netsim.stats.expect import Judged, unit_of
+from netsim.stats.intervals import LEVEL, rounded
+
+PS_PER_S = 1_000_000_000_000
+_LIBRARIES = ("simpy", "numpy", "numba", "scipy")
+
+
+def build_result(
+    scenario: Scenario,
+    model: Model,
+    records: Sequence[RunRecord],
+    engine: str,
+    wall_s: float,
+    warnings: Sequence[str] = (),
+) -> Result:
+    """The result of the complete ones among ``records``; ``wall_s`` is the time that the run took (s).
+
+    Raises ``ValueError`` if no replication is complete.
+    """
+    complete = [record for record in records if record.complete]
+    if not complete:
+        raise ValueError("no complete replication")
+    workloads = {name: workload_numbers(name, complete) for name in scenario.load}
+    stations = station_numbers(complete)
+    nodes = node_numbers(model, stations, complete)
+    busiest = bottleneck(stations.values())
+    judged = judge_all(scenario, Numbers(workloads, stations, nodes, busiest, {}))
+    all_stations = {name: station.to_dict() for name, station in stations.items()}
+    data: dict[str, object] = {
+        "schema": SCHEMA_VERSION,
+        "scenario": {"name": scenario.name, "sha256": scenario.sha256},
+        "manifest": _manifest(complete, engine, wall_s, warnings, len(complete) < len(records)),
+        "setup": setup(scenario, model),
+        "workloads": {name: found.to_dict() for name, found in workloads.items()},
+        "stations": dict(islice(all_stations.items(), MOST_STATIONS)),
+        "nodes": {name: node.to_dict() for name, node in nodes.items()},
+        "bottleneck": busiest.to_dict(),
+        "limits": [],
+        "timeline": list(complete[0].timeline),
+        "failovers": [],
+        "expectations": [_expectation(found) for found in judged],
+    }
+    return Result(data, all_stations, series(complete))
+
+
+def versions() -> dict[str, str]:
+    """Versions of netsim, Python and the libraries that results depend on."""
+    found = {"netsim": _version("swarm-netsim"), "python": platform.python_version()}
+    return found | {name: _version(name) for name in _LIBRARIES}
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _manifest(
+    records: Sequence[RunRecord], engine: str, wall_s: float, warnings: Sequence[str], interrupted: bool
+) -> dict[str, object]:
+    told = [*warnings, *(text for record in records for text in record.warnings)]
+    method = "t interval across replications" if len(records) > 1 else "batch means of one replication"
+    return {
+        "seed": records[0].seed,
+        "replications": len(records),
+        "engine": engine,
+        "versions": versions(),
+        "wall_s": rounded(wall_s),
+        "simulated_s": rounded(sum(record.simulated_ps for record in records) / PS_PER_S),
+        "events": sum(record.visits for record in records),
+        "warnings": list(dict.fromkeys(told)),
+        "interval": {"level": LEVEL, "method": method},
+        "interrupted": interrupted,
+    }
+
+
+def _expectation(judged: Judged) -> dict[str, object]:
+    return {
+        "text": judged.expectation.text,
+        **judged.estimate.to_dict(),
+        "status": judged.status,
+        "limit": judged.expectation.limit,
+        "unit": unit_of(judged.expectation),
+    }

@@ -1,0 +1,93 @@
+"""Expectations against results: which number each one reads, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from netsim.results.stations import Bottleneck, NodeNumbers, StationNumbers
+from netsim.results.workloads import WorkloadNumbers
+from netsim.scenario.expectations import Expectation
+from netsim.scenario.problems import Problem, ScenarioError, suggest
+from netsim.scenario.schema import Scenario
+from netsim.stats.expect import OVER_REPLICATIONS, Judged, judge, parse
+from netsim.stats.intervals import Estimate, across, quantile_over
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Everything that an expectation can read. ``failovers``: number -> seconds, one per replication."""
+
+    workloads: Mapping[str, WorkloadNumbers]
+    stations: Mapping[str, StationNumbers]
+    nodes: Mapping[str, NodeNumbers]
+    bottleneck: Bottleneck
+    failovers: Mapping[str, Sequence[float | None]]
+
+
+def judge_all(scenario: Scenario, numbers: Numbers) -> list[Judged]:
+    """All expectations of the scenario, in its order."""
+    judged = []
+    for text in scenario.expect:
+        expectation = parse(text, scenario.load, scenario.node_names())
+        estimate = read(expectation, numbers)
+        judged.append(Judged(expectation, estimate, judge(estimate, expectation.op, expectation.limit)))
+    return judged
+
+
+def check_stations(scenario: Scenario, names: Iterable[str]) -> None:
+    """Raises `ScenarioError` where an expectation reads a station that there is not."""
+    known = list(names)
+    problems = []
+    for k, text in enumerate(scenario.expect):
+        expectation = parse(text, scenario.load, scenario.node_names())
+        if expectation.kind == "station" and expectation.name not in known:
+            line, col = scenario.line_of(("expect", k))
+            file, help = scenario.source or "<scenario>", suggest(expectation.name, known, "stations")
+            problems.append(
+                Problem(file, line, col, "UNKNOWN_STATION", f"expect[{k}]", "the name of a station",
+                        expectation.name, help)
+            )  # fmt: skip
+    if problems:
+        raise ScenarioError(problems)
+
+
+def read(expectation: Expectation, numbers: Numbers) -> Estimate:
+    """The number that an expectation is about, in the unit of its limit; unknown if there is none."""
+    if expectation.kind == "workload":
+        return _of_workload(expectation, numbers.workloads[expectation.name])
+    if expectation.kind == "station":
+        station = numbers.stations.get(expectation.name)
+        return Estimate() if station is None else _of_station(expectation, station)
+    if expectation.kind == "node":
+        node = numbers.nodes[expectation.name]
+        return {"cpu": node.cpu, "nic_tx": node.nic_tx, "nic_rx": node.nic_rx}[expectation.metric]
+    if expectation.kind == "bottleneck":
+        found = numbers.bottleneck
+        return found.utilisation if expectation.metric == "utilisation" else found.headroom
+    samples = numbers.failovers.get(expectation.metric, ())
+    return quantile_over(samples, OVER_REPLICATIONS[expectation.detail]).within(0)
+
+
+def _of_workload(expectation: Expectation, found: WorkloadNumbers) -> Estimate:
+    if expectation.metric == "latency":
+        return found.latency_s[expectation.detail]
+    if expectation.metric == "outage":
+        return quantile_over(found.outage_samples, OVER_REPLICATIONS[expectation.detail]).within(0)
+    if expectation.metric == "completed":
+        return across(found.completed_each).within(0)
+    if expectation.metric == "failed":
+        return across(found.failed_each).within(0)
+    return {
+        "errors": found.error_share,
+        "throughput": found.throughput_per_s,
+        "goodput": found.goodput_bps,
+    }[expectation.metric]
+
+
+def _of_station(expectation: Expectation, station: StationNumbers) -> Estimate:
+    if expectation.metric == "utilisation":
+        return station.utilisation
+    if expectation.metric == "wait":
+        return station.wait_mean_s
+    return across(station.drops_each).within(0)

@@ -1,0 +1,50 @@
+"""How long a workload was out: the time in which more than 1 % of what started finally failed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netsim.engine.record import WorkloadRecord
+
+PS_PER_S = 1_000_000_000_000
+BUCKET_PS = PS_PER_S // 10
+MIN_REQUESTS = 20
+MAX_FAILED_PER_100 = 1
+
+
+def outage_s(record: WorkloadRecord, duration_ps: int) -> float:
+    """Seconds of outage in the measured period.
+
+    The period is cut into buckets of 100 ms; neighbours are merged, from the left, until they hold 20
+    requests, and what is left over at the end joins the last of them. A bucket is out if more than
+    1 % of the requests that started in it finally failed; its whole length counts. Requests still in
+    flight at the end have not failed.
+    """
+    if not len(record.start_ps) or duration_ps <= 0:
+        return 0.0
+    count = -(-duration_ps // BUCKET_PS)
+    bucket = np.clip(record.start_ps // BUCKET_PS, 0, count - 1)
+    started = np.bincount(bucket, minlength=count)
+    failed = np.bincount(bucket[record.fate > 0], minlength=count)
+    total_ps = 0
+    for first, end in _merged(started):
+        if failed[first:end].sum() * 100 > MAX_FAILED_PER_100 * started[first:end].sum():
+            total_ps += min(end * BUCKET_PS, duration_ps) - first * BUCKET_PS
+    return total_ps / PS_PER_S
+
+
+def _merged(started: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[tuple[int, int]]:
+    """Ranges of buckets (first, end) that hold at least 20 requests each, if there are as many."""
+    ranges: list[tuple[int, int]] = []
+    first, inside = 0, 0
+    for k, n in enumerate(started.tolist()):
+        inside += n
+        if inside >= MIN_REQUESTS:
+            ranges.append((first, k + 1))
+            first, inside = k + 1, 0
+    if first < len(started):
+        if ranges:
+            ranges[-1] = (ranges[-1][0], len(started))
+        else:
+            ranges.append((first, len(started)))
+    return ranges

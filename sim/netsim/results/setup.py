@@ -1,0 +1,158 @@
+"""What was simulated, in words and numbers, for readers of a result who do not have the scenario."""
+
+from __future__ import annotations
+
+from netsim.model.entities import Model
+from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_load import Arrivals, Load
+from netsim.scenario.schema_nodes import Entry
+from netsim.scenario.schema_work import Connection, Distribution
+from netsim.scenario.units import PS_PER_S, format_duration
+
+_RATES = ((10**12, "Tbit/s"), (10**9, "Gbit/s"), (10**6, "Mbit/s"), (10**3, "kbit/s"))
+_SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+
+
+def setup(scenario: Scenario, model: Model) -> dict[str, object]:
+    """``setup`` of ``result.json``: times (s), nodes, services and loads, and the assumptions made."""
+    return {
+        "description": scenario.description,
+        "duration_s": scenario.duration / PS_PER_S,
+        "warmup_s": scenario.warmup_ps / PS_PER_S,
+        "nodes": [_group(scenario, name) for name in scenario.nodes],
+        "services": [_service(scenario, model, name) for name in scenario.services],
+        "loads": [{"name": name, "text": load_text(load)} for name, load in scenario.load.items()],
+        "assumptions": assumptions(scenario, model),
+    }
+
+
+def assumptions(scenario: Scenario, model: Model) -> list[str]:
+    """What the numbers rest on, one sentence each."""
+    entry = scenario.outside.entry
+    who = f"all {len(model.nodes)} nodes" if entry.nodes == "all" else ", ".join(model.entry_nodes())
+    default = " (the default: the scenario says nothing else)" if entry == Entry() else ""
+    check = "no health check"
+    if entry.check is not None:
+        check = (
+            f"a health check every {format_duration(entry.check.every)} that gives a node up after "
+            f"{entry.check.failures} failures"
+        )
+    found = [
+        f"Traffic from outside enters through a load balancer or DNS list in front of {who}, "
+        f"which picks {entry.choose} per connection, with {check}{default}.",
+        f"Clients outside: {scenario.outside.clients}, {format_duration(scenario.outside.rtt)} of round trip "
+        "to the edge of the swarm; their own machines and lines are never busy.",
+        _fabric(scenario),
+    ]
+    profiles = {node.profile.name: node.profile for node in model.nodes.values()}
+    for name, profile in sorted(profiles.items()):
+        text = f": {profile.description}" if profile.description else ""
+        groups = sorted({node.group for node in model.nodes.values() if node.profile.name == name})
+        found.append(
+            f"Stage costs of {', '.join(groups)} come from the host profile {name}{text}. Each value in it "
+            "names its source; calibrate it to your machines where microseconds matter."
+        )
+    found.append(
+        f"The first {format_duration(scenario.warmup_ps)} of every replication are warm-up and not counted."
+    )
+    found.append(
+        "Latency is from the start of the first attempt to the last byte, of completed requests only."
+    )
+    if not scenario.faults and not scenario.operations:
+        found.append("Nothing fails and nobody changes anything during the run.")
+    return found
+
+
+def _fabric(scenario: Scenario) -> str:
+    fabric = scenario.fabric
+    capacity = "that never blocks" if fabric.rate is None else f"of {rate_text(fabric.rate)}"
+    return (
+        f"Nodes are connected by one switch {capacity}, {format_duration(fabric.latency)} through it, "
+        f"{size_text(fabric.buffer)} of buffer per port with tail drop."
+    )
+
+
+def _group(scenario: Scenario, name: str) -> dict[str, object]:
+    spec = scenario.nodes[name]
+    return {
+        "group": name,
+        "count": spec.count,
+        "role": spec.role,
+        "cores": spec.cores,
+        "profile": spec.profile,
+        "nic_bps": spec.nic.rate,
+        "mtu": spec.nic.mtu,
+    }
+
+
+def _service(scenario: Scenario, model: Model, name: str) -> dict[str, object]:
+    spec = scenario.services[name]
+    calls = [f"{call.count} x {call.to}" if call.count > 1 else str(call.to) for call in spec.calls]
+    return {
+        "name": name,
+        "tasks": len(model.services.get(name, [])),
+        "workers": spec.work.workers,
+        "cpu": distribution_text(spec.work.cpu),
+        "wait": distribution_text(spec.work.wait),
+        "calls": calls,
+    }
+
+
+def load_text(load: Load) -> str:
+    """A workload in one sentence."""
+    if load.bulk is not None:
+        flows = "1 flow" if load.flows == 1 else f"{load.flows} flows"
+        what = f"{size_text(load.bulk)} in {flows}, from {format_duration(load.start)} on"
+        return f"{load.from_} to {load.to}: {what}"
+    who = "nothing"
+    if load.arrivals is not None:
+        who = arrivals_text(load.arrivals)
+    elif load.users is not None:
+        who = f"{load.users} users thinking {distribution_text(load.think)}"
+    sizes = f"{size_text(load.request)} out, {size_text(load.response)} back"
+    timeout = f", timeout {format_duration(load.timeout)}" if load.timeout is not None else ", no timeout"
+    tries = f", up to {load.retries.max} retries" if load.retries.max else ", no retries"
+    return f"{load.from_} to {load.to}: {who}; {sizes}; {connection_text(load.connection)}{timeout}{tries}"
+
+
+def arrivals_text(arrivals: Arrivals) -> str:
+    """``poisson arrivals, 240/s``, or the points of the line."""
+    if len(arrivals.points) == 1:
+        rates = f"{arrivals.points[0][1]:g}/s"
+    else:
+        rates = " to ".join(f"{rate:g}/s at {format_duration(at)}" for at, rate in arrivals.points)
+    return f"{arrivals.kind} arrivals, {rates}"
+
+
+def connection_text(connection: Connection) -> str:
+    """How connections are used."""
+    tls = " with TLS" if connection.tls else ""
+    if connection.kind == "new":
+        return f"a new connection{tls} per request"
+    return f"a pool of {connection.pool} connections{tls}"
+
+
+def distribution_text(found: Distribution) -> str:
+    """``lognormal, mean 4ms``."""
+    if found.kind == "constant":
+        return format_duration(found.mean)
+    if found.kind == "uniform":
+        return f"uniform, {format_duration(found.low)} to {format_duration(found.high)}"
+    return f"{found.kind}, mean {format_duration(found.mean)}"
+
+
+def rate_text(bps: float) -> str:
+    """A rate with a decimal prefix."""
+    return _with_unit(bps, _RATES, "bit/s")
+
+
+def size_text(size: float) -> str:
+    """A size with a binary prefix."""
+    return _with_unit(size, _SIZES, "B")
+
+
+def _with_unit(value: float, units: tuple[tuple[int, str], ...], smallest: str) -> str:
+    for factor, unit in units:
+        if value >= factor:
+            return f"{value / factor:.4g} {unit}"
+    return f"{value:g} {smallest}"

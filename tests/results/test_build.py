@@ -1,0 +1,187 @@
+"""The numbers of a result against the records that they come from."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import numpy as np
+import pytest
+from fake_results import MS, S, record, result, scenario, station
+
+from netsim.model.build import build_model
+from netsim.results.build import build_result
+from netsim.results.files import schema
+from netsim.results.judging import check_stations
+from netsim.results.series import series, slice_ps
+from netsim.results.stations import bottleneck, station_names, station_numbers
+from netsim.scenario.problems import ScenarioError
+from netsim.stats.intervals import across
+
+EXPECT = (
+    "users.latency.p99 < 1s",
+    "users.errors < 0.1%",
+    "users.outage < 5s",
+    "users.throughput > 10/s",
+    'stations."worker-1/cpu".utilisation > 90%',
+    "stations.worker-1/eth0.tx.drops < 1",
+    "nodes.worker-1.cpu < 70%",
+    "bottleneck.headroom > 0.1",
+    "failover.whole_s < 20s",
+)
+
+
+@pytest.mark.parametrize("replications", [1, 3])
+@pytest.mark.parametrize("errors", [0, 30])
+def test_it_satisfies_the_shipped_schema(replications: int, errors: int) -> None:
+    jsonschema.Draft7Validator.check_schema(schema())
+    data = result(*EXPECT, errors=errors, replications=replications).to_dict()
+    jsonschema.validate(json.loads(json.dumps(data)), schema(), jsonschema.Draft7Validator)
+
+
+def test_every_number_of_the_contract_is_there() -> None:
+    data = result(*EXPECT).data
+    users = data["workloads"]["users"]
+    assert set(users) >= {
+        "offered_per_s", "throughput_per_s", "goodput_bps", "sent", "completed", "failed", "errors",
+        "latency_s", "outage_s", "attribution",
+    }  # fmt: skip
+    assert list(users["latency_s"]) == ["mean", "p50", "p90", "p95", "p99", "p999", "max"]
+    assert set(data["manifest"]) >= {
+        "seed", "replications", "engine", "versions", "wall_s", "simulated_s", "events", "warnings",
+    }  # fmt: skip
+    assert data["schema"] == 1 and data["limits"] == [] and data["failovers"] == []
+
+
+def test_counts_and_rates() -> None:
+    users = result(errors=30).data["workloads"]["users"]
+    assert (users["sent"], users["completed"], users["failed"]) == (3000, 2910, 90)
+    assert users["errors"] == {"timeout": 90}
+    assert users["offered_per_s"] == {"value": 100.0, "low": 100.0, "high": 100.0}
+    assert users["throughput_per_s"]["value"] == pytest.approx(97.0)
+    assert users["goodput_bps"]["value"] == pytest.approx(97.0 * 8000)
+    assert users["error_share"]["value"] == pytest.approx(0.03)
+
+
+def test_latency_is_exact_and_its_interval_spans_replications() -> None:
+    exact = []
+    for k in range(3):
+        part = record(k).workloads["users"]
+        exact.append(float(np.sort(part.finish_ps - part.start_ps)[990 - 1]) / S)
+    expected = across(exact).to_dict()
+    assert result().data["workloads"]["users"]["latency_s"]["p99"] == expected
+
+
+def test_one_replication_has_batch_means_where_batches_are_long_enough() -> None:
+    latency = result(replications=1).data["workloads"]["users"]["latency_s"]
+    assert latency["mean"]["low"] < latency["mean"]["value"] < latency["mean"]["high"]
+    assert latency["p50"]["low"] is not None
+    assert latency["p99"] == {"value": latency["p99"]["value"], "low": None, "high": None}
+    assert latency["max"]["low"] is None
+
+
+def test_cores_count_together() -> None:
+    data = result().data
+    assert data["bottleneck"]["station"] == "worker-1/cpu"
+    assert data["bottleneck"]["utilisation"]["value"] == pytest.approx(0.51)
+    assert data["nodes"]["worker-1"]["cpu"] == data["bottleneck"]["utilisation"]
+    assert data["stations"]["worker-1/cpu"]["kind"] == "node_cpu"
+    assert next(iter(data["stations"])) == "worker-1/cpu0"  # the busiest first
+    ends = data["bottleneck"]["headroom"]
+    use = data["bottleneck"]["utilisation"]
+    assert ends["value"] == pytest.approx(1 / 0.51 - 1)
+    assert ends["low"] == pytest.approx(1 / use["high"] - 1)
+    assert ends["high"] == pytest.approx(1 / use["low"] - 1)
+
+
+def test_idle_stations_have_no_bottleneck() -> None:
+    idle = record(busy=0.2)
+    idle.stations = {"a/eth0.tx": station("a/eth0.tx", "nic_tx", "a", 0.0)}
+    assert bottleneck(station_numbers([idle]).values()).station is None
+
+
+def test_nodes() -> None:
+    nodes = result().data["nodes"]
+    assert list(nodes) == ["manager-1", "worker-1", "worker-2"]
+    assert [nodes[n]["tasks"] for n in nodes] == [0, 1, 1]
+    assert nodes["worker-1"]["conntrack_peak"] == 42  # the highest of the replications
+    assert nodes["worker-1"]["nic_tx"]["value"] == pytest.approx(0.1)
+    assert nodes["worker-1"]["nic_rx"]["value"] == pytest.approx(0.05)
+
+
+def test_waits_and_drops_of_a_station() -> None:
+    found = result().data["stations"]["web.1/workers"]
+    assert found["wait_s"]["mean"]["value"] == pytest.approx(0.001)
+    assert found["wait_s"]["p99"]["value"] == pytest.approx(0.001, rel=0.01)
+    assert found["drops"] == 6
+    assert found["utilisation"]["value"] == pytest.approx(0.3)
+
+
+def test_expectations_and_their_status() -> None:
+    found = {e["text"]: e["status"] for e in result(*EXPECT).data["expectations"]}
+    assert list(found.values()) == [
+        "pass", "pass", "pass", "pass", "fail", "fail", "pass", "pass", "inconclusive",
+    ]  # fmt: skip
+    assert result(*EXPECT).status == "fail"
+    assert result().status == "pass"
+
+
+def test_outage_reads_the_95th_percentile_over_replications() -> None:
+    small = scenario("users.outage < 3s", "users.outage.p50 < 3s", "users.outage.max < 3s")
+    records = [record(k, errors) for k, errors in enumerate([0, 0, 400])]
+    data = build_result(small, build_model(small), records, "reference", 1.0).data
+    p95, p50, most = data["expectations"]
+    assert p95["value"] == most["value"] > 3 and p50["value"] == 0
+    assert (p95["status"], most["status"]) == ("inconclusive", "fail")
+
+
+def test_one_replication_leaves_outage_undecided() -> None:
+    (found,) = result("users.outage < 10s", replications=1).data["expectations"]
+    assert (found["value"], found["status"]) == (0.0, "inconclusive")
+
+
+def test_incomplete_replications_do_not_count() -> None:
+    small = scenario()
+    half = record(2)
+    half.complete = False
+    built = build_result(small, build_model(small), [record(0), record(1), half], "reference", 1.0)
+    assert built.data["manifest"]["replications"] == 2 and built.interrupted
+    with pytest.raises(ValueError, match="no complete replication"):
+        build_result(small, build_model(small), [half], "reference", 1.0)
+
+
+def test_a_station_that_there_is_not() -> None:
+    small = scenario('stations."worker-1/eth1.tx".utilisation < 80%')
+    with pytest.raises(ScenarioError) as caught:
+        check_stations(small, station_names(build_model(small)))
+    text = str(caught.value)
+    assert text.startswith("tiny.yaml:17:") and "did you mean worker-1/eth0.tx?" in text
+
+
+def test_series_by_second() -> None:
+    rows = series([record(0, 30), record(1, 30)])
+    assert [row.t_s for row in rows] == [float(k) for k in range(10)]
+    assert sum(row.started_per_s for row in rows) == pytest.approx(1000)
+    part = record(0).workloads["users"]
+    inside = (part.start_ps >= 3 * S) & (part.start_ps < 4 * S)
+    alone = series([record(0)])[3]
+    latency = np.sort((part.finish_ps - part.start_ps)[inside])
+    assert alone.started_per_s == inside.sum()
+    assert alone.p50_s == latency[-(-len(latency) // 2) - 1] / S
+    assert sum(row.failed_per_s for row in rows) <= 30
+
+
+def test_long_runs_have_wider_slices() -> None:
+    assert slice_ps(10 * S) == S
+    assert slice_ps(3600 * S) == S
+    assert slice_ps(3601 * S) == 2 * S
+    assert 100 * 86_400 * S / slice_ps(100 * 86_400 * S) <= 3600
+
+
+def test_assumptions_tell_the_entry_and_the_profile() -> None:
+    told = " ".join(result().data["setup"]["assumptions"])
+    assert "round-robin" in told and "the default" in told and "host profile stock" in told
+
+
+def test_waiting_of_one_ms() -> None:
+    assert station("a", "cpu", "a", 0.1).wait_sum_ps == 100 * MS

@@ -1,0 +1,50 @@
+"""Every shipped scenario: short, commented, and it meets its own expectations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, S
+
+import netsim
+from netsim.engine.record import RunRecord
+from netsim.engine.reference import simulate
+from netsim.model.build import build_model
+
+SHIPPED = sorted((ROOT / "scenarios").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_is_short_and_says_what_it_shows(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 60 and lines[0].startswith("# ")
+
+
+@pytest.mark.parametrize("path", [p for p in SHIPPED if p.stem != "quickstart"], ids=lambda p: p.stem)
+def test_meets_its_expectations(path: Path) -> None:
+    found = netsim.run(path).to_dict()
+    assert [e["status"] for e in found["expectations"]] == ["pass"] * len(found["expectations"])
+    assert found["expectations"] and found["manifest"]["wall_s"] < 45
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_nothing_is_lost(path: Path) -> None:
+    scenario = netsim.load(path).model_copy(update={"duration": 4 * S, "warmup": S})
+    record: RunRecord = simulate(scenario, build_model(scenario), 7, 3)
+    for station in record.stations.values():
+        assert station.arrived == station.served + station.dropped + station.inside
+    for workload in record.workloads.values():
+        assert len(workload.start_ps) > 100
+        assert (workload.fate >= 0).all()  # everything ends once arrivals stop
+
+
+def test_quickstart_offers_at_most_40000_requests_and_is_about_70_percent_busy() -> None:
+    scenario = netsim.load(ROOT / "scenarios" / "quickstart.yaml")
+    arrivals = scenario.load["users"].arrivals
+    assert arrivals is not None and scenario.warmup is not None
+    seconds = (scenario.duration + scenario.warmup) / S
+    assert arrivals.points[0][1] * seconds * scenario.replications <= 40_000
+    found = netsim.run(scenario, replications=2).to_dict()
+    assert 0.6 < found["bottleneck"]["utilisation"]["value"] < 0.8
+    assert found["workloads"]["users"]["failed"] == 0
