@@ -155,7 +155,10 @@ def test_a_station_that_there_is_not() -> None:
     with pytest.raises(ScenarioError) as caught:
         check_stations(small, station_names(build_model(small)))
     text = str(caught.value)
-    assert text.startswith("tiny.yaml:17:") and "did you mean worker-1/eth0.tx?" in text
+    assert (
+        text.startswith("<scenario>:19:5: UNKNOWN_STATION expect[0]:")
+        and "did you mean worker-1/eth0.tx?" in text
+    )
 
 
 def test_series_by_second() -> None:

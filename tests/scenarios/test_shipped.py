@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,22 @@ def test_quickstart_offers_at_most_40000_requests_and_is_about_70_percent_busy()
     found = netsim.run(scenario, replications=2).to_dict()
     assert 0.6 < found["bottleneck"]["utilisation"]["value"] < 0.8
     assert found["workloads"]["users"]["failed"] == 0
+
+
+@pytest.mark.parametrize("name", ["single-host-bridge", "nat-egress", "east-west"])
+def test_recorded_result_is_what_the_code_gives(name: str) -> None:
+    """All numbers but the wall time; versions of libraries may differ too."""
+    recorded = json.loads((ROOT / "reports" / name / "result.json").read_text(encoding="utf-8"))
+    found = json.loads(json.dumps(netsim.run(ROOT / "scenarios" / f"{name}.yaml").to_dict()))
+    for result in (recorded, found):
+        result["manifest"].pop("wall_s")
+        result["manifest"].pop("versions")
+    assert found == recorded
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_has_a_recorded_result_of_this_file(path: Path) -> None:
+    folder = ROOT / "reports" / path.stem
+    recorded = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert recorded["scenario"] == {"name": path.stem, "sha256": netsim.load(path).sha256}
+    assert (folder / "latency.svg").read_text(encoding="utf-8").startswith("<svg")

@@ -164,7 +164,7 @@ class _Reader:
             quantum = self.quantum(data["quantum"])
         default = os.path.splitext(os.path.basename(self.file))[0]
         name, text = data.get("name", default), data.get("description", "")
-        return HostProfile(show(name), show(text) if text else "", quantum, stages)
+        return HostProfile(show(name), " ".join(str(text or "").split()), quantum, stages)
 
     def quantum(self, value: object) -> int:
         path = ("quantum",)
