@@ -6,7 +6,9 @@ import math
 
 import pytest
 
-from netsim.workload.arrivals import arrival_key, arrival_times
+from netsim.engine.sources import gaps
+from netsim.scenario.schema_load import Arrivals
+from netsim.workload.arrivals import arrival_times
 
 S = 10**12
 
@@ -14,7 +16,7 @@ S = 10**12
 def times(
     kind: str, points: tuple[tuple[int, float], ...], start: int, end: int, cv: float = 1.0, rep: int = 0
 ) -> list[int]:
-    return list(arrival_times(kind, points, cv, start, end, arrival_key(1, rep, "users")))
+    return list(arrival_times(gaps(Arrivals(kind, points, cv), 1, rep, "users"), points, start, end))
 
 
 def test_constant_gaps() -> None:

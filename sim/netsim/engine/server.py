@@ -107,7 +107,13 @@ class Server:
             span.take(split, "queue:cpu", self.kernel.now)
             then()
 
-        self.machine.run(self.spare_thread(), self.node, [("tls.handshake", self.world.tls_handshake_ps(self.node))], finished, split)
+        self.machine.run(
+            self.spare_thread(),
+            self.node,
+            [("tls.handshake", self.world.tls_handshake_ps(self.node))],
+            finished,
+            split,
+        )
 
     def serve(self, exchange: Exchange) -> None:
         """The whole request is here."""
@@ -142,7 +148,9 @@ class Service:
         )
         work.append(("app.work", cpu))
         if exchange.tls:
-            work.append(("tls.record", server.world.tls_record_ps(server.node, exchange.request + exchange.response)))
+            work.append(
+                ("tls.record", server.world.tls_record_ps(server.node, exchange.request + exchange.response))
+            )
         self._run(work, self._wait)
 
     def _run(self, work: list[tuple[str, int]], then: Callable[[], None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from netsim.engine.client import Client, Slot
 from netsim.engine.connection import Handshake, Party
@@ -10,9 +10,19 @@ from netsim.engine.kernel import Phase
 from netsim.engine.machine import Split
 from netsim.engine.recorder import Recorder
 from netsim.engine.span import Span
+from netsim.engine.streams import Kind, stream_key, unit_gap
 from netsim.engine.transfer import Transfer
 from netsim.engine.world import World
-from netsim.workload.arrivals import arrival_key, arrival_times
+from netsim.scenario.schema_load import Arrivals
+from netsim.workload.arrivals import arrival_times
+
+_GAPS = {"poisson": Kind.EXPONENTIAL, "constant": Kind.CONSTANT, "lognormal": Kind.LOGNORMAL}
+
+
+def gaps(arrivals: Arrivals, seed: int, replication: int, workload: str) -> Callable[[int], float]:
+    """The gaps of a workload's arrivals, from the stream of its name."""
+    key, kind = stream_key(seed, replication, workload, "arrivals"), _GAPS[arrivals.kind]
+    return lambda index: unit_gap(kind, arrivals.cv, key, index)
 
 
 class Requests:
@@ -34,8 +44,8 @@ class Requests:
         if self.load.arrivals is not None:
             arrivals, draws = self.load.arrivals, self.world.draws
             begin = -self.world.scenario.warmup_ps if self.load.start == 0 else self.load.start
-            key = arrival_key(draws.seed, draws.replication, self.name)
-            self._times = arrival_times(arrivals.kind, arrivals.points, arrivals.cv, begin, self.end_ps, key)
+            gap = gaps(arrivals, draws.seed, draws.replication, self.name)
+            self._times = arrival_times(gap, arrivals.points, begin, self.end_ps)
             self._arrive_next(0)
         else:
             for user in range(self.load.users or 0):

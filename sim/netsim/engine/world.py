@@ -91,7 +91,9 @@ class World:
 
     def tls_handshake_ps(self, node: str) -> int:
         """Processor time of one side of a TLS handshake; the outside costs nothing."""
-        return self.model.nodes[node].profile.cost("tls.handshake").fixed_ps if node in self.model.nodes else 0
+        return (
+            self.model.nodes[node].profile.cost("tls.handshake").fixed_ps if node in self.model.nodes else 0
+        )
 
     def tls_record_ps(self, node: str, size: int) -> int:
         """Processor time to encrypt or decrypt so many bytes."""

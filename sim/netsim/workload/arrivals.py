@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-
-from netsim.engine.streams import Kind, stream_key, unit_gap
+from collections.abc import Callable, Iterator
 
 PS_PER_S = 1_000_000_000_000
-_KINDS = {"poisson": Kind.EXPONENTIAL, "constant": Kind.CONSTANT, "lognormal": Kind.LOGNORMAL}
 
 
 def arrival_times(
-    kind: str,
-    points: tuple[tuple[int, float], ...],
-    cv: float,
-    start_ps: int,
-    end_ps: int,
-    key: int,
+    gap: Callable[[int], float], points: tuple[tuple[int, float], ...], start_ps: int, end_ps: int
 ) -> Iterator[int]:
     """Times in [start, end) in ps. The rate is a line through ``points`` (ps, 1/s), level outside them.
 
-    Gap k has mean one in expected requests; it ends where the integral of the rate has grown by it.
+    ``gap(k)`` is the k-th gap with mean one, in expected requests; it ends where the integral of the rate
+    has grown by it.
     """
     line = _Line(points, start_ps)
     index = 0
     while True:
-        gap = unit_gap(_KINDS[kind], cv, key, index)
-        at = line.advance(gap)
+        at = line.advance(gap(index))
         if at is None or at >= end_ps:
             return
         yield at
@@ -87,8 +79,3 @@ def _solve(rate: float, slope: float, amount: float) -> float | None:
         return None
     root = math.sqrt(inside)
     return 2 * amount / (rate + root) if rate + root > 0 else None
-
-
-def arrival_key(seed: int, replication: int, workload: str) -> int:
-    """The stream of a workload's gaps."""
-    return stream_key(seed, replication, workload, "arrivals")
