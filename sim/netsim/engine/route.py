@@ -25,9 +25,7 @@ class Visit:
         "stages",
         "overhead_bytes",
         "chooses",
-        "fixed",
-        "packet",
-        "byte",
+        "_costs",
     )
 
     def __init__(self, first: PathStage, overhead_bytes: int) -> None:
@@ -37,9 +35,16 @@ class Visit:
         self.stages = [first]
         self.overhead_bytes = overhead_bytes  # per wire packet, when it leaves this visit
         self.chooses = first.chooses
+        self._costs: dict[int, Cost] = {}
 
     def costs(self, payload_bytes: int, packets: int) -> Cost:
-        """Time by stage, at least 1 ps in all."""
+        """Time by stage, at least 1 ps in all. Kept, since most messages have one of a few sizes."""
+        kept = self._costs.get(payload_bytes)
+        if kept is None:
+            kept = self._costs[payload_bytes] = self._price(payload_bytes, packets)
+        return kept
+
+    def _price(self, payload_bytes: int, packets: int) -> Cost:
         found = [(s.stage, stage_cost_ps(s, payload_bytes, packets)) for s in self.stages]
         if not any(ps for _, ps in found):
             found[0] = (found[0][0], 1)

@@ -119,9 +119,16 @@ def _share(text: str) -> float:
     return parse_share(text if text.endswith("%") else _count(text))
 
 
+def _ratio(text: str) -> float:
+    """A headroom: ``30%`` or ``0.3``; more than 100 % is possible."""
+    return _count(text[:-1].rstrip()) / 100 if text.endswith("%") else _count(text)
+
+
 def _limit_parser(kind: str, metric: str) -> Callable[[str], float]:
     if metric in ("latency", "outage", "wait") or kind == "failover":
         return _seconds
+    if metric == "headroom":
+        return _ratio
     if metric in ("errors", "utilisation", "cpu", "nic_tx", "nic_rx"):
         return _share
     if metric == "throughput":
