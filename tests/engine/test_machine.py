@@ -31,7 +31,7 @@ def machine(
 def test_a_train_overlaps_on_two_links_and_counts_every_byte() -> None:
     m = machine({"a/eth0.tx": (TEN_G, None, None), "switch/n": (TEN_G, None, None)})
     done: list[int] = []
-    m.send(wire_path("a/eth0.tx", "switch/n"), 10 * 1448, (1,), done.append, lambda *_: None)
+    m.send(wire_path("a/eth0.tx", "switch/n"), 10 * 1448, 1, done.append, lambda *_: None)
     m.kernel.run(PS_PER_S)
     packet = 1538 * 800
     assert done == [11 * packet]  # ten packets and one more for the second link
@@ -44,7 +44,7 @@ def test_a_full_buffer_drops_the_tail() -> None:
     done: list[int] = []
     lost: list[str] = []
     for k in range(4):
-        m.send(wire_path("switch/n"), 1448, (k,), done.append, lambda _, where: lost.append(where))
+        m.send(wire_path("switch/n"), 1448, k, done.append, lambda _, where: lost.append(where))
     m.kernel.run(PS_PER_S)
     assert len(done) == 2
     assert lost == ["switch/n", "switch/n"]
@@ -54,10 +54,10 @@ def test_a_full_buffer_drops_the_tail() -> None:
 def test_softirq_preempts_a_thread() -> None:
     m = machine({})
     ends: list[tuple[str, int]] = []
-    m.run(m.thread("t", 0), "n", [("app.work", 20 * US)], lambda: ends.append(("t", m.kernel.now)), None)
+    m.run(m.thread(0), "n", [("app.work", 20 * US)], lambda: ends.append(("t", m.kernel.now)), None)
     m.kernel.at(
-        4 * US, Phase.ARRIVAL, (0,),
-        lambda: m.send(wire_path(rx=True), 100, (1,), lambda now: ends.append(("rx", now)), lambda *_: None),
+        4 * US, Phase.ARRIVAL, 0,
+        lambda: m.send(wire_path(rx=True), 100, 1, lambda now: ends.append(("rx", now)), lambda *_: None),
     )  # fmt: skip
     m.kernel.run(PS_PER_S)
     assert ends == [("rx", 9 * US), ("t", 25 * US)]
@@ -66,10 +66,10 @@ def test_softirq_preempts_a_thread() -> None:
 def test_two_threads_take_turns_of_three_milliseconds() -> None:
     m = machine({})
     ends: dict[str, int] = {}
-    m.run(m.thread("a", 0), "n", [("app.work", 10 * MS)], lambda: ends.update(a=m.kernel.now), None)
+    m.run(m.thread(0), "n", [("app.work", 10 * MS)], lambda: ends.update(a=m.kernel.now), None)
     m.kernel.at(
-        1 * MS, Phase.ARRIVAL, (0,),
-        lambda: m.run(m.thread("b", 1), "n", [("app.work", 4 * MS)], lambda: ends.update(b=m.kernel.now), None),
+        1 * MS, Phase.ARRIVAL, 0,
+        lambda: m.run(m.thread(1), "n", [("app.work", 4 * MS)], lambda: ends.update(b=m.kernel.now), None),
     )  # fmt: skip
     m.kernel.run(PS_PER_S)
     assert ends == {"b": 10 * MS, "a": 14 * MS}  # a 0-3, b 3-6, a 6-9, b 9-10, a 10-14
@@ -78,7 +78,7 @@ def test_two_threads_take_turns_of_three_milliseconds() -> None:
 def test_a_quota_stalls_until_the_next_period() -> None:
     m = machine({})
     ends: list[int] = []
-    thread = m.thread("t", 0, quota=Quota(0.25))
+    thread = m.thread(0, quota=Quota(0.25))
     m.run(thread, "n", [("app.work", 60 * MS)], lambda: ends.append(m.kernel.now), None)
     m.kernel.run(PS_PER_S)
     assert ends == [2 * QUOTA_PERIOD_PS + 10 * MS]
@@ -89,7 +89,7 @@ def test_the_split_sums_to_the_time_on_the_way() -> None:
     splits: list[dict[str, int]] = []
     for k in range(5):
         split: dict[str, int] = {}
-        m.send(wire_path("a/eth0.tx", "switch/n", rx=True), 9000, (k,),
+        m.send(wire_path("a/eth0.tx", "switch/n", rx=True), 9000, k,
                lambda now, s=split: splits.append({**s, "total": now}), lambda *_: None, split)  # fmt: skip
     m.kernel.run(PS_PER_S)
     assert len(splits) == 5

@@ -50,9 +50,9 @@ def drive(
             i + 1,
         )
         work = draw_ps(service, service_ps, 0, 0, 0, works, i)
-        pool.acquire(lambda w: kernel.at(kernel.now + work, Phase.FINISH, (2, i), pool.release, w))
+        pool.acquire(lambda w: kernel.at(kernel.now + work, Phase.FINISH, 2 * 1000003 + i, pool.release, w))
 
-    kernel.at(kernel.now, Phase.ARRIVAL, (9, -1), arrive, 0)
+    kernel.at(kernel.now, Phase.ARRIVAL, 9 * 1000003 - 1, arrive, 0)
     kernel.run(m.duration_ps)
     record = m.records()["t/workers"]
     m.check_conservation()
@@ -103,13 +103,11 @@ def test_threads_share_a_core_like_processor_sharing() -> None:
 
         def arrive(i: int) -> None:
             gap = draw_ps(Kind.EXPONENTIAL, mean_ps / load, 0, 0, 0, gaps, i)
-            kernel.at(kernel.now + gap, Phase.ARRIVAL, (9, i), arrive, i + 1)
+            kernel.at(kernel.now + gap, Phase.ARRIVAL, 9 * 1000003 + i, arrive, i + 1)
             born, work = kernel.now, draw_ps(Kind.LOGNORMAL, mean_ps, 2, 0, 0, works, i)
-            m.run(
-                m.thread(f"p{i}", i), "n", [("app.work", work)], lambda: times.append(kernel.now - born), None
-            )
+            m.run(m.thread(i), "n", [("app.work", work)], lambda: times.append(kernel.now - born), None)
 
-        kernel.at(0, Phase.ARRIVAL, (9, -1), arrive, 0)
+        kernel.at(0, Phase.ARRIVAL, 9 * 1000003 - 1, arrive, 0)
         kernel.run(length)
         return fmean(times[len(times) // 10 :]) / PS_PER_S
 

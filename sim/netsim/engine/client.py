@@ -11,6 +11,7 @@ from netsim.engine.balance import Choice
 from netsim.engine.connection import Connection, Handshake, Party
 from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Key, Phase
+from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import Split
 from netsim.engine.span import Span
 from netsim.engine.streams import stream_key, uniform
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from netsim.scenario.schema_work import Connection as ConnectionSpec
     from netsim.scenario.schema_work import Retries
 
-Done = Callable[[str, Span], None]
+Done = Callable[[str, Span, int], None]  # fate, span, attempts
+BACKOFF = name_key("backoff")
 
 REFUSAL_PS = 50_000_000  # an idle node's answer that nobody is there: 50 us
 
@@ -75,9 +77,9 @@ class Client:
         self._hash_key = stream_key(world.draws.seed, world.draws.replication, name, "flow")
         self._flows = 0
 
-    def start(self, key: Key, path: str, index: int, done: Done) -> None:
-        """One request; ``done(fate, span)`` at its end, retries included."""
-        Request(self, key, path, index, done).attempt()
+    def start(self, key: Key, done: Done) -> None:
+        """One request; ``done(fate, span, attempts)`` at its end, retries included."""
+        Request(self, key, done).attempt()
 
     def acquire(self, exchange: Exchange) -> None:
         """Call ``exchange.with_slot`` as soon as there is a connection to use.
@@ -124,42 +126,41 @@ class Client:
 class Request:
     """A request with all its attempts; its span runs from the first attempt's start."""
 
-    __slots__ = ("client", "key", "path", "index", "done", "span", "tries")
+    __slots__ = ("client", "key", "done", "span", "tries")
 
-    def __init__(self, client: Client, key: Key, path: str, index: int, done: Done) -> None:
+    def __init__(self, client: Client, key: Key, done: Done) -> None:
         self.client = client
         self.key = key
-        self.path = path
-        self.index = index
         self.done = done
         self.span = Span(client.kernel.now)
         self.tries = 0
 
     def attempt(self) -> None:
         """One more attempt."""
-        path = self.path if self.tries == 0 else f"{self.path}#{self.tries}"
         self.tries += 1
-        Exchange(self, (*self.key, self.tries), path).begin()
+        Exchange(self, fold(self.key, Tag.ATTEMPT, self.tries)).begin()
 
     def ended(self, fate: str, span: Span) -> None:
         """An attempt ended."""
         now, retries = self.client.kernel.now, self.client.ask.retries
         if fate == "completed":
             self.span.take(span.parts, "queue:other", now)
-            self.done(fate, self.span)
+            self.done(fate, self.span, self.tries)
             return
         self.span.fill("retry", now)
         if self.tries > retries.max:
-            self.done(fate, self.span)
+            self.done(fate, self.span, self.tries)
             return
         wait = retries.backoff << min(self.tries - 1, 20)
         if retries.jitter and wait:
-            key = self.client.world.draws.key(self.path, f"backoff#{self.tries}")
-            wait = round(wait * (1 - retries.jitter * uniform(key, self.index)))
+            chance = self.client.world.draws.uniform(self.key, BACKOFF, self.tries)
+            wait = round(wait * (1 - retries.jitter * chance))
         if wait <= 0:
             self._retry()
         else:
-            self.client.kernel.at(now + wait, Phase.TIMEOUT, (3, *self.key, self.tries), self._retry)
+            self.client.kernel.at(
+                now + wait, Phase.TIMEOUT, fold(self.key, Tag.RETRY, self.tries), self._retry
+            )
 
     def _retry(self) -> None:
         self.span.fill("retry", self.client.kernel.now)
@@ -169,15 +170,13 @@ class Request:
 class Exchange:
     """One attempt: a connection, the request, the answer. ``over``: the client has stopped waiting."""
 
-    __slots__ = ("owner", "client", "key", "path", "index", "span", "slot", "over", "fate", "request", "response",
+    __slots__ = ("owner", "client", "key", "span", "slot", "over", "fate", "request", "response",
                  "tls")  # fmt: skip
 
-    def __init__(self, owner: Request, key: Key, path: str) -> None:
+    def __init__(self, owner: Request, key: Key) -> None:
         self.owner = owner
         self.client = owner.client
         self.key = key
-        self.path = path
-        self.index = owner.index
         self.span = Span(owner.client.kernel.now)
         self.slot: Slot | None = None
         self.over = False
@@ -198,7 +197,7 @@ class Exchange:
         timeout = self.client.ask.timeout
         if timeout is not None:
             at = self.client.kernel.now + timeout
-            self.client.kernel.at(at, Phase.TIMEOUT, (4, *self.key), self._timed_out)
+            self.client.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.TIMEOUT), self._timed_out)
         self.client.acquire(self)
 
     def with_slot(self, slot: Slot) -> None:
@@ -216,9 +215,9 @@ class Exchange:
         conn = self.client.connect(slot)
         if conn is None:
             at = now + REFUSAL_PS
-            self.client.kernel.at(at, Phase.TIMEOUT, (5, *self.key), self.broken, "no_backend")
+            self.client.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.REFUSAL), self.broken, "no_backend")
             return
-        Handshake(conn, self._party(), (*self.key, 0), self.span, self.tls, self._send, self.broken).start()
+        Handshake(conn, self._party(), self.key, self.span, self.tls, self._send, self.broken).start()
 
     def _party(self) -> Party:
         assert self.slot is not None
@@ -228,7 +227,9 @@ class Exchange:
     def _send(self) -> None:
         """Write the request."""
         conn = self.conn
-        transfer = Transfer(conn, False, self.request, (*self.key, 1), self._arrived, self.broken)
+        transfer = Transfer(
+            conn, False, self.request, fold(self.key, Tag.REQUEST), self._arrived, self.broken
+        )
         party = self._party()
         if party.thread is None:
             transfer.start()
@@ -259,7 +260,9 @@ class Exchange:
         if conn.server is not None:
             conn.server.serve(self)
         else:
-            Transfer(conn, True, self.response, (*self.key, 6), self.answered, self.broken).start()
+            Transfer(
+                conn, True, self.response, fold(self.key, Tag.ANSWER), self.answered, self.broken
+            ).start()
 
     def answered(self, split: Split, now: int) -> None:
         """The whole answer is at the client's node."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from netsim.datapath.tcp import TcpTable
 from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Kernel, Key, Phase
+from netsim.engine.keys import Tag, fold
 from netsim.engine.machine import Machine, Split
 from netsim.engine.route import Route
 from netsim.engine.routes import Ways
@@ -122,7 +123,7 @@ class Handshake:
         conn.machine.send(
             route,
             0,
-            (*self.key, 0, number),
+            fold(self.key, Tag.SYN, number),
             lambda now: self._at_server(number, split),
             lambda now, where: self._dropped(number, where),
             split,
@@ -144,7 +145,9 @@ class Handshake:
             self.fail("backlog_full" if conn.backlog_full else "timeout")
             return
         wait = conn.tcp.syn_wait_ps(number)
-        conn.kernel.at(conn.kernel.now + wait, Phase.TIMEOUT, (*self.key, 0, number), self._retry, number + 1)
+        conn.kernel.at(
+            conn.kernel.now + wait, Phase.TIMEOUT, fold(self.key, Tag.RETRY, number), self._retry, number + 1
+        )
 
     def _retry(self, number: int) -> None:
         if not self.conn.closed:
@@ -164,7 +167,7 @@ class Handshake:
         conn.server = server
         conn.choice.opened()
         conn.machine.send(
-            conn.ways.syn_ack, 0, (*self.key, 1, number), lambda now: self._open(split, now),
+            conn.ways.syn_ack, 0, fold(self.key, Tag.SYN_ACK, number), lambda now: self._open(split, now),
             lambda now, where: self._lost_answer(number), split, conn.hash,
         )  # fmt: skip
 
@@ -199,7 +202,9 @@ class Handshake:
                 conn.server.handshake_work(self.span, answer)
 
         def answer() -> None:
-            Transfer(conn, True, tcp.tls_answer_bytes, (*self.key, 3), back, self.fail).start()
+            Transfer(
+                conn, True, tcp.tls_answer_bytes, fold(self.key, Tag.HELLO_ANSWER), back, self.fail
+            ).start()
 
         def back(split: Split, now: int) -> None:
             self.span.take(split, "queue:tcp_window", now)
@@ -209,7 +214,7 @@ class Handshake:
             )
 
         def send() -> None:
-            Transfer(conn, False, tcp.tls_hello_bytes, (*self.key, 2), there, self.fail).start()
+            Transfer(conn, False, tcp.tls_hello_bytes, fold(self.key, Tag.HELLO), there, self.fail).start()
 
         self._work(message_cost(conn.ways.request, tcp.tls_hello_bytes, tcp.unit_bytes, True), send)
 

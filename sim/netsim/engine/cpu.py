@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from netsim.engine.kernel import Kernel, Phase
+from netsim.engine.kernel import Kernel, Key, Phase
+from netsim.engine.keys import Tag, fold
 from netsim.engine.meter import Meter
 
 QUOTA_PERIOD_PS = 100 * 10**9  # CFS bandwidth period, 100 ms (Linux sched-bwc; Docker's --cpus)
@@ -35,13 +36,12 @@ class Quota:
 
 
 class Thread:
-    """Something that runs on a core of its node; ``rank`` names it in the order of events."""
+    """Something that runs on a core of its node; ``key`` names it in the order of events."""
 
-    __slots__ = ("name", "rank", "weight", "quota", "core", "remaining", "cost", "since", "done")
+    __slots__ = ("key", "weight", "quota", "core", "remaining", "cost", "since", "done")
 
-    def __init__(self, name: str, rank: int, weight: float = 1.0, quota: Quota | None = None) -> None:
-        self.name = name
-        self.rank = rank
+    def __init__(self, key: Key, weight: float = 1.0, quota: Quota | None = None) -> None:
+        self.key = key
         self.weight = weight
         self.quota = quota
         self.core = -1
@@ -54,10 +54,10 @@ class Thread:
 class Core:
     """One core. ``softirq_free``: when the receive work known so far is done."""
 
-    __slots__ = ("rank", "meter", "softirq_free", "queue", "thread", "grant", "end", "serial")
+    __slots__ = ("key", "meter", "softirq_free", "queue", "thread", "grant", "end", "serial")
 
-    def __init__(self, rank: int, meter: Meter) -> None:
-        self.rank = rank
+    def __init__(self, key: Key, meter: Meter) -> None:
+        self.key = key
         self.meter = meter
         self.softirq_free = -(1 << 62)
         self.queue: deque[Thread] = deque()
@@ -143,7 +143,9 @@ class Cpu:
         return max(1, round(self.quantum_ps * thread.weight))
 
     def _queue_end(self, core: Core) -> None:
-        self.kernel.at(core.end, Phase.FINISH, (0, core.rank, core.serial), self._ended, core, core.serial)
+        self.kernel.at(
+            core.end, Phase.FINISH, fold(core.key, Tag.CORE, core.serial), self._ended, core, core.serial
+        )
 
     def _next(self, core: Core) -> None:
         now = self.kernel.now
@@ -169,7 +171,9 @@ class Cpu:
     def _throttle(self, core: Core, thread: Thread) -> None:
         """The budget is used up: the thread comes back when the next period starts."""
         at = (self.kernel.now // QUOTA_PERIOD_PS + 1) * QUOTA_PERIOD_PS
-        self.kernel.at(at, Phase.FINISH, (1, core.rank, thread.rank), self._enqueue, core, thread)
+        self.kernel.at(
+            at, Phase.FINISH, fold(thread.key, Tag.THROTTLE, thread.core), self._enqueue, core, thread
+        )
 
     def _ended(self, core: Core, serial: int) -> None:
         if serial != core.serial or core.thread is None:

@@ -1,7 +1,7 @@
 """The clock of the reference machinery: SimPy's environment with an order that names entities.
 
-Events are taken by ``(time, phase, key)``. The key is a tuple of integers that names who acts (rank of
-its name, message number, visit), never the order in which events were put in, so that another
+Events are taken by ``(time, phase, key)``. The key is a number that names who acts (see
+`netsim.engine.keys`), never the order in which events were put in, so that another
 machinery that meets the same events in another order of insertion takes them in the same order.
 """
 
@@ -19,7 +19,7 @@ from simpy.events import Event
 PS_PER_S = 1_000_000_000_000
 NEVER = 1 << 62
 
-Key = tuple[int, ...]
+Key = int  # see netsim.engine.keys
 
 
 class Phase(IntEnum):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from netsim.datapath.stage import Context
 from netsim.engine.cpu import Core, Cpu, Quota, Thread
 from netsim.engine.kernel import Kernel, Key, Phase
+from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.links import Link
 from netsim.engine.meter import Meter
 from netsim.engine.record import StationRecord
@@ -104,12 +105,14 @@ class Machine:
         self.rings: dict[str, list[Ring]] = {}
         self.links: dict[str, Link] = {}
         self.pools: dict[str, WorkerPool] = {}
-        rank = 0
         for host in hosts:
             cores = []
             for k in range(host.cores):
-                cores.append(Core(rank, self._meter(f"{host.name}/cpu{k}", "cpu", host.name)))
-                rank += 1
+                cores.append(
+                    Core(
+                        name_key(f"{host.name}/cpu{k}"), self._meter(f"{host.name}/cpu{k}", "cpu", host.name)
+                    )
+                )
             self.cpus[host.name] = Cpu(kernel, cores, host.quantum_ps)
             self.rings[host.name] = [
                 Ring(self._meter(f"{host.name}/{host.nic}.rx{q}", "nic_rx", host.name), host.ring_packets,
@@ -133,9 +136,9 @@ class Machine:
         )
         return found
 
-    def thread(self, name: str, rank: int, weight: float = 1.0, quota: Quota | None = None) -> Thread:
-        """A thread that has not run yet."""
-        return Thread(name, rank, weight, quota)
+    def thread(self, key: Key, weight: float = 1.0, quota: Quota | None = None) -> Thread:
+        """A thread that has not run yet; ``key`` names it."""
+        return Thread(key, weight, quota)
 
     def run(
         self, thread: Thread, node: str, work: Cost, done: Callable[[], None], split: Split | None
@@ -182,9 +185,11 @@ class Machine:
                 unit.spend(stage, first_in)
             unit.at += 1
         else:
-            self.kernel.at(unit.last_in, Phase.ARRIVAL, (1, *unit.key, unit.at), self._arrived, unit)
+            self.kernel.at(
+                unit.last_in, Phase.ARRIVAL, fold(unit.key, Tag.VISIT, unit.at), self._arrived, unit
+            )
             return
-        key = (1, *unit.key, unit.at)
+        key = fold(unit.key, Tag.VISIT, unit.at)
         if visit.context == Context.LINK:
             self.kernel.at(first_in, Phase.ARRIVAL, key, self._link, unit, visit)
         else:

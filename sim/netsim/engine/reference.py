@@ -30,8 +30,8 @@ def simulate(
     """
     world = World(scenario, model, seed, replication)
     workloads: dict[str, Requests | Bulk] = {}
-    for rank, (name, load) in enumerate(sorted(scenario.load.items())):
-        workloads[name] = (Requests if load.bulk is None else Bulk)(world, name, rank)
+    for name, load in sorted(scenario.load.items()):
+        workloads[name] = (Requests if load.bulk is None else Bulk)(world, name)
     for workload in workloads.values():
         workload.start()
 

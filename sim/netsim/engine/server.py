@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from netsim.engine.connection import Connection, Party
 from netsim.engine.cpu import Quota, Thread
-from netsim.engine.kernel import Phase
+from netsim.engine.kernel import Key, Phase
+from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import Split
 from netsim.engine.span import Span
-from netsim.engine.streams import Kind, draw_ps, stream_key
+from netsim.engine.streams import Kind, draw_ps, stream_key, uniform
 from netsim.engine.transfer import Transfer, message_cost
 
 if TYPE_CHECKING:
@@ -28,33 +29,29 @@ _KINDS = {
 
 
 class Draws:
-    """Durations of requests, each from the stream of its own name, so that no request disturbs another."""
+    """Chance of one replication, drawn by the key of a request, so that no request disturbs another."""
 
     def __init__(self, seed: int, replication: int) -> None:
         self.seed = seed
         self.replication = replication
-        self._keys: dict[tuple[str, str], int] = {}
+        self.base = stream_key(seed, replication, "", "draws") >> 2
 
-    def key(self, name: str, purpose: str) -> int:
-        """The stream of a name and purpose."""
-        found = self._keys.get((name, purpose))
-        if found is None:
-            found = self._keys[name, purpose] = stream_key(self.seed, self.replication, name, purpose)
-        return found
-
-    def draw(self, what: Distribution, name: str, purpose: str, index: int) -> int:
-        """A duration in ps."""
+    def draw(self, what: Distribution, key: Key, purpose: int, index: int = 0) -> int:
+        """A duration in ps; ``purpose`` is the key of what it is for."""
         if what.kind == "constant":
             return what.mean
-        return draw_ps(
-            _KINDS[what.kind], what.mean, what.cv, what.low, what.high, self.key(name, purpose), index
-        )
+        stream = fold(key ^ self.base ^ purpose, Tag.DRAW, index)
+        return draw_ps(_KINDS[what.kind], what.mean, what.cv, what.low, what.high, stream, 0)
+
+    def uniform(self, key: Key, purpose: int, index: int = 0) -> float:
+        """A number between 0 and 1."""
+        return uniform(fold(key ^ self.base ^ purpose, Tag.DRAW, index), 0)
 
 
 class Server:
     """One task's workers. ``waiting``: established connections that no worker has accepted yet."""
 
-    def __init__(self, world: World, task: Task, rank: int) -> None:
+    def __init__(self, world: World, task: Task) -> None:
         self.world = world
         self.kernel = world.kernel
         self.machine = world.machine
@@ -62,7 +59,9 @@ class Server:
         self.name = task.name
         self.node = task.node.name
         self.work = task.spec.work
-        self.rank = rank
+        self.key = name_key(task.name)
+        self.cpu_purpose = name_key(f"{task.party}.cpu")
+        self.wait_purpose = name_key(f"{task.party}.wait")
         cpus = task.spec.resources.limits.cpus
         self.quota = None if cpus is None else Quota(cpus)
         self.pool = self.machine.pool(task.name, self.node, self.work.workers)
@@ -76,15 +75,14 @@ class Server:
         found = self.threads[worker]
         if found is None:
             found = self.threads[worker] = self.machine.thread(
-                f"{self.name}#{worker}", self.rank * (1 << 20) + worker, 1.0, self.quota
+                fold(self.key, Tag.WORKER, worker), 1.0, self.quota
             )
         return found
 
     def spare_thread(self) -> Thread:
         """One more thread of the task, for connections that it opens itself or for handshakes."""
         self._spare += 1
-        rank = self.rank * (1 << 20) + (1 << 19) + self._spare
-        return self.machine.thread(f"{self.name}+{self._spare}", rank, 1.0, self.quota)
+        return self.machine.thread(fold(self.key, Tag.SPARE, self._spare), 1.0, self.quota)
 
     def admit(self) -> bool:
         """Whether the listen queue takes one more connection (tcp_v4_conn_request: full means drop)."""
@@ -143,9 +141,7 @@ class Service:
         server.accepted(exchange.conn)
         conn = exchange.conn
         work = message_cost(conn.ways.request, exchange.request, conn.tcp.unit_bytes, False)
-        cpu = server.world.draws.draw(
-            server.work.cpu, exchange.path, f"{server.task.party}.cpu", exchange.index
-        )
+        cpu = server.world.draws.draw(server.work.cpu, exchange.key, server.cpu_purpose)
         work.append(("app.work", cpu))
         if exchange.tls:
             work.append(
@@ -165,14 +161,12 @@ class Service:
 
     def _wait(self) -> None:
         server, exchange = self.server, self.exchange
-        wait = server.world.draws.draw(
-            server.work.wait, exchange.path, f"{server.task.party}.wait", exchange.index
-        )
+        wait = server.world.draws.draw(server.work.wait, exchange.key, server.wait_purpose)
         if wait <= 0:
             self._waited()
             return
         at = server.kernel.now + wait
-        server.kernel.at(at, Phase.FINISH, (2, *exchange.key, 4), self._waited)
+        server.kernel.at(at, Phase.FINISH, fold(exchange.key, Tag.WAIT), self._waited)
 
     def _waited(self) -> None:
         self.span.fill("app.wait", self.server.kernel.now)
@@ -198,15 +192,13 @@ class Service:
             self.at = first + 1
             self._one_by_one(first, 0)
 
-    def _call(self, number: int, copy: int, done: Callable[[str, Span], None]) -> None:
+    def _call(self, number: int, copy: int, done: Callable[[str, Span, int], None]) -> None:
         exchange = self.exchange
         client = self.server.clients[number]
-        client.start(
-            (*exchange.key, 5, number, copy), f"{exchange.path}/{number}.{copy}", exchange.index, done
-        )
+        client.start(fold(exchange.key, Tag.CALL, number * 1024 + copy), done)
 
     def _one_by_one(self, number: int, copy: int) -> None:
-        def done(fate: str, span: Span) -> None:
+        def done(fate: str, span: Span, attempts: int) -> None:
             self.span.take(span.parts, "queue:other", self.server.kernel.now)
             if fate != "completed":
                 self.fate = fate
@@ -221,7 +213,7 @@ class Service:
     def _together(self, jobs: list[tuple[int, int]]) -> None:
         left = len(jobs)
 
-        def done(fate: str, span: Span) -> None:
+        def done(fate: str, span: Span, attempts: int) -> None:
             nonlocal left
             left -= 1
             if fate != "completed":
@@ -252,7 +244,9 @@ class Service:
         if conn.closed:
             self.server.pool.release(self.worker)
             return
-        transfer = Transfer(conn, True, size, (*exchange.key, 6), exchange.answered, exchange.broken)
+        transfer = Transfer(
+            conn, True, size, fold(exchange.key, Tag.ANSWER), exchange.answered, exchange.broken
+        )
         if size > conn.tcp.send_buffer_bytes:
             # More than the socket takes at once: the worker writes as the window opens.
             worker = self.worker

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from netsim.engine.client import Client, Slot
 from netsim.engine.connection import Handshake, Party
 from netsim.engine.kernel import Phase
+from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import Split
 from netsim.engine.recorder import Recorder
 from netsim.engine.span import Span
@@ -16,6 +17,7 @@ from netsim.engine.world import World
 from netsim.scenario.schema_load import Arrivals
 from netsim.workload.arrivals import arrival_times
 
+THINK = name_key("think")
 _GAPS = {"poisson": Kind.EXPONENTIAL, "constant": Kind.CONSTANT, "lognormal": Kind.LOGNORMAL}
 
 
@@ -28,11 +30,11 @@ def gaps(arrivals: Arrivals, seed: int, replication: int, workload: str) -> Call
 class Requests:
     """Requests of one workload, from its arrivals or its users."""
 
-    def __init__(self, world: World, name: str, rank: int) -> None:
+    def __init__(self, world: World, name: str) -> None:
         self.world = world
         self.kernel = world.kernel
         self.name = name
-        self.rank = rank
+        self.key = name_key(name)
         self.load = world.scenario.load[name]
         self.recorder = Recorder(name, world.scenario.duration)
         self.clients: list[Client] = world.sources(name)
@@ -54,46 +56,47 @@ class Requests:
     def _arrive_next(self, index: int) -> None:
         at = next(self._times, None)
         if at is not None:
-            self.kernel.at(at, Phase.ARRIVAL, (0, self.rank, index), self._arrive, index)
+            self.kernel.at(at, Phase.ARRIVAL, fold(self.key, Tag.ARRIVAL, index), self._arrive, index)
 
     def _arrive(self, index: int) -> None:
         self._arrive_next(index + 1)
         client = self.clients[index % len(self.clients)]
         number = self.recorder.begin(self.kernel.now)
 
-        def done(fate: str, span: Span) -> None:
-            self.recorder.end(number, fate, self.load.response, 1, span, self.kernel.now)
+        def done(fate: str, span: Span, attempts: int) -> None:
+            self.recorder.end(number, fate, self.load.response, attempts, span, self.kernel.now)
 
-        client.start((self.rank, index), self.name, index, done)
+        client.start(fold(self.key, Tag.ARRIVAL, index), done)
 
     def _think(self, user: int, index: int) -> None:
         """A user's pause before request ``index``; the first ones begin spread over a pause."""
-        think = self.world.draws.draw(self.load.think, f"{self.name}~{user}", "think", index)
+        key = fold(self.key, Tag.USER, user)
+        think = self.world.draws.draw(self.load.think, key, THINK, index)
         at = (
             max(self.kernel.now, -self.world.scenario.warmup_ps if self.load.start == 0 else self.load.start)
             + think
         )
         if at < self.end_ps:
-            self.kernel.at(at, Phase.ARRIVAL, (0, self.rank, user, index), self._ask, user, index)
+            self.kernel.at(at, Phase.ARRIVAL, fold(key, Tag.ARRIVAL, index), self._ask, user, index)
 
     def _ask(self, user: int, index: int) -> None:
         client = self.clients[user % len(self.clients)]
         number = self.recorder.begin(self.kernel.now)
 
-        def done(fate: str, span: Span) -> None:
-            self.recorder.end(number, fate, self.load.response, 1, span, self.kernel.now)
+        def done(fate: str, span: Span, attempts: int) -> None:
+            self.recorder.end(number, fate, self.load.response, attempts, span, self.kernel.now)
             self._think(user, index + 1)
 
-        client.start((self.rank, user, index), f"{self.name}~{user}", index, done)
+        client.start(fold(fold(self.key, Tag.USER, user), Tag.ARRIVAL, index), done)
 
 
 class Bulk:
     """A bulk transfer over parallel connections; every flow is one request of the workload."""
 
-    def __init__(self, world: World, name: str, rank: int) -> None:
+    def __init__(self, world: World, name: str) -> None:
         self.world = world
         self.kernel = world.kernel
-        self.rank = rank
+        self.key = name_key(name)
         self.load = world.scenario.load[name]
         self.recorder = Recorder(name, world.scenario.duration)
         self.clients = world.sources(name)
@@ -101,11 +104,12 @@ class Bulk:
     def start(self) -> None:
         """Queue the start of all flows."""
         for flow in range(self.load.flows):
-            self.kernel.at(self.load.start, Phase.ARRIVAL, (0, self.rank, flow), self._begin, flow)
+            self.kernel.at(self.load.start, Phase.ARRIVAL, fold(self.key, Tag.FLOW, flow), self._begin, flow)
 
     def _begin(self, flow: int) -> None:
         client = self.clients[flow % len(self.clients)]
         number, span = self.recorder.begin(self.kernel.now), Span(self.kernel.now)
+        key = fold(self.key, Tag.FLOW, flow)
         total = self.load.bulk or 0
         size = total // self.load.flows + (1 if flow < total % self.load.flows else 0)
         slot = Slot(flow + 1, client.make_thread() if client.make_thread is not None else None)
@@ -129,7 +133,7 @@ class Bulk:
             if conn.server is not None:
                 conn.server.accepted(conn)
                 receiver = Party(conn.server.node, conn.server.spare_thread())
-            Transfer(conn, False, size, (self.rank, flow, 1), done, fail, party, receiver,
+            Transfer(conn, False, size, fold(key, Tag.REQUEST), done, fail, party, receiver,
                      self.recorder.received).start()  # fmt: skip
 
-        Handshake(conn, party, (self.rank, flow, 0), span, self.load.connection.tls, begin, fail).start()
+        Handshake(conn, party, key, span, self.load.connection.tls, begin, fail).start()

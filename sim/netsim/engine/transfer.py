@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netsim.engine.kernel import Key, Phase
+from netsim.engine.keys import Tag, fold
 from netsim.engine.machine import Split
 from netsim.engine.route import Cost, Route
 
@@ -125,7 +126,7 @@ class Transfer:
         self.conn.machine.send(
             self.route,
             size,
-            (*self.key, number, losses),
+            fold(self.key, Tag.UNIT, number * 64 + losses),
             lambda now: self._arrive(size, number, split, now),
             lambda now, where: self._lost(size, number, losses),
             split,
@@ -152,7 +153,7 @@ class Transfer:
             self.conn.machine.send(
                 self.ack_route,
                 0,
-                (*self.key, number, -1),
+                fold(self.key, Tag.ACK, number),
                 lambda _: self._acked(size),
                 lambda *_: self._acked_later(size, number),
                 None,
@@ -167,7 +168,7 @@ class Transfer:
     def _acked_later(self, size: int, number: int) -> None:
         """A lost acknowledgement is made good by the next one, one round trip later."""
         at = self.conn.kernel.now + self.conn.srtt_ps
-        self.conn.kernel.at(at, Phase.TIMEOUT, (*self.key, number, -2), self._acked, size)
+        self.conn.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.LATE_ACK, number), self._acked, size)
 
     def _acked(self, size: int) -> None:
         self.flying -= size
@@ -202,7 +203,7 @@ class Transfer:
         conn.kernel.at(
             now + max(1, wait),
             Phase.TIMEOUT,
-            (*self.key, number, losses),
+            fold(self.key, Tag.RETRY, number * 64 + losses),
             self._send,
             size,
             number,

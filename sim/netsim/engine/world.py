@@ -8,6 +8,7 @@ from netsim.engine.balance import Balancers, Conntrack
 from netsim.engine.client import Ask, Client
 from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Kernel
+from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import Host, Machine
 from netsim.engine.routes import RouteBook
 from netsim.engine.server import Draws, Server
@@ -40,7 +41,7 @@ class World:
         self.draws = Draws(seed, replication)
         self.conntrack = Conntrack(self.tcp.time_wait_ps)
         self.servers: dict[str, Server] = {
-            name: Server(self, task, rank) for rank, (name, task) in enumerate(sorted(model.tasks.items()))
+            name: Server(self, task) for name, task in sorted(model.tasks.items())
         }
         self.balancers = Balancers(
             self.kernel, model, self.book, self.servers, seed, replication, self.conntrack
@@ -119,5 +120,4 @@ class _NodeThreads:
 
     def __call__(self) -> Thread:
         self.made += 1
-        rank = (len(self.world.servers) + self.world.model.nodes[self.node].index + 1) * (1 << 20) + self.made
-        return self.world.machine.thread(f"{self.node}+{self.made}", rank)
+        return self.world.machine.thread(fold(name_key(self.node), Tag.SPARE, self.made))
