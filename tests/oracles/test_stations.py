@@ -45,7 +45,7 @@ def drive(
         kernel.at(
             kernel.now + draw_ps(Kind.EXPONENTIAL, gap_ps, 0, 0, 0, gaps, i),
             Phase.ARRIVAL,
-            (9, i),
+            9 * 1000003 + i,
             arrive,
             i + 1,
         )
