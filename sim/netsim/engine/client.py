@@ -303,7 +303,9 @@ class Exchange:
             detached = slot.conn
             if not keep and detached is not None:
                 detached.close()
-                fresh = Slot(slot.number, slot.thread)
+                # The old connection's thread may still be at work for it.
+                make = self.client.make_thread
+                fresh = Slot(slot.number, make() if make is not None else None)
                 self.client.release(fresh, False)
             else:
                 self.client.release(slot, keep)

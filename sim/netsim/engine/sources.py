@@ -42,7 +42,9 @@ class Requests:
         self._times: Iterator[int] = iter(())
 
     def start(self) -> None:
-        """Queue the first requests."""
+        """Queue the first requests; a service without tasks sends none."""
+        if not self.clients:
+            return
         if self.load.arrivals is not None:
             arrivals, draws = self.load.arrivals, self.world.draws
             begin = -self.world.scenario.warmup_ps if self.load.start == 0 else self.load.start
@@ -102,7 +104,9 @@ class Bulk:
         self.clients = world.sources(name)
 
     def start(self) -> None:
-        """Queue the start of all flows."""
+        """Queue the start of all flows; a service without tasks sends none."""
+        if not self.clients:
+            return
         for flow in range(self.load.flows):
             self.kernel.at(self.load.start, Phase.ARRIVAL, fold(self.key, Tag.FLOW, flow), self._begin, flow)
 

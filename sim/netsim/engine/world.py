@@ -103,8 +103,9 @@ class World:
 
     def source_names(self, source: str) -> list[str]:
         """The tasks of a service, a task, a container or a node."""
-        tasks = [task.name for task in self.model.party_tasks(source)]
-        return tasks or [source]
+        if source in self.model.services:
+            return [task.name for task in self.model.services[source]]  # none, if it has no replicas
+        return [source]
 
     def _node_thread(self, node: str) -> _NodeThreads:
         return _NodeThreads(self, node)
