@@ -111,7 +111,7 @@ def test_options_reach_the_engine(engine: dict[str, Any], file: Callable[..., st
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--engine", "fast"], "UNSUPPORTED"),
+        (["--engine", "flow"], "UNSUPPORTED"),
         (["--engine", "flow"], "UNSUPPORTED"),
         (["--engine", "warp"], "expected an engine"),
         (["--set", "duration"], "expected --set PATH=VALUE"),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from netsim.cli import check, init, report, run, schema, trace
+from netsim.cli import check, init, report, run, schema, trace, warmup
 from netsim.cli.common import Code, explain, set_debug
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("trace")(trace.command)
 app.command("report")(report.command)
 app.command("schema")(schema.command)
 app.command("init")(init.command)
+app.command("warmup")(warmup.command)
 
 
 def _version(wanted: bool) -> None:

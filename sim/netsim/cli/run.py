@@ -41,7 +41,7 @@ def command(
     replications: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="Repetitions, instead of the scenario's.")
     ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="reference or auto.")] = "auto",
+    engine: Annotated[str, typer.Option(metavar="NAME", help="fast, reference or auto.")] = "auto",
     jobs: Annotated[int, typer.Option(min=1, help="Replications at the same time; 1 in this version.")] = 1,
     overrides: Overrides = None,
     output: Output = Format.TEXT,
@@ -58,7 +58,7 @@ def command(
     if jobs > 1:
         say(f"netsim: replications run one after the other in this version; --jobs {jobs} is as --jobs 1")
     with _progress(not quiet and terminal()) as progress:
-        result = runner.run(scenario, seed, replications, engine, progress)
+        result = runner.run(scenario, seed, replications, engine, progress, None if quiet else _compiling)
     paths = write(result, out) if out is not None else []
     for warning in result.warnings:
         say(f"netsim: {warning}")
@@ -71,6 +71,10 @@ def command(
 
         typer.echo(summary(result, paths))
     raise typer.Exit(exit_code(result))
+
+
+def _compiling() -> None:
+    say("netsim: compiling the fast engine; the next start finds it ready")
 
 
 def exit_code(result: Result) -> Code:

@@ -12,7 +12,8 @@ import hashlib
 from enum import IntEnum
 
 import numpy as np
-from numba import njit
+
+from netsim.engine.jit import entry
 
 _MASK = (1 << 64) - 1
 KEY_BITS = 62
@@ -60,7 +61,7 @@ def fold(key: int, tag: int, number: int = 0) -> int:
     return (z ^ (z >> 31)) >> 2
 
 
-@njit(cache=True)
+@entry
 def fold_compiled(key: int, tag: int, number: int) -> int:
     """The same in compiled code (int64 in and out)."""
     z = (

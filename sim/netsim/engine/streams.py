@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-any-return"
 """Chance that belongs to names: counter-based streams.
 
 The value of a draw depends on (seed, replication, entity name, purpose, draw index) and on nothing
@@ -13,7 +14,8 @@ import math
 from enum import IntEnum
 
 import numpy as np
-from numba import njit
+
+from netsim.engine.jit import entry
 
 NEVER_PS = 1 << 62
 LONGEST_PS = 100 * 86_400 * 10**12  # a draw beyond 100 days never happens
@@ -34,20 +36,20 @@ def stream_key(seed: int, replication: int, name: str, purpose: str) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
-@njit(cache=True)
+@entry
 def _mix(z: np.uint64) -> np.uint64:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True)
+@entry
 def _uniform(key: np.uint64, index: np.uint64) -> float:
     z = _mix(_mix(key + (index + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)) ^ key)
     return (np.float64(z >> np.uint64(12)) + 0.5) * (1.0 / 4503599627370496.0)
 
 
-@njit(cache=True)
+@entry
 def _draw(
     kind: int, mean: float, cv: float, low: float, high: float, key: np.uint64, index: np.uint64
 ) -> float:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 #: Called with the share of the whole run that is done (0 to 1).
 Progress = Callable[[float], None]
-ENGINES = ("reference", "auto")
-PLANNED = ("fast", "flow")
+ENGINES = ("fast", "reference", "auto")
+PLANNED = ("flow",)
 MAX_REPLICATIONS = 10_000
 
 
@@ -42,30 +42,49 @@ class Simulator(Protocol):
 def resolve_engine(name: str) -> str:
     """The engine that runs for ``name``. Raises `EngineError`."""
     if name in ENGINES:
-        return "reference"
+        return "fast" if name == "auto" else name
     if name in PLANNED:
-        raise EngineError(f"UNSUPPORTED: the engine {name} does not exist yet; use reference or auto")
-    raise EngineError(f"expected an engine: reference or auto, got {name}")
+        raise EngineError(f"UNSUPPORTED: the engine {name} does not exist yet; use fast, reference or auto")
+    raise EngineError(f"expected an engine: fast, reference or auto, got {name}")
 
 
 def simulator(engine: str) -> Simulator:
     """What simulates one replication with a resolved engine."""
+    if engine == "fast":
+        from netsim.engine.fast.simulate import simulate as compiled
+
+        return compiled
     from netsim.engine.reference import simulate
 
     return simulate
+
+
+def fitting_engine(engine: str, scenario: Scenario) -> tuple[str, str | None]:
+    """The engine that can run a scenario, and why it is another one than asked for."""
+    if engine == "fast":
+        from netsim.engine.fast.simulate import unsupported
+
+        what = unsupported(scenario)
+        if what is not None:
+            return (
+                "reference",
+                f"The fast engine cannot run {what} yet: this is the reference engine's result.",
+            )
+    return engine, None
 
 
 def run(
     scenario: Scenario | str | os.PathLike[str],
     seed: int | None = None,
     replications: int | None = None,
-    engine: str = "reference",
+    engine: str = "fast",
     on_progress: Progress | None = None,
+    on_compile: Callable[[], None] | None = None,
 ) -> Result:
     """Simulate a scenario, or the file that holds it, and return the answer.
 
     ``seed`` and ``replications`` replace those of the scenario. ``on_progress`` is told the share of
-    the work that is done (0 to 1). Ctrl-C ends the run after what is complete; the result says so. Raises
+    the work that is done (0 to 1), ``on_compile`` is called when compiling takes a while (the first run ever). Ctrl-C ends the run after what is complete; the result says so. Raises
     `ScenarioError`, `EngineError`, or `KeyboardInterrupt` if no replication was complete.
     """
     from netsim.model.build import build_model
@@ -73,7 +92,7 @@ def run(
     from netsim.results.judging import check_stations
     from netsim.results.stations import station_names
 
-    simulate = simulator(resolved := resolve_engine(engine))
+    resolved = resolve_engine(engine)
     if isinstance(scenario, (str, os.PathLike)):
         from netsim.scenario.load import load
 
@@ -82,6 +101,12 @@ def run(
     if not 1 <= count <= MAX_REPLICATIONS:
         raise ValueError(f"expected 1 to {MAX_REPLICATIONS} replications, got {count}")
     used_seed = scenario.seed if seed is None else seed
+    resolved, instead = fitting_engine(resolved, scenario)
+    if resolved == "fast":
+        from netsim.engine.fast.warmup import warm_up
+
+        warm_up(on_compile)
+    simulate = simulator(resolved)
     model = build_model(scenario)
     check_stations(scenario, station_names(model))
     began = time.perf_counter()
@@ -95,7 +120,7 @@ def run(
     complete = [record for record in records if record.complete]
     if not complete:
         raise Interrupted
-    warnings = []
+    warnings = [] if instead is None else [instead]
     if len(complete) < count:
         warnings.append(f"Interrupted: {len(complete)} of {count} replications are complete and reported.")
     result = build_result(scenario, model, complete, resolved, time.perf_counter() - began, warnings)

@@ -1,0 +1,260 @@
+"""Fills the fast engine's memory from a model, and makes ways as they are first chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netsim.datapath.stage import Context
+from netsim.engine.client import Client
+from netsim.engine.cpu import Quota
+from netsim.engine.fast import layout as y
+from netsim.engine.fast.ops import PART
+from netsim.engine.keys import name_key
+from netsim.engine.route import Route
+from netsim.engine.routes import Ways
+from netsim.engine.server import _KINDS, Server
+from netsim.engine.sources import gaps
+from netsim.engine.world import World
+from netsim.scenario.schema_work import Distribution
+from netsim.workload.arrivals import arrival_times
+
+Ints = npt.NDArray[np.int64]
+ENTRY_KINDS = {"round-robin": 0, "random": 1, "source-hash": 2, "first": 3}
+
+
+def signed(key: int) -> int:
+    """A 64-bit key as a signed integer with the same bits."""
+    return key - (1 << 64) if key >= 1 << 63 else key
+
+
+def columns(**values: int) -> dict[int, int]:
+    """Values by column, the columns given by their names in the layout."""
+    return {getattr(y, name): value for name, value in values.items()}
+
+
+class Table:
+    """Rows that are collected before they are put into memory."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.rows: list[list[int]] = []
+
+    def add(self, **values: int) -> int:
+        """One row; its number."""
+        row = [0] * self.width
+        for column, value in columns(**values).items():
+            row[column] = int(value)
+        self.rows.append(row)
+        return len(self.rows) - 1
+
+    def array(self) -> Ints:
+        """All rows, flat."""
+        return np.array(self.rows, np.int64).reshape(-1)
+
+
+class Builder:
+    """The tables of one run, from a world whose machine is used for its names and sizes only."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.stations = Table(y.W_STATION)
+        self.links = Table(y.W_LINK)
+        self.cores = Table(y.W_CORE)
+        self.nodes = Table(y.W_NODE)
+        self.rings = Table(y.W_RING)
+        self.routes = Table(y.W_ROUTE)
+        self.visits = Table(y.W_VISIT)
+        self.stages = Table(y.W_STAGE)
+        self.ways = Table(y.W_WAYS)
+        self.tracked: list[int] = []
+        self.clients = Table(y.W_CLIENT)
+        self.lists: list[int] = []
+        self.waymap: list[int] = []
+        self.pointers: dict[tuple[str, str], int] = {}
+        self.servers = Table(y.W_SERVER)
+        self.pools: list[int] = []
+        self.quotas = Table(y.W_QUOTA)
+        self.workloads = Table(y.W_WL)
+        self.arrivals: list[npt.NDArray[np.int64]] = []
+        self.floats: list[float] = [0.0]
+        self.station_names = list(world.machine.meters)
+        self.station_index = {name: i for i, name in enumerate(self.station_names)}
+        self.node_index = {name: i for i, name in enumerate(world.model.nodes)}
+        self.server_index = {name: i for i, name in enumerate(world.servers)}
+        self.link_index: dict[str, int] = {}
+        self.route_cache: dict[int, int] = {}
+        self.client_list: list[Client] = []
+        self.most_calls = 1
+        self._stations()
+        self._nodes()
+        self._servers()
+
+    def _stations(self) -> None:
+        machine = self.world.machine
+        for name in self.station_names:
+            label = PART.get(f"queue:{machine.meters[name].record.kind}", 0)
+            self.stations.add(S_LABEL=label)
+        for name, link in machine.links.items():
+            self.link_index[name] = self.links.add(
+                L_STATION=self.station_index[name],
+                L_RATE=link.rate_bps or 0,
+                L_BUFFER=-1 if link.buffer_bytes is None else link.buffer_bytes,
+                L_RING=-1 if link.ring_packets is None else link.ring_packets,
+                L_FREE=-y.NEVER,
+                L_HEAD=-1,
+            )
+
+    def _nodes(self) -> None:
+        for name, node in self.world.model.nodes.items():
+            cpu, rings = self.world.machine.cpus[name], self.world.machine.rings[name]
+            tls, record = node.profile.cost("tls.handshake"), node.profile.cost("tls.record")
+            self.nodes.add(
+                N_CORE=len(self.cores.rows), N_CORES=len(cpu.cores), N_RING=len(self.rings.rows), N_RINGS=len(rings),
+                N_QUANTUM=cpu.quantum_ps, N_TLS=tls.fixed_ps, N_REC=record.fixed_ps, N_REC_FS=record.per_byte_fs,
+                N_KEY=name_key(name),
+            )  # fmt: skip
+            for core in cpu.cores:
+                station = self.station_index[core.meter.record.name]
+                self.cores.add(C_KEY=core.key, C_STATION=station, C_SOFT=-y.NEVER, C_HEAD=-1, C_THREAD=-1)
+            for ring in rings:
+                station = self.station_index[ring.meter.record.name]
+                self.rings.add(G_STATION=station, G_SIZE=ring.size, G_CORE=ring.core, G_HEAD=-1)
+
+    def spread(self, what: Distribution) -> tuple[int, int]:
+        """Kind of a distribution and where its numbers stand."""
+        self.floats += [float(what.mean), what.cv, float(what.low), float(what.high)]
+        return int(_KINDS[what.kind]), len(self.floats) - 4
+
+    def _servers(self) -> None:
+        for server in self.world.servers.values():
+            first = len(self.clients.rows)
+            for client in server.clients:
+                self.client(client, server)
+            self._server(server, first)
+
+    def _server(self, server: Server, first: int) -> None:
+        quota: Quota | None = server.quota
+        index = -1
+        if quota is not None:
+            index = self.quotas.add(Q_BUDGET=quota.budget_ps, Q_LEFT=quota.left_ps, Q_PERIOD=quota.period)
+        cpu_kind, cpu = self.spread(server.work.cpu)
+        wait_kind, wait = self.spread(server.work.wait)
+        workers = server.work.workers
+        self.servers.add(
+            V_KEY=server.key, V_NODE=self.node_index[server.node], V_WORKERS=workers, V_BLOCKING=server.work.blocking,
+            V_BACKLOG=server.work.backlog, V_CALL=first, V_CALLS=len(server.clients), V_CPU_KIND=cpu_kind, V_CPU=cpu,
+            V_WAIT_KIND=wait_kind, V_WAIT=wait, V_CPU_PURPOSE=server.cpu_purpose, V_WAIT_PURPOSE=server.wait_purpose,
+            V_QUOTA=index, V_STATION=self.station_index[f"{server.name}/workers"], V_POOL=len(self.pools) // y.W_POOL,
+            V_FREE=workers, V_HEAD=-1,
+        )  # fmt: skip
+        for worker in range(workers - 1, -1, -1):
+            self.pools += [worker, 0, -1, 0]
+        fan = sum(client.count for client in server.clients)
+        self.most_calls = max(self.most_calls, fan)
+
+    def client(self, client: Client, server: Server | None) -> int:
+        """One client's row; its lists of entries, candidates and pointers."""
+        ask, world = client.ask, self.world
+        found = world.book.reach(client.source, ask.target)
+        vias, cands = list(found.vias), list(found.candidates)
+        where = vias if vias else [client.node]
+        pointers = []
+        for name in where:
+            pointers.append(self.pointers.setdefault((name, ask.target), len(self.pointers)))
+        base = len(self.lists)
+        self.lists += pointers
+        balanced = found.balancer is not None
+        source = world.servers.get(client.source) if server is None else server
+        self.floats.append(ask.retries.jitter)
+        ways = len(self.waymap)
+        self.waymap += [-1] * max(1, len(where) * len(cands))
+        spec = ask.connection
+        self.client_list.append(client)
+        return self.clients.add(
+            K_NODE=self.node_index.get(client.node, -1), K_SERVER=-1 if source is None else self.server_index[source.name],
+            K_BALANCED=balanced, K_AT_SEND=not balanced or found.kind == "vip", K_VIAS=len(vias), K_CANDS=len(cands),
+            K_WAYS=ways, K_RR=base, K_REQUEST=ask.request, K_RESPONSE=ask.response, K_POOLED=spec.kind == "pool",
+            K_LIMIT=client._limit, K_REQUESTS=-1 if spec.requests is None else spec.requests,
+            K_IDLE=-1 if spec.idle is None else spec.idle, K_TLS=spec.tls, K_TIMEOUT=-1 if ask.timeout is None else ask.timeout,
+            K_RETRIES=ask.retries.max, K_BACKOFF=ask.retries.backoff, K_JITTER=len(self.floats) - 1, K_COUNT=client.count,
+            K_PARALLEL=client.parallel, K_HAS_THREAD=client.make_thread is not None, K_CLIENTS=client.clients,
+            K_FREE=-1, K_WAIT=-1, K_HASH=signed(client._hash_key), K_HOST=found.kind == "host" and not balanced,
+        )  # fmt: skip
+
+    def workload(self, name: str) -> None:
+        """A workload's row, its clients and its arrival times."""
+        world, load = self.world, self.world.scenario.load[name]
+        clients = [self.client(client, None) for client in world.sources(name)]
+        begin = -world.scenario.warmup_ps if load.start == 0 else load.start
+        times = np.zeros(0, np.int64)
+        if load.arrivals is not None:
+            gap = gaps(load.arrivals, world.draws.seed, world.draws.replication, name)
+            times = np.fromiter(
+                arrival_times(gap, load.arrivals.points, begin, world.scenario.duration), np.int64
+            )
+        kind, where = self.spread(load.think)
+        self.workloads.add(
+            WL_CLIENT=clients[0] if clients else 0, WL_CLIENTS=len(clients), WL_KEY=name_key(name),
+            WL_ARR=sum(len(a) for a in self.arrivals), WL_ARRS=len(times), WL_THINK_KIND=kind, WL_THINK=where,
+            WL_RESPONSE=load.response, WL_BEGIN=begin, WL_END=world.scenario.duration,
+        )  # fmt: skip
+        self.arrivals.append(times)
+
+    def route(self, route: Route) -> int:
+        """A route's row with its visits and stages."""
+        if id(route) in self.route_cache:
+            return self.route_cache[id(route)]
+        send = self._stage_rows(route.send)
+        recv = self._stage_rows(route.recv)
+        first = len(self.visits.rows)
+        rows: list[tuple[Any, int]] = [(visit, self._stage_rows(visit.stages)) for visit in route.visits]
+        for visit, stage in rows:
+            where = 0
+            if visit.context == Context.LINK:
+                where = self.link_index[str(visit.station)]
+            elif visit.context == Context.SOFTIRQ:
+                where = self.node_index[visit.node]
+            self.visits.add(
+                V_CONTEXT=int(visit.context), V_WHERE=where, V_OVER=visit.overhead_bytes, V_CHOOSES=visit.chooses,
+                V_STAGE=stage, V_STAGES=len(visit.stages),
+            )  # fmt: skip
+        found = self.route_cache[id(route)] = self.routes.add(
+            RO_VISIT=first, RO_VISITS=len(rows), RO_MSS=route.mss_bytes, RO_SEND=send, RO_SENDS=len(route.send),
+            RO_RECV=recv, RO_RECVS=len(route.recv),
+        )  # fmt: skip
+        return found
+
+    def _stage_rows(self, stages: Any) -> int:
+        first = len(self.stages.rows)
+        for stage in stages:
+            self.stages.add(
+                SG_ID=PART[stage.stage],
+                SG_FIXED=stage.fixed_ps,
+                SG_PACKET=stage.per_packet_ps,
+                SG_BYTE=stage.per_byte_fs,
+            )
+        return first
+
+    def make_ways(self, client: int, via: int, cand: int) -> None:
+        """The ways of a client to a candidate by an entry, when they are first chosen."""
+        found = self.client_list[client]
+        reach = self.world.book.reach(found.source, found.ask.target)
+        name = reach.candidates[cand]
+        entry = reach.vias[via] if reach.vias else None
+        ways: Ways = self.world.book.ways(found.source, found.ask.target, name, entry)
+        row = self.clients.rows[client]
+        self.waymap[row[y.K_WAYS] + via * row[y.K_CANDS] + cand] = self.way(ways, name)
+
+    def way(self, ways: Ways, dst: str) -> int:
+        """The row of the routes between two ends."""
+        nodes = [s.node for s in ways.syn.path.stages if s.stage == "conntrack.new"]
+        first = len(self.tracked)
+        self.tracked += [self.node_index[node] for node in nodes]
+        return self.ways.add(
+            WA_SYN=self.route(ways.syn), WA_SYN_ACK=self.route(ways.syn_ack), WA_REQUEST=self.route(ways.request),
+            WA_REPLY=self.route(ways.reply), WA_REQUEST_ACK=self.route(ways.request_ack),
+            WA_REPLY_ACK=self.route(ways.reply_ack), WA_SERVER=self.server_index.get(dst, -1), WA_CT=first, WA_CTS=len(nodes),
+        )  # fmt: skip

@@ -1,0 +1,210 @@
+"""Cores: the compiled twin of netsim.engine.cpu. Softirq first, then threads in turns."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
+# ruff: noqa: F403, F405
+from __future__ import annotations
+
+from netsim.engine.fast.layout import *
+from netsim.engine.fast.memory import at, busy, came, todo, waited
+from netsim.engine.fast.ops import *
+from netsim.engine.jit import inner
+from netsim.engine.keys import Tag, fold_compiled
+
+CORE, THROTTLE, WORKER, SPARE = int(Tag.CORE), int(Tag.THROTTLE), int(Tag.WORKER), int(Tag.SPARE)
+QUOTA_PERIOD = 100 * 10**9
+FINISH = 1
+
+
+@inner
+def core_row(M, node, index):
+    return M[B_CORE] + (M[M[B_NODE] + node * W_NODE + N_CORE] + index) * W_CORE
+
+
+@inner
+def softirq(M, node, index, cost):
+    """Receive work arrives now; its start (its end is start + cost)."""
+    o = core_row(M, node, index)
+    start = max(M[H_NOW], M[o + C_SOFT])
+    M[o + C_SOFT] = start + cost
+    if M[o + C_THREAD] >= 0:
+        M[o + C_END] += cost
+    busy(M, M[o + C_STATION], start, start + cost)
+    return start
+
+
+@inner
+def new_thread(M, key, node, quota):
+    th = M[H_NTH]
+    M[H_NTH] = th + 1
+    o = M[B_TH] + th * W_TH
+    M[o + TH_KEY] = key
+    M[o + TH_QUOTA] = quota
+    M[o + TH_CORE] = -1
+    M[o + TH_NODE] = node
+    return th
+
+
+@inner
+def start_work(M, HT, HK, HI, th, cost, kind, a, b):
+    """Work of a thread on its node's cores, then the operation ``kind``; no work at all is done at once."""
+    if cost == 0:
+        todo(M, kind, a, b, 0)
+        return
+    o = M[B_TH] + th * W_TH
+    M[o + TH_REM] = cost
+    M[o + TH_COST] = cost
+    M[o + TH_SINCE] = M[H_NOW]
+    M[o + TH_KIND] = kind
+    M[o + TH_A] = a
+    M[o + TH_B] = b
+    node = M[o + TH_NODE]
+    index = choose_core(M, node, M[o + TH_CORE])
+    M[o + TH_CORE] = index
+    core = M[M[B_NODE] + node * W_NODE + N_CORE] + index
+    came(M, M[M[B_CORE] + core * W_CORE + C_STATION])
+    enqueue(M, HT, HK, HI, core, th)
+
+
+@inner
+def choose_core(M, node, last):
+    now = M[H_NOW]
+    if last >= 0:
+        o = core_row(M, node, last)
+        if M[o + C_THREAD] < 0 and M[o + C_SOFT] <= now:
+            return last
+    best, best_length = 0, 1 << 30
+    for index in range(M[M[B_NODE] + node * W_NODE + N_CORES]):
+        o = core_row(M, node, index)
+        length = 0 if M[o + C_THREAD] < 0 else 2 * (1 + M[o + C_LEN])
+        if M[o + C_SOFT] > now:
+            length += 1
+        if length < best_length:
+            best, best_length = index, length
+            if length == 0:
+                break
+    return best
+
+
+@inner
+def push_thread(M, o, th):
+    M[M[B_TH] + th * W_TH + TH_NEXT] = -1
+    if M[o + C_LEN] == 0:
+        M[o + C_HEAD] = th
+    else:
+        M[M[B_TH] + M[o + C_TAIL] * W_TH + TH_NEXT] = th
+    M[o + C_TAIL] = th
+    M[o + C_LEN] += 1
+
+
+@inner
+def quantum(M, th):
+    return max(1, M[M[B_NODE] + M[M[B_TH] + th * W_TH + TH_NODE] * W_NODE + N_QUANTUM])
+
+
+@inner
+def enqueue(M, HT, HK, HI, core, th):
+    o = M[B_CORE] + core * W_CORE
+    push_thread(M, o, th)
+    if M[o + C_THREAD] < 0:
+        next_thread(M, HT, HK, HI, core)
+    else:
+        shorten(M, HT, HK, HI, core)
+
+
+@inner
+def queue_end(M, HT, HK, HI, core):
+    o = M[B_CORE] + core * W_CORE
+    serial = M[o + C_SERIAL]
+    at(
+        M,
+        HT,
+        HK,
+        HI,
+        M[o + C_END],
+        FINISH,
+        fold_compiled(M[o + C_KEY], CORE, serial),
+        OP_CORE_END,
+        core,
+        serial,
+        0,
+    )
+
+
+@inner
+def shorten(M, HT, HK, HI, core):
+    """Somebody waits now: the running thread's turn ends with its time slice."""
+    o = M[B_CORE] + core * W_CORE
+    th = M[o + C_THREAD]
+    left = M[o + C_END] - max(M[H_NOW], M[o + C_SOFT])
+    turn = max(quantum(M, th), M[o + C_GRANT] - left)
+    if turn >= M[o + C_GRANT]:
+        return
+    cut = M[o + C_GRANT] - turn
+    M[o + C_GRANT] = turn
+    M[o + C_END] -= cut
+    q = M[M[B_TH] + th * W_TH + TH_QUOTA]
+    if q >= 0:
+        M[M[B_QUOTA] + q * W_QUOTA + Q_LEFT] += cut
+    M[o + C_SERIAL] += 1
+    queue_end(M, HT, HK, HI, core)
+
+
+@inner
+def next_thread(M, HT, HK, HI, core):
+    o = M[B_CORE] + core * W_CORE
+    now = M[H_NOW]
+    M[o + C_THREAD] = -1
+    while M[o + C_LEN] > 0:
+        th = M[o + C_HEAD]
+        t = M[B_TH] + th * W_TH
+        M[o + C_HEAD] = M[t + TH_NEXT]
+        M[o + C_LEN] -= 1
+        grant = M[t + TH_REM]
+        if M[o + C_LEN] > 0:
+            grant = min(grant, quantum(M, th))
+        q = M[t + TH_QUOTA]
+        if q >= 0:
+            z = M[B_QUOTA] + q * W_QUOTA
+            period = now // QUOTA_PERIOD
+            if period != M[z + Q_PERIOD]:
+                M[z + Q_PERIOD] = period
+                M[z + Q_LEFT] = M[z + Q_BUDGET]
+            grant = min(grant, M[z + Q_LEFT])
+            if grant <= 0:
+                back = (now // QUOTA_PERIOD + 1) * QUOTA_PERIOD
+                key = fold_compiled(M[t + TH_KEY], THROTTLE, M[t + TH_CORE])
+                at(M, HT, HK, HI, back, FINISH, key, OP_ENQUEUE, core, th, 0)
+                continue
+            M[z + Q_LEFT] -= grant
+        M[o + C_THREAD] = th
+        M[o + C_GRANT] = grant
+        M[o + C_END] = max(now, M[o + C_SOFT]) + grant
+        M[o + C_SERIAL] += 1
+        queue_end(M, HT, HK, HI, core)
+        return
+
+
+@inner
+def core_end(M, HT, HK, HI, HIST, core, serial):
+    o = M[B_CORE] + core * W_CORE
+    if serial != M[o + C_SERIAL] or M[o + C_THREAD] < 0:
+        return
+    now = M[H_NOW]
+    if now < M[o + C_END]:  # softirq took some of the time
+        queue_end(M, HT, HK, HI, core)
+        return
+    th = M[o + C_THREAD]
+    t = M[B_TH] + th * W_TH
+    M[t + TH_REM] -= M[o + C_GRANT]
+    if M[t + TH_REM] > 0:
+        push_thread(M, o, th)
+        next_thread(M, HT, HK, HI, core)
+        return
+    next_thread(M, HT, HK, HI, core)
+    cost, since, s = M[t + TH_COST], M[t + TH_SINCE], M[o + C_STATION]
+    wait = now - since - cost
+    busy(M, s, now - cost, now)
+    waited(M, HIST, s, since, wait)
+    M[M[B_STATION] + s * W_STATION + S_SERVED] += 1
+    M[H_VISITS] += 1
+    todo(M, M[t + TH_KIND], M[t + TH_A], M[t + TH_B], wait)

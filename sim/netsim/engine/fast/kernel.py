@@ -1,0 +1,773 @@
+"""The event loop and what requests do: the compiled twin of netsim.engine.client and server."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
+# ruff: noqa: F403, F405
+from __future__ import annotations
+
+import numpy as np
+
+from netsim.engine.fast.cores import new_thread, start_work
+from netsim.engine.fast.layout import *
+from netsim.engine.fast.memory import append, at, busy, came, pop_front, todo
+from netsim.engine.fast.ops import *
+from netsim.engine.fast.plane import free_unit, new_unit, onward, stage_cost
+from netsim.engine.fast.tcp import (
+    ack_lost,
+    acked,
+    close,
+    conntrack_add,
+    data_arrived,
+    data_lost,
+    fill,
+    message_cost,
+    new_transfer,
+    owe,
+    take,
+    ways_of,
+)  # fmt: skip
+from netsim.engine.jit import entry, inner
+from netsim.engine.keys import Tag, fold_compiled, name_key
+from netsim.engine.streams import _draw, _uniform
+
+FINISH, TIMEOUT, ARRIVAL = 1, 2, 3
+T_ARRIVAL, T_USER, T_ATTEMPT, T_TIMEOUT, T_RETRY = (
+    int(Tag.ARRIVAL),
+    int(Tag.USER),
+    int(Tag.ATTEMPT),
+    int(Tag.TIMEOUT),
+    int(Tag.RETRY),
+)
+T_REFUSAL, T_SYN, T_SYN_ACK, T_HELLO, T_HELLO_ANSWER = (
+    int(Tag.REFUSAL),
+    int(Tag.SYN),
+    int(Tag.SYN_ACK),
+    int(Tag.HELLO),
+    int(Tag.HELLO_ANSWER),
+)
+T_REQUEST, T_ANSWER, T_WAIT, T_CALL, T_DRAW = (
+    int(Tag.REQUEST),
+    int(Tag.ANSWER),
+    int(Tag.WAIT),
+    int(Tag.CALL),
+    int(Tag.DRAW),
+)
+T_WORKER, T_SPARE = int(Tag.WORKER), int(Tag.SPARE)
+LONGEST = 100 * 86_400 * 10**12
+REFUSAL_PS = 50_000_000
+BACKOFF, THINK = name_key("backoff"), name_key("think")
+
+
+@inner
+def draw(M, D, kind, d, key, purpose, index):
+    """A duration (ps); ``d``: where mean, cv, low and high stand in D."""
+    if kind == 0:
+        return np.int64(D[d])
+    stream = fold_compiled(key ^ M[H_BASE] ^ purpose, T_DRAW, index)
+    value = _draw(kind, D[d], D[d + 1], D[d + 2], D[d + 3], np.uint64(stream), np.uint64(0))
+    if value > LONGEST:
+        return NEVER
+    return max(0, np.int64(np.rint(value)))
+
+
+# Clients
+
+
+@inner
+def new_request(M, client, key, parent, call, copy, wl, user, index):
+    r = M[H_NR]
+    M[H_NR] = r + 1
+    o, now = M[B_R] + r * W_R, M[H_NOW]
+    M[o + R_CLIENT] = client
+    M[o + R_KEY] = key
+    M[o + R_PARENT] = parent
+    M[o + R_CALL] = call
+    M[o + R_COPY] = copy
+    M[o + R_WL] = wl
+    M[o + R_USER] = user
+    M[o + R_INDEX] = index
+    M[o + R_AT] = now
+    M[o + R_START] = now
+    M[o + R_TRIES] = 0
+    M[o + R_FINISH] = -1
+    M[o + R_FATE] = -1
+    M[o + R_COUNTED] = 0
+    todo(M, OP_ATTEMPT, r, 0, 0)
+    return r
+
+
+@inner
+def attempt(M, HT, HK, HI, r):
+    o = M[B_R] + r * W_R
+    M[o + R_TRIES] += 1
+    x = M[H_NX]
+    M[H_NX] = x + 1
+    e, now, c = M[B_X] + x * W_X, M[H_NOW], M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT
+    M[e + X_R] = r
+    key = fold_compiled(M[o + R_KEY], T_ATTEMPT, M[o + R_TRIES])
+    M[e + X_KEY] = key
+    M[e + X_AT] = now
+    M[e + X_SLOT] = -1
+    M[e + X_CONN] = -1
+    M[e + X_WORKER] = -1
+    if M[c + K_TIMEOUT] >= 0:
+        at(
+            M,
+            HT,
+            HK,
+            HI,
+            now + M[c + K_TIMEOUT],
+            TIMEOUT,
+            fold_compiled(key, T_TIMEOUT, 0),
+            OP_TIMEOUT,
+            x,
+            0,
+            0,
+        )
+    acquire(M, M[o + R_CLIENT], x)
+
+
+@inner
+def acquire(M, client, x):
+    c = M[B_CLIENT] + client * W_CLIENT
+    pooled, full = M[c + K_POOLED], M[c + K_MADE] >= M[c + K_LIMIT]
+    if pooled and full and M[c + K_FREE] < 0:
+        append(M, c + K_WAIT, c + K_WAIT_TAIL, x, 0, 0)
+        return
+    if M[c + K_FREE] >= 0 and (full or not pooled):
+        slot = M[c + K_FREE]
+        M[c + K_FREE] = M[M[B_SLOT] + slot * W_SLOT + SL_NEXT]
+        todo(M, OP_WITH_SLOT, x, slot, 0)
+        return
+    M[c + K_MADE] += 1
+    todo(M, OP_WITH_SLOT, x, new_slot(M, client, M[c + K_MADE]), 0)
+
+
+@inner
+def client_thread(M, client):
+    """A thread for a connection that the client opens; -1 for the outside."""
+    c = M[B_CLIENT] + client * W_CLIENT
+    if not M[c + K_HAS_THREAD]:
+        return -1
+    if M[c + K_SERVER] >= 0:
+        return spare_thread(M, M[c + K_SERVER])
+    n = M[B_NODE] + M[c + K_NODE] * W_NODE
+    M[n + N_SPARE] += 1
+    return new_thread(M, fold_compiled(M[n + N_KEY], T_SPARE, M[n + N_SPARE]), M[c + K_NODE], -1)
+
+
+@inner
+def spare_thread(M, server):
+    s = M[B_SERVER] + server * W_SERVER
+    M[s + V_SPARE] += 1
+    return new_thread(M, fold_compiled(M[s + V_KEY], T_SPARE, M[s + V_SPARE]), M[s + V_NODE], M[s + V_QUOTA])
+
+
+@inner
+def new_slot(M, client, number):
+    slot = M[H_NSL]
+    M[H_NSL] = slot + 1
+    o = M[B_SLOT] + slot * W_SLOT
+    M[o + SL_NUMBER] = number
+    M[o + SL_CONN] = -1
+    M[o + SL_THREAD] = client_thread(M, client)
+    M[o + SL_NEXT] = -1
+    return slot
+
+
+@inner
+def client_of(M, x):
+    return M[M[B_R] + M[M[B_X] + x * W_X + X_R] * W_R + R_CLIENT]
+
+
+@inner
+def thread_of(M, x):
+    return M[M[B_SLOT] + M[M[B_X] + x * W_X + X_SLOT] * W_SLOT + SL_THREAD]
+
+
+@inner
+def entry_node(M, n, client_number, advance):
+    """Which of n nodes a connection enters by."""
+    kind, key = M[H_ENTRY_KIND], np.uint64(M[H_ENTRY_KEY])
+    if kind == 0:
+        turn = M[H_ENTRY_TURN]
+        if advance:
+            M[H_ENTRY_TURN] = turn + 1
+        return turn % n
+    if kind == 1:
+        draws = M[H_ENTRY_DRAWS] + 1
+        if advance:
+            M[H_ENTRY_DRAWS] = draws
+        return np.int64(_uniform(key, np.uint64(draws)) * n)
+    if kind == 2:
+        return np.int64(_uniform(key, np.uint64((1 << 40) + client_number)) * n)
+    return 0
+
+
+@inner
+def need(M, client, via, cand):
+    """The ways to a candidate, or -1: they have to be made first."""
+    c = M[B_CLIENT] + client * W_CLIENT
+    found = M[M[B_WAYMAP] + M[c + K_WAYS] + via * M[c + K_CANDS] + cand]
+    if found < 0:
+        M[H_NEED_CLIENT] = client
+        M[H_NEED_VIA] = via
+        M[H_NEED_CAND] = cand
+    return found
+
+
+@inner
+def with_slot(M, HT, HK, HI, x, slot):
+    """There is a place for a connection. False: ways have to be made, then again."""
+    e, now, client = M[B_X] + x * W_X, M[H_NOW], client_of(M, x)
+    c, s = M[B_CLIENT] + client * W_CLIENT, M[B_SLOT] + slot * W_SLOT
+    M[e + X_SLOT] = slot
+    fill(M, x, P_Q_CONN)
+    conn = M[s + SL_CONN]
+    if conn >= 0 and M[c + K_IDLE] >= 0 and now - M[M[B_CONN] + conn * W_CONN + O_LAST] > M[c + K_IDLE]:
+        close(M, conn)
+        M[s + SL_CONN] = -1
+        conn = -1
+    if conn >= 0:
+        M[e + X_CONN] = conn
+        todo(M, OP_SEND, x, 0, 0)
+        return True
+    number = (M[s + SL_NUMBER] - 1) % M[c + K_CLIENTS]
+    vias, cands = M[c + K_VIAS], M[c + K_CANDS]
+    ways = -1
+    if cands > 0:
+        via = entry_node(M, vias, number, False) if vias > 0 else 0
+        cand = entry_node(M, cands, number, False) if M[c + K_HOST] else 0
+        ways = need(M, client, via, cand)
+        if ways < 0:
+            return False
+    M[c + K_FLOWS] += 1
+    via = entry_node(M, vias, number, True) if vias > 0 else 0
+    if cands == 0:
+        key = fold_compiled(M[e + X_KEY], T_REFUSAL, 0)
+        at(M, HT, HK, HI, now + REFUSAL_PS, TIMEOUT, key, OP_REFUSED, x, 0, 0)
+        return True
+    if M[c + K_HOST]:
+        entry_node(M, cands, number, True)
+    conn = M[H_NC]
+    M[H_NC] = conn + 1
+    k = M[B_CONN] + conn * W_CONN
+    window = M[H_IW] * M[M[B_ROUTE] + M[M[B_WAYS] + ways * W_WAYS + WA_REQUEST] * W_ROUTE + RO_MSS]
+    M[k + O_WAYS] = ways
+    M[k + O_HASH] = np.int64(_uniform(np.uint64(M[c + K_HASH]), np.uint64(M[c + K_FLOWS])) * (1 << 31))
+    M[k + O_SRTT] = 0
+    M[k + O_LAST] = now
+    M[k + O_SERVED] = 0
+    M[k + O_CLOSED] = 0
+    M[k + O_ACCEPTED] = 0
+    M[k + O_SERVER] = -1
+    M[k + O_FULL] = 0
+    M[k + O_WINDOW] = window
+    M[k + O_WINDOW1] = window
+    M[k + O_THRESHOLD] = NEVER
+    M[k + O_THRESHOLD1] = NEVER
+    M[k + O_CUT] = -NEVER
+    M[k + O_CUT1] = -NEVER
+    M[k + O_VIA] = via
+    M[k + O_CLIENT] = client
+    M[k + O_TRACKED] = -1
+    M[s + SL_CONN] = conn
+    M[e + X_CONN] = conn
+    M[e + X_SENT] = now
+    todo(M, OP_SYN, x, 0, 0)
+    return True
+
+
+@inner
+def choose(M, conn):
+    """The balancer chooses a back end for a connection: -1 if its ways have to be made first."""
+    k = M[B_CONN] + conn * W_CONN
+    c = M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT
+    if not M[c + K_BALANCED]:
+        return 0
+    p = M[B_RR] + M[M[B_LIST] + M[c + K_RR] + M[k + O_VIA]]
+    index = M[p] + 1
+    if index >= M[c + K_CANDS]:
+        index = 0
+    ways = need(M, M[k + O_CLIENT], M[k + O_VIA], index)
+    if ways < 0:
+        return -1
+    M[p] = index
+    M[k + O_WAYS] = ways
+    return 0
+
+
+@inner
+def syn(M, HT, HK, HI, x, number):
+    """Send a SYN. False: ways have to be made, then again."""
+    e = M[B_X] + x * W_X
+    conn = M[e + X_CONN]
+    if M[M[B_CONN] + conn * W_CONN + O_CLOSED]:
+        return True
+    c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    if M[c + K_AT_SEND] and choose(M, conn) < 0:
+        return False
+    th = thread_of(M, x)
+    if th < 0:
+        launch(M, HT, HK, HI, x, number, 0)
+        return True
+    r = M[B_ROUTE] + M[ways_of(M, conn) + WA_SYN] * W_ROUTE
+    cost = 0
+    for g in range(M[r + RO_SEND], M[r + RO_SEND] + M[r + RO_SENDS]):
+        cost += stage_cost(M, g, 0, 1)
+    start_work(M, HT, HK, HI, th, cost, TH_SYN, x, number)
+    return True
+
+
+@inner
+def launch(M, HT, HK, HI, x, number, wait):
+    """The SYN leaves; what its thread spent is in its split."""
+    e = M[B_X] + x * W_X
+    conn = M[e + X_CONN]
+    route = M[ways_of(M, conn) + WA_SYN]
+    key = fold_compiled(M[e + X_KEY], T_SYN, number)
+    u = new_unit(M, route, 0, key, M[M[B_CONN] + conn * W_CONN + O_HASH], UK_SYN, x, number, 0, 1)
+    if thread_of(M, x) >= 0:
+        p, r = M[B_USPLIT] + u * NS, M[B_ROUTE] + route * W_ROUTE
+        for g in range(M[r + RO_SEND], M[r + RO_SEND] + M[r + RO_SENDS]):
+            M[p + M[M[B_STAGE] + g * W_STAGE + SG_ID]] += stage_cost(M, g, 0, 1)
+        M[p + P_Q_CPU] += wait
+    onward(M, HT, HK, HI, u, M[H_NOW])
+
+
+@inner
+def syn_again(M, HT, HK, HI, x, number):
+    e = M[B_X] + x * W_X
+    k = M[B_CONN] + M[e + X_CONN] * W_CONN
+    if M[k + O_CLOSED]:
+        return
+    if number >= M[H_SYN_RETRIES]:
+        todo(M, OP_END, x, F_BACKLOG if M[k + O_FULL] else F_TIMEOUT, 0)
+        return
+    wait = M[H_SYN_TIMEOUT] << min(number, 7)
+    key = fold_compiled(M[e + X_KEY], T_RETRY, number)
+    at(M, HT, HK, HI, M[H_NOW] + wait, TIMEOUT, key, OP_SYN_RETRY, x, number + 1, 0)
+
+
+@inner
+def syn_arrived(M, HT, HK, HI, x, number, u):
+    e = M[B_X] + x * W_X
+    conn = M[e + X_CONN]
+    k = M[B_CONN] + conn * W_CONN
+    if M[k + O_CLOSED]:
+        return
+    w = ways_of(M, conn)
+    server = M[w + WA_SERVER]
+    if server >= 0:
+        s = M[B_SERVER] + server * W_SERVER
+        if M[s + V_WAITING] >= M[s + V_BACKLOG]:
+            M[k + O_FULL] = 1
+            syn_again(M, HT, HK, HI, x, number)
+            return
+        M[s + V_WAITING] += 1
+    M[k + O_SERVER] = server
+    M[k + O_TRACKED] = M[k + O_WAYS]
+    conntrack_add(M, M[k + O_WAYS])
+    key = fold_compiled(M[e + X_KEY], T_SYN_ACK, number)
+    v = new_unit(M, M[w + WA_SYN_ACK], 0, key, M[k + O_HASH], UK_SYN_ACK, x, number, 0, 1)
+    p, q = M[B_USPLIT] + u * NS, M[B_USPLIT] + v * NS
+    for part in range(NS):
+        M[q + part] = M[p + part]
+    onward(M, HT, HK, HI, v, M[H_NOW])
+
+
+@inner
+def opened(M, HT, HK, HI, x, u):
+    e = M[B_X] + x * W_X
+    conn = M[e + X_CONN]
+    k = M[B_CONN] + conn * W_CONN
+    if M[k + O_CLOSED]:
+        return
+    take(M, x, M[B_USPLIT] + u * NS, P_Q_CPU)
+    M[k + O_SRTT] = M[H_NOW] - M[e + X_SENT]
+    M[k + O_LAST] = M[H_NOW]
+    if not M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_TLS]:
+        todo(M, OP_SEND, x, 0, 0)
+        return
+    th = thread_of(M, x)
+    if th < 0:
+        todo(M, TH_HELLO, x, -1, 0)
+        return
+    cost = message_cost(M, x, M[ways_of(M, conn) + WA_REQUEST], M[H_HELLO], True)
+    start_work(M, HT, HK, HI, th, cost, TH_HELLO, x, 0)
+
+
+@inner
+def begin_transfer(M, x, back, size, tag, kind):
+    conn = M[M[B_X] + x * W_X + X_CONN]
+    t = new_transfer(M, conn, back, size, fold_compiled(M[M[B_X] + x * W_X + X_KEY], tag, 0), kind, x)
+    todo(M, OP_TSTART, t, 0, 0)
+
+
+@inner
+def send_request(M, HT, HK, HI, x):
+    c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    th = thread_of(M, x)
+    if th < 0:
+        begin_transfer(M, x, 0, M[c + K_REQUEST], T_REQUEST, TK_REQUEST)
+        return
+    conn = M[M[B_X] + x * W_X + X_CONN]
+    cost = message_cost(M, x, M[ways_of(M, conn) + WA_REQUEST], M[c + K_REQUEST], True)
+    start_work(M, HT, HK, HI, th, cost, TH_SEND, x, 0)
+
+
+@inner
+def record_cost(M, x, node, size):
+    n = M[B_NODE] + node * W_NODE
+    return owe(M, x, P_TLS_RECORD, M[n + N_REC] + M[n + N_REC_FS] * size // 1000)
+
+
+@inner
+def transferred(M, HT, HK, HI, t, u):
+    """A whole message is there."""
+    o = M[B_T] + t * W_T
+    x, kind, conn, split = M[o + T_X], M[o + T_KIND], M[o + T_CONN], M[B_USPLIT] + u * NS
+    e, k = M[B_X] + x * W_X, M[B_CONN] + conn * W_CONN
+    c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    if kind == TK_REQUEST:
+        take(M, x, split, P_Q_WINDOW)
+        if M[k + O_SERVER] >= 0:
+            todo(M, OP_SERVE, x, 0, 0)
+        else:
+            begin_transfer(M, x, 1, M[c + K_RESPONSE], T_ANSWER, TK_ANSWER)
+    elif kind == TK_ANSWER:
+        if M[e + X_OVER]:
+            return
+        take(M, x, split, P_Q_WINDOW)
+        M[k + O_LAST] = M[H_NOW]
+        th = thread_of(M, x)
+        if th < 0:
+            todo(M, OP_END, x, M[e + X_FATE], 0)
+            return
+        size = M[c + K_RESPONSE] if M[e + X_FATE] == F_COMPLETED else 0
+        cost = message_cost(M, x, M[ways_of(M, conn) + WA_REPLY], size, False)
+        if M[c + K_TLS]:
+            cost += record_cost(M, x, M[c + K_NODE], M[c + K_REQUEST] + size)
+        start_work(M, HT, HK, HI, th, cost, TH_READ, x, 0)
+    elif kind == TK_HELLO:
+        take(M, x, split, P_Q_WINDOW)
+        server = M[k + O_SERVER]
+        if server < 0:
+            begin_transfer(M, x, 1, M[H_HELLO_ANSWER], T_HELLO_ANSWER, TK_HELLO_ANSWER)
+            return
+        node = M[M[B_SERVER] + server * W_SERVER + V_NODE]
+        cost = owe(M, x, P_TLS, M[M[B_NODE] + node * W_NODE + N_TLS])
+        start_work(M, HT, HK, HI, spare_thread(M, server), cost, TH_SRV_TLS, x, 0)
+    else:
+        take(M, x, split, P_Q_WINDOW)
+        th = thread_of(M, x)
+        if th < 0:
+            todo(M, OP_SEND, x, 0, 0)
+            return
+        cost = owe(M, x, P_TLS, M[M[B_NODE] + M[c + K_NODE] * W_NODE + N_TLS])
+        r = M[B_ROUTE] + M[ways_of(M, conn) + WA_REPLY] * W_ROUTE
+        size = M[H_HELLO_ANSWER]
+        packets = max(1, -(-size // M[r + RO_MSS]))
+        for g in range(M[r + RO_RECV], M[r + RO_RECV] + M[r + RO_RECVS]):
+            cost += owe(M, x, M[M[B_STAGE] + g * W_STAGE + SG_ID], stage_cost(M, g, size, packets))
+        start_work(M, HT, HK, HI, th, cost, TH_CLIENT_TLS, x, 0)
+
+
+@inner
+def end(M, x, fate):
+    """The client stops waiting."""
+    e = M[B_X] + x * W_X
+    if M[e + X_OVER]:
+        return
+    M[e + X_OVER] = 1
+    todo(M, OP_OWNER_ENDED, x, fate, 0)
+    slot = M[e + X_SLOT]
+    if slot < 0:
+        return
+    s = M[B_SLOT] + slot * W_SLOT
+    conn = M[s + SL_CONN]
+    keep = fate == F_COMPLETED or (fate == M[e + X_FATE] and not M[M[B_CONN] + conn * W_CONN + O_CLOSED])
+    client = client_of(M, x)
+    if not keep and conn >= 0:
+        close(M, conn)
+        slot = new_slot(M, client, M[s + SL_NUMBER])
+        keep = False
+    todo(M, OP_RELEASE_SLOT, client, slot, keep)
+
+
+@inner
+def release_slot(M, client, slot, keep):
+    c, s = M[B_CLIENT] + client * W_CLIENT, M[B_SLOT] + slot * W_SLOT
+    conn = M[s + SL_CONN]
+    if conn >= 0:
+        k = M[B_CONN] + conn * W_CONN
+        M[k + O_SERVED] += 1
+        if (
+            not keep
+            or not M[c + K_POOLED]
+            or (M[c + K_REQUESTS] >= 0 and M[k + O_SERVED] >= M[c + K_REQUESTS])
+        ):
+            close(M, conn)
+            M[s + SL_CONN] = -1
+    while M[c + K_WAIT] >= 0:
+        x = M[pop_front(M, c + K_WAIT)]
+        if not M[M[B_X] + x * W_X + X_OVER]:
+            todo(M, OP_WITH_SLOT, x, slot, 0)
+            return
+    M[s + SL_NEXT] = -1
+    if M[c + K_FREE] < 0:
+        M[c + K_FREE] = slot
+    else:
+        M[M[B_SLOT] + M[c + K_FREE_TAIL] * W_SLOT + SL_NEXT] = slot
+    M[c + K_FREE_TAIL] = slot
+
+
+@inner
+def owner_ended(M, D, HT, HK, HI, x, fate):
+    """An attempt ended: the request with it, or one more attempt."""
+    r = M[M[B_X] + x * W_X + X_R]
+    o, now, p = M[B_R] + r * W_R, M[H_NOW], M[B_RSPLIT] + r * NS
+    c = M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT
+    if fate == F_COMPLETED:
+        q, total = M[B_XSPLIT] + x * NS, 0
+        for k in range(NS):
+            M[p + k] += M[q + k]
+            total += M[q + k]
+        M[p + P_Q_OTHER] += now - M[o + R_AT] - total
+        M[o + R_AT] = now
+        finished(M, D, HT, HK, HI, r, fate)
+        return
+    M[p + P_RETRY] += now - M[o + R_AT]
+    M[o + R_AT] = now
+    if M[o + R_TRIES] > M[c + K_RETRIES]:
+        finished(M, D, HT, HK, HI, r, fate)
+        return
+    wait = M[c + K_BACKOFF] << min(M[o + R_TRIES] - 1, 20)
+    jitter = D[M[c + K_JITTER]]
+    if jitter != 0.0 and wait:
+        stream = fold_compiled(M[o + R_KEY] ^ M[H_BASE] ^ BACKOFF, T_DRAW, M[o + R_TRIES])
+        wait = np.int64(np.rint(wait * (1 - jitter * _uniform(np.uint64(stream), np.uint64(0)))))
+    if wait <= 0:
+        todo(M, OP_RETRY, r, 0, 0)
+    else:
+        at(
+            M,
+            HT,
+            HK,
+            HI,
+            now + wait,
+            TIMEOUT,
+            fold_compiled(M[o + R_KEY], T_RETRY, M[o + R_TRIES]),
+            OP_RETRY,
+            r,
+            0,
+            0,
+        )
+
+
+@inner
+def finished(M, D, HT, HK, HI, r, fate):
+    """A request ended with all its attempts: who called goes on, or a user thinks."""
+    o, now = M[B_R] + r * W_R, M[H_NOW]
+    M[o + R_FINISH] = now
+    M[o + R_FATE] = fate
+    x = M[o + R_PARENT]
+    if x < 0:
+        w = M[B_WL] + M[o + R_WL] * W_WL
+        if fate == F_COMPLETED and 0 <= now < M[H_DUR]:
+            M[w + WL_COMPLETED] += 1
+            M[w + WL_GOODPUT] += M[w + WL_RESPONSE]
+        M[H_OPEN] -= M[o + R_COUNTED]
+        if M[o + R_USER] >= 0:
+            think(M, D, HT, HK, HI, M[o + R_WL], M[o + R_USER], M[o + R_INDEX] + 1)
+        return
+    e = M[B_X] + x * W_X
+    if fate != F_COMPLETED:
+        M[e + X_SFATE] = fate
+    if M[M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT + K_PARALLEL]:
+        M[e + X_LEFT] -= 1
+        if M[e + X_LEFT] == 0:
+            take(M, x, M[B_RSPLIT] + r * NS, P_Q_OTHER)
+            todo(M, OP_NEXT_CALLS, x, 0, 0)
+        return
+    take(M, x, M[B_RSPLIT] + r * NS, P_Q_OTHER)
+    if fate != F_COMPLETED:
+        todo(M, OP_BACK, x, 0, 0)
+    elif M[o + R_COPY] + 1 < M[M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT + K_COUNT]:
+        todo(M, OP_CALL, x, M[o + R_CALL], M[o + R_COPY] + 1)
+    else:
+        todo(M, OP_NEXT_CALLS, x, 0, 0)
+
+
+@entry
+def think(M, D, HT, HK, HI, wl, user, index):
+    w = M[B_WL] + wl * W_WL
+    key = fold_compiled(M[w + WL_KEY], T_USER, user)
+    pause = draw(M, D, M[w + WL_THINK_KIND], M[w + WL_THINK], key, THINK, index)
+    when = max(M[H_NOW], M[w + WL_BEGIN]) + pause
+    if when < M[w + WL_END]:
+        at(M, HT, HK, HI, when, ARRIVAL, fold_compiled(key, T_ARRIVAL, index), OP_USER_ASK, wl, user, index)
+
+
+# Servers
+
+
+@inner
+def pool_acquire(M, server, x, op):
+    """A worker for the exchange, then ``op``."""
+    s = M[B_SERVER] + server * W_SERVER
+    came(M, M[s + V_STATION])
+    if M[s + V_FREE] > 0:
+        M[s + V_FREE] -= 1
+        worker = M[M[B_POOL] + (M[s + V_POOL] + M[s + V_FREE]) * W_POOL + P_FREE]
+        worker_taken(M, s, worker, M[H_NOW], x, op)
+    else:
+        append(M, s + V_HEAD, s + V_TAIL, M[H_NOW], x, op)
+
+
+@inner
+def worker_taken(M, s, worker, arrived, x, op):
+    z = M[B_POOL] + (M[s + V_POOL] + worker) * W_POOL
+    M[z + P_SINCE] = M[H_NOW]
+    M[M[B_X] + x * W_X + X_QUEUED] = arrived
+    M[M[B_X] + x * W_X + X_WORKER] = worker
+    todo(M, op, x, worker, arrived)
+
+
+@inner
+def pool_release(M, server, worker):
+    s = M[B_SERVER] + server * W_SERVER
+    st = M[s + V_STATION]
+    M[M[B_STATION] + st * W_STATION + S_SERVED] += 1
+    z = M[B_POOL] + (M[s + V_POOL] + worker) * W_POOL
+    busy(M, st, M[z + P_SINCE], M[H_NOW])
+    if M[s + V_HEAD] >= 0:
+        q = pop_front(M, s + V_HEAD)
+        worker_taken(M, s, worker, M[q], M[q + 1], M[q + 2])
+    else:
+        M[M[B_POOL] + (M[s + V_POOL] + M[s + V_FREE]) * W_POOL + P_FREE] = worker
+        M[s + V_FREE] += 1
+
+
+@inner
+def server_of(M, x):
+    return M[M[B_CONN] + M[M[B_X] + x * W_X + X_CONN] * W_CONN + O_SERVER]
+
+
+@inner
+def worker_thread(M, server, worker):
+    s = M[B_SERVER] + server * W_SERVER
+    z = M[B_POOL] + (M[s + V_POOL] + worker) * W_POOL
+    if M[z + P_THREAD] < 0:
+        M[z + P_THREAD] = new_thread(
+            M, fold_compiled(M[s + V_KEY], T_WORKER, worker), M[s + V_NODE], M[s + V_QUOTA]
+        )
+    return M[z + P_THREAD]
+
+
+@inner
+def service_starts(M, D, HT, HK, HI, x, worker):
+    e = M[B_X] + x * W_X
+    conn, server = M[e + X_CONN], server_of(M, x)
+    s, k = M[B_SERVER] + server * W_SERVER, M[B_CONN] + conn * W_CONN
+    c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    fill(M, x, P_Q_WORKERS)
+    if not M[k + O_ACCEPTED]:
+        M[k + O_ACCEPTED] = 1
+        M[s + V_WAITING] -= 1
+    cost = message_cost(M, x, M[ways_of(M, conn) + WA_REQUEST], M[c + K_REQUEST], False)
+    cost += owe(
+        M, x, P_APP, draw(M, D, M[s + V_CPU_KIND], M[s + V_CPU], M[e + X_KEY], M[s + V_CPU_PURPOSE], 0)
+    )
+    if M[c + K_TLS]:
+        cost += record_cost(M, x, M[s + V_NODE], M[c + K_REQUEST] + M[c + K_RESPONSE])
+    start_work(M, HT, HK, HI, worker_thread(M, server, worker), cost, TH_WORK, x, 0)
+
+
+@inner
+def waits(M, D, HT, HK, HI, x):
+    e = M[B_X] + x * W_X
+    s = M[B_SERVER] + server_of(M, x) * W_SERVER
+    wait = draw(M, D, M[s + V_WAIT_KIND], M[s + V_WAIT], M[e + X_KEY], M[s + V_WAIT_PURPOSE], 0)
+    if wait <= 0:
+        todo(M, OP_WAITED, x, 0, 0)
+    else:
+        at(M, HT, HK, HI, M[H_NOW] + wait, FINISH, fold_compiled(M[e + X_KEY], T_WAIT, 0), OP_WAITED, x, 0, 0)
+
+
+@inner
+def next_calls(M, x):
+    """The next call, or all of a row of parallel ones."""
+    e = M[B_X] + x * W_X
+    s = M[B_SERVER] + server_of(M, x) * W_SERVER
+    first, count = M[e + X_CALL], M[s + V_CALLS]
+    if first >= count or M[e + X_SFATE] != F_COMPLETED:
+        todo(M, OP_BACK, x, 0, 0)
+        return
+    base = M[s + V_CALL]
+    if not M[M[B_CLIENT] + (base + first) * W_CLIENT + K_PARALLEL]:
+        M[e + X_CALL] = first + 1
+        todo(M, OP_CALL, x, first, 0)
+        return
+    last, jobs = first, 0
+    while last + 1 < count and M[M[B_CLIENT] + (base + last + 1) * W_CLIENT + K_PARALLEL]:
+        last += 1
+    for number in range(last, first - 1, -1):  # the stack turns them round
+        copies = M[M[B_CLIENT] + (base + number) * W_CLIENT + K_COUNT]
+        for copy in range(copies - 1, -1, -1):
+            todo(M, OP_CALL, x, number, copy)
+        jobs += copies
+    M[e + X_CALL] = last + 1
+    M[e + X_LEFT] = jobs
+
+
+@inner
+def answer(M, HT, HK, HI, x):
+    e = M[B_X] + x * W_X
+    conn, server = M[e + X_CONN], server_of(M, x)
+    M[e + X_FATE] = M[e + X_SFATE]
+    if M[M[B_CONN] + conn * W_CONN + O_CLOSED]:
+        todo(M, OP_POOL_RELEASE, server, M[e + X_WORKER], 0)
+        return
+    c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    size = M[c + K_RESPONSE] if M[e + X_SFATE] == F_COMPLETED else 0
+    cost = message_cost(M, x, M[ways_of(M, conn) + WA_REPLY], size, True)
+    start_work(M, HT, HK, HI, worker_thread(M, server, M[e + X_WORKER]), cost, TH_WRITE, x, size)
+
+
+@inner
+def unit_dropped(M, HT, HK, HI, u, refused):
+    o = M[B_UNIT_] + u * W_UNIT
+    kind, a, b, c = M[o + U_KIND], M[o + U_A], M[o + U_B], M[o + U_C]
+    free_unit(M, u)
+    if kind == UK_SYN:
+        if refused:
+            todo(M, OP_END, a, F_NO_BACKEND, 0)
+        else:
+            syn_again(M, HT, HK, HI, a, b)
+    elif kind == UK_SYN_ACK:
+        k = M[B_CONN] + M[M[B_X] + a * W_X + X_CONN] * W_CONN
+        if M[k + O_SERVER] >= 0 and not M[k + O_CLOSED]:
+            M[M[B_SERVER] + M[k + O_SERVER] * W_SERVER + V_WAITING] -= 1
+            M[k + O_SERVER] = -1
+        syn_again(M, HT, HK, HI, a, b)
+    elif kind == UK_DATA:
+        if data_lost(M, HT, HK, HI, a, b, c):
+            todo(M, OP_END, M[M[B_T] + a * W_T + T_X], F_TIMEOUT, 0)
+    else:
+        ack_lost(M, HT, HK, HI, a, b, c)
+
+
+@inner
+def unit_arrived(M, HT, HK, HI, u):
+    o = M[B_UNIT_] + u * W_UNIT
+    kind, a, b, c = M[o + U_KIND], M[o + U_A], M[o + U_B], M[o + U_C]
+    if kind == UK_DATA:
+        if data_arrived(M, HT, HK, HI, a, b, c >> 6):
+            transferred(M, HT, HK, HI, a, u)
+    elif kind == UK_ACK:
+        acked(M, HT, HK, HI, a, b)
+    elif kind == UK_SYN:
+        syn_arrived(M, HT, HK, HI, a, b, u)
+    else:
+        opened(M, HT, HK, HI, a, u)
+    free_unit(M, u)

@@ -1,0 +1,130 @@
+"""Where everything stands in the engine's memory: one array of integers, cut into tables of rows.
+
+``M[M[B_TABLE] + row * W_TABLE + COLUMN]``: the first ``HEADER`` cells hold counters and the tables' bases, so
+that tables can grow between events. Names: H_ header cells, B_ bases, W_ widths; columns by their table.
+"""
+
+from __future__ import annotations
+
+HEADER = 128
+
+
+def _count(start: int, names: str) -> dict[str, int]:
+    return {name: start + i for i, name in enumerate(names.split())}
+
+
+# Header cells
+(
+    H_NOW, H_EVENTS, H_EVFREE, H_VISITS, H_UFREE, H_QFREE, H_NX, H_NR, H_NT, H_NC, H_NSL, H_NTH, H_TODO, H_DUR,
+    H_SLICE, H_SLICES, H_OPEN, H_BASE, H_NEED_CLIENT, H_NEED_VIA, H_NEED_CAND, H_ENTRY_KIND, H_ENTRY_TURN,
+    H_ENTRY_KEY, H_ENTRY_DRAWS, H_CT_HEAD, H_CT_TAIL, H_TIME_WAIT, H_IW, H_UNIT, H_WINDOW, H_SNDBUF, H_RTO_MIN,
+    H_RTO_MAX, H_SYN_TIMEOUT, H_SYN_RETRIES, H_RETRIES2, H_DUPACKS, H_HELLO, H_HELLO_ANSWER, H_NS, H_ULEFT, H_QLEFT,
+) = range(43)  # fmt: skip
+
+# Bases of tables
+(
+    B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_VISIT, B_STAGE, B_WAYS, B_CT, B_CTN, B_CLIENT,
+    B_LIST, B_WAYMAP, B_RR, B_SERVER, B_POOL, B_QUOTA, B_WL, B_ARR, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
+    B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_TODO,
+) = range(64, 98)  # fmt: skip
+
+# Stations: what is counted
+S_BUSY, S_WAIT, S_WAITS, S_DROPS, S_ARRIVED, S_SERVED, S_DROPPED, S_BYTES, S_LABEL = range(9)
+W_STATION = 9
+# Links
+L_STATION, L_RATE, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_HEAD, L_TAIL = range(9)
+W_LINK = 9
+# Cores
+C_KEY, C_STATION, C_SOFT, C_HEAD, C_TAIL, C_LEN, C_THREAD, C_GRANT, C_END, C_SERIAL = range(10)
+W_CORE = 10
+# Nodes
+N_CORE, N_CORES, N_RING, N_RINGS, N_QUANTUM, N_TLS, N_REC, N_REC_FS, N_KEY, N_SPARE = range(10)
+W_NODE = 10
+# Receive rings
+G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL = range(6)
+W_RING = 6
+# Routes, their visits and stages
+RO_VISIT, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS = range(7)
+W_ROUTE = 7
+V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_STAGE, V_STAGES = range(6)
+W_VISIT = 6
+SG_ID, SG_FIXED, SG_PACKET, SG_BYTE = range(4)
+W_STAGE = 4
+# Ways between one source and one destination
+WA_SYN, WA_SYN_ACK, WA_REQUEST, WA_REPLY, WA_REQUEST_ACK, WA_REPLY_ACK, WA_SERVER, WA_CT, WA_CTS = range(9)
+W_WAYS = 9
+# Conntrack by node
+CN_COUNT, CN_PEAK = range(2)
+W_CTN = 2
+# Clients
+(
+    K_NODE, K_SERVER, K_BALANCED, K_AT_SEND, K_VIA, K_VIAS, K_CAND, K_CANDS, K_WAYS, K_RR, K_REQUEST, K_RESPONSE,
+    K_POOLED, K_LIMIT, K_REQUESTS, K_IDLE, K_TLS, K_TIMEOUT, K_RETRIES, K_BACKOFF, K_JITTER, K_COUNT, K_PARALLEL,
+    K_HAS_THREAD, K_CLIENTS, K_MADE, K_FREE, K_FREE_TAIL, K_WAIT, K_WAIT_TAIL, K_HASH, K_FLOWS, K_HOST,
+) = range(33)  # fmt: skip
+W_CLIENT = 33
+# Servers
+(
+    V_KEY, V_NODE, V_WORKERS, V_BLOCKING, V_BACKLOG, V_WAITING, V_CALL, V_CALLS, V_CPU_KIND, V_CPU, V_WAIT_KIND, V_WAIT,
+    V_CPU_PURPOSE, V_WAIT_PURPOSE, V_QUOTA, V_SPARE, V_STATION, V_POOL, V_FREE, V_HEAD, V_TAIL,
+) = range(21)  # fmt: skip
+W_SERVER = 21
+# Workers of servers (three rows of numbers: free stack, since, thread)
+P_FREE, P_SINCE, P_THREAD, P_BUSY = range(4)
+W_POOL = 4
+Q_BUDGET, Q_LEFT, Q_PERIOD = range(3)
+W_QUOTA = 3
+# Workloads
+(
+    WL_CLIENT, WL_CLIENTS, WL_KEY, WL_ARR, WL_ARRS, WL_THINK_KIND, WL_THINK, WL_THINK_MEAN, WL_RESPONSE, WL_BEGIN, WL_END,
+    WL_COMPLETED, WL_GOODPUT,
+) = range(13)  # fmt: skip
+W_WL = 13
+# Units on their way
+U_ROUTE, U_AT, U_PAYLOAD, U_PACKETS, U_KEY, U_FLOW, U_LAST, U_ACCOUNTED, U_KIND, U_A, U_B, U_C, U_SPLIT = (
+    range(13)
+)
+W_UNIT = 13
+# Exchanges: one attempt of a request, at the client and at the server
+(
+    X_R, X_KEY, X_AT, X_SLOT, X_CONN, X_OVER, X_FATE, X_SENT, X_WORKER, X_CALL, X_LEFT, X_SFATE, X_NEXT, X_QUEUED, X_PENDING,
+) = range(15)  # fmt: skip
+W_X = 15
+# Requests with all their attempts
+(
+    R_CLIENT,
+    R_KEY,
+    R_PARENT,
+    R_CALL,
+    R_COPY,
+    R_WL,
+    R_USER,
+    R_INDEX,
+    R_AT,
+    R_START,
+    R_TRIES,
+    R_FINISH,
+    R_FATE,
+    R_COUNTED,
+) = range(14)
+W_R = 14
+# Transfers
+T_CONN, T_BACK, T_SIZE, T_KEY, T_KIND, T_X, T_NEXT, T_FLYING, T_ARRIVED, T_COUNT = range(10)
+W_T = 10
+# Connections
+(
+    O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_WINDOW, O_THRESHOLD, O_CUT,
+    O_WINDOW1, O_THRESHOLD1, O_CUT1, O_VIA, O_CLIENT, O_TRACKED,
+) = range(18)  # fmt: skip
+W_CONN = 18
+SL_NUMBER, SL_CONN, SL_THREAD, SL_NEXT = range(4)
+W_SLOT = 4
+# Threads
+TH_KEY, TH_QUOTA, TH_CORE, TH_REM, TH_COST, TH_SINCE, TH_KIND, TH_A, TH_B, TH_NEXT, TH_NODE = range(11)
+W_TH = 11
+# Nodes of queues: three numbers and the next one
+W_Q = 4
+W_EV = 5  # operation, three arguments, next free
+W_TODO = 4
+
+NEVER = 1 << 62

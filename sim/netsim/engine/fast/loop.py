@@ -1,0 +1,295 @@
+"""The event loop: events in their order, and what follows from each at the same time."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
+# ruff: noqa: F403, F405
+from __future__ import annotations
+
+from netsim.engine.fast.cores import core_end, enqueue
+from netsim.engine.fast.kernel import (
+    T_ANSWER,
+    T_ARRIVAL,
+    T_CALL,
+    T_HELLO,
+    T_HELLO_ANSWER,
+    T_REQUEST,
+    T_USER,
+    answer,
+    attempt,
+    begin_transfer,
+    choose,
+    end,
+    launch,
+    new_request,
+    next_calls,
+    owner_ended,
+    pool_acquire,
+    pool_release,
+    release_slot,
+    send_request,
+    server_of,
+    service_starts,
+    syn,
+    unit_arrived,
+    unit_dropped,
+    waits,
+    with_slot,
+)  # fmt: skip
+from netsim.engine.fast.layout import *
+from netsim.engine.fast.memory import at, pop, todo, waited
+from netsim.engine.fast.ops import *
+from netsim.engine.fast.plane import link, receive, spend
+from netsim.engine.fast.tcp import acked, fill, send_unit, start_transfer, worked
+from netsim.engine.jit import entry, inner
+from netsim.engine.keys import fold_compiled
+
+ARRIVAL = 3
+
+
+@inner
+def do(M, D, HT, HK, HI, HIST, op, a, b, c):
+    """One operation. False: ways have to be made, then the same again."""
+    if op == OP_LINK:
+        if not link(M, HT, HK, HI, HIST, a):
+            unit_dropped(M, HT, HK, HI, a, False)
+    elif op == OP_CORE_END:
+        core_end(M, HT, HK, HI, HIST, a, b)
+    elif op == OP_SOFTIRQ:
+        return softirq_visit(M, HT, HK, HI, HIST, a)
+    elif op == OP_ARRIVED:
+        spend(M, a, P_WIRE, M[M[B_UNIT_] + a * W_UNIT + U_LAST])
+        unit_arrived(M, HT, HK, HI, a)
+    elif op == OP_TSTART:
+        start_transfer(M, HT, HK, HI, a)
+    elif op == OP_ATTEMPT:
+        attempt(M, HT, HK, HI, a)
+    elif op == OP_WITH_SLOT:
+        return with_slot(M, HT, HK, HI, a, b)
+    elif op == OP_SEND:
+        send_request(M, HT, HK, HI, a)
+    elif op == OP_SERVE:
+        pool_acquire(M, server_of(M, a), a, OP_SRV_START)
+    elif op == OP_SRV_START:
+        waited_in_line(M, HIST, a, c)
+        service_starts(M, D, HT, HK, HI, a, b)
+    elif op == TH_WORK:
+        worked(M, a)
+        waits(M, D, HT, HK, HI, a)
+    elif op == OP_WAITED:
+        waited_for(M, a)
+    elif op == OP_NEXT_CALLS:
+        next_calls(M, a)
+    elif op == OP_CALL:
+        client = M[M[B_SERVER] + server_of(M, a) * W_SERVER + V_CALL] + b
+        key = fold_compiled(M[M[B_X] + a * W_X + X_KEY], T_CALL, b * 1024 + c)
+        new_request(M, client, key, a, b, c, -1, -1, 0)
+    elif op == OP_BACK:
+        if M[M[B_X] + a * W_X + X_WORKER] < 0:
+            pool_acquire(M, server_of(M, a), a, OP_ANSWER)
+        else:
+            answer(M, HT, HK, HI, a)
+    elif op == OP_ANSWER:
+        waited_in_line(M, HIST, a, c)
+        fill(M, a, P_Q_WORKERS)
+        answer(M, HT, HK, HI, a)
+    elif op == TH_WRITE:
+        worked(M, a)
+        begin_transfer(M, a, 1, b, T_ANSWER, TK_ANSWER)
+        todo(M, OP_POOL_RELEASE, server_of(M, a), M[M[B_X] + a * W_X + X_WORKER], 0)
+    elif op == OP_POOL_RELEASE:
+        pool_release(M, a, b)
+    elif op == TH_READ:
+        worked(M, a)
+        if alive(M, a):
+            end(M, a, M[M[B_X] + a * W_X + X_FATE])
+    elif op == TH_SEND:
+        worked(M, a)
+        if alive(M, a):
+            size = M[
+                M[B_CLIENT] + M[M[B_R] + M[M[B_X] + a * W_X + X_R] * W_R + R_CLIENT] * W_CLIENT + K_REQUEST
+            ]
+            begin_transfer(M, a, 0, size, T_REQUEST, TK_REQUEST)
+    elif op == OP_END:
+        end(M, a, b)
+    elif op == OP_RELEASE_SLOT:
+        release_slot(M, a, b, c)
+    elif op == OP_OWNER_ENDED:
+        owner_ended(M, D, HT, HK, HI, a, b)
+    elif op == OP_WL_ARRIVE:
+        arrival(M, HT, HK, HI, a, b)
+    elif op == OP_TIMEOUT:
+        timed_out(M, a)
+    else:
+        return rare(M, D, HT, HK, HI, HIST, op, a, b, c)
+    return True
+
+
+@inner
+def waited_in_line(M, HIST, x, arrived):
+    """A worker took an exchange that came to its pool then."""
+    waited(M, HIST, M[M[B_SERVER] + server_of(M, x) * W_SERVER + V_STATION], arrived, M[H_NOW] - arrived)
+
+
+@inner
+def rare(M, D, HT, HK, HI, HIST, op, a, b, c):
+    """What happens seldom: handshakes, losses, retries."""
+    if op == OP_SYN:
+        return syn(M, HT, HK, HI, a, b)
+    if op == TH_SYN:
+        launch(M, HT, HK, HI, a, b, c)
+    elif op == OP_SYN_RETRY:
+        if alive(M, a):
+            fill(M, a, P_SYN_RETRY)
+            M[M[B_X] + a * W_X + X_SENT] = M[H_NOW]
+            todo(M, OP_SYN, a, b, 0)
+    elif op == TH_HELLO:
+        if b >= 0:
+            worked(M, a)
+        if b < 0 or alive(M, a):
+            begin_transfer(M, a, 0, M[H_HELLO], T_HELLO, TK_HELLO)
+    elif op == TH_SRV_TLS:
+        worked(M, a)
+        begin_transfer(M, a, 1, M[H_HELLO_ANSWER], T_HELLO_ANSWER, TK_HELLO_ANSWER)
+    elif op == TH_CLIENT_TLS:
+        worked(M, a)
+        if alive(M, a):
+            todo(M, OP_SEND, a, 0, 0)
+    elif op == OP_RETX:
+        send_unit(M, HT, HK, HI, a, b, c >> 6, c & 63)
+    elif op == OP_ACKED:
+        acked(M, HT, HK, HI, a, b)
+    elif op == OP_RETRY:
+        o = M[B_R] + a * W_R
+        M[M[B_RSPLIT] + a * NS + P_RETRY] += M[H_NOW] - M[o + R_AT]
+        M[o + R_AT] = M[H_NOW]
+        attempt(M, HT, HK, HI, a)
+    elif op == OP_REFUSED:
+        end(M, a, F_NO_BACKEND)
+    elif op == OP_ENQUEUE:
+        enqueue(M, HT, HK, HI, a, b)
+    elif op == OP_USER_ASK:
+        w = M[B_WL] + a * W_WL
+        key = fold_compiled(fold_compiled(M[w + WL_KEY], T_USER, b), T_ARRIVAL, c)
+        r = new_request(M, M[w + WL_CLIENT] + b % M[w + WL_CLIENTS], key, -1, 0, 0, a, b, c)
+        count(M, r)
+    return True
+
+
+@inner
+def alive(M, x):
+    """The exchange's connection is not closed."""
+    return M[M[B_CONN] + M[M[B_X] + x * W_X + X_CONN] * W_CONN + O_CLOSED] == 0
+
+
+@inner
+def count(M, r):
+    """Requests that start in the measured period are waited for at its end."""
+    o = M[B_R] + r * W_R
+    if 0 <= M[o + R_START] < M[H_DUR]:
+        M[o + R_COUNTED] = 1
+        M[H_OPEN] += 1
+
+
+@inner
+def arrival(M, HT, HK, HI, wl, index):
+    w = M[B_WL] + wl * W_WL
+    if index + 1 < M[w + WL_ARRS]:
+        when = M[M[B_ARR] + M[w + WL_ARR] + index + 1]
+        at(
+            M,
+            HT,
+            HK,
+            HI,
+            when,
+            ARRIVAL,
+            fold_compiled(M[w + WL_KEY], T_ARRIVAL, index + 1),
+            OP_WL_ARRIVE,
+            wl,
+            index + 1,
+            0,
+        )
+    key = fold_compiled(M[w + WL_KEY], T_ARRIVAL, index)
+    count(M, new_request(M, M[w + WL_CLIENT] + index % M[w + WL_CLIENTS], key, -1, 0, 0, wl, -1, index))
+
+
+@inner
+def timed_out(M, x):
+    e = M[B_X] + x * W_X
+    if M[e + X_OVER]:
+        return
+    full = False
+    if M[e + X_SLOT] >= 0:
+        conn = M[M[B_SLOT] + M[e + X_SLOT] * W_SLOT + SL_CONN]
+        if conn >= 0:
+            k = M[B_CONN] + conn * W_CONN
+            full = M[k + O_FULL] != 0 and M[k + O_SERVER] < 0
+    end(M, x, F_BACKLOG if full else F_TIMEOUT)
+
+
+@inner
+def waited_for(M, x):
+    """The application's wait is over; a worker that is not held goes back to its pool."""
+    fill(M, x, P_APP_WAIT)
+    todo(M, OP_NEXT_CALLS, x, 0, 0)
+    server = server_of(M, x)
+    s = M[B_SERVER] + server * W_SERVER
+    if M[s + V_CALLS] and not M[s + V_BLOCKING]:
+        todo(M, OP_POOL_RELEASE, server, M[M[B_X] + x * W_X + X_WORKER], 0)
+        M[M[B_X] + x * W_X + X_WORKER] = -1
+
+
+@inner
+def softirq_visit(M, HT, HK, HI, HIST, u):
+    o = M[B_UNIT_] + u * W_UNIT
+    v = M[B_VISIT] + (M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_VISIT] + M[o + U_AT]) * W_VISIT
+    if M[v + V_CHOOSES] and M[o + U_KIND] == UK_SYN:
+        conn = M[M[B_X] + M[o + U_A] * W_X + X_CONN]
+        k = M[B_CONN] + conn * W_CONN
+        if not M[M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT + K_AT_SEND]:
+            if choose(M, conn) < 0:
+                return False
+            M[o + U_ROUTE] = M[M[B_WAYS] + M[k + O_WAYS] * W_WAYS + WA_SYN]
+    M[H_VISITS] += 1
+    if not receive(M, HT, HK, HI, HIST, u):
+        unit_dropped(M, HT, HK, HI, u, False)
+    return True
+
+
+@entry
+def advance(M, D, HT, HK, HI, HIST, until, room, most):
+    """Run events before ``until``, at most ``most``. Returns DONE (with what is left of ``most`` unused), GROW
+    when less than ``room`` rows are left somewhere, or NEED_WAYS."""
+    while True:
+        while M[H_TODO] > 0:
+            M[H_TODO] -= 1
+            o = M[B_TODO] + M[H_TODO] * W_TODO
+            op, a, b, c = M[o], M[o + 1], M[o + 2], M[o + 3]
+            if not do(M, D, HT, HK, HI, HIST, op, a, b, c):
+                todo(M, op, a, b, c)
+                return NEED_WAYS
+        if M[H_EVENTS] == 0 or HT[0] >= until:
+            M[H_NOW] = max(M[H_NOW], until)
+            return DONE
+        if most == 0:
+            return PAUSE
+        most -= 1
+        if short(M, HT, room):
+            return GROW
+        M[H_NOW] = HT[0]
+        o = pop(M, HT, HK, HI)
+        todo(M, M[o], M[o + 1], M[o + 2], M[o + 3])
+
+
+@inner
+def short(M, HT, room):
+    """Whether some table is nearly full (they stand one after the other in memory)."""
+    return (
+        M[H_ULEFT] < room
+        or M[H_QLEFT] < room
+        or M[H_EVENTS] + room > HT.shape[0]
+        or M[H_NX] + room > (M[B_XSPLIT] - M[B_X]) // W_X
+        or M[H_NR] + room > (M[B_RSPLIT] - M[B_R]) // W_R
+        or M[H_NT] + room > (M[B_CONN] - M[B_T]) // W_T
+        or M[H_NC] + room > (M[B_SLOT] - M[B_CONN]) // W_CONN
+        or M[H_NSL] + room > (M[B_TH] - M[B_SLOT]) // W_SLOT
+        or M[H_NTH] + room > (M[B_Q] - M[B_TH]) // W_TH
+    )

@@ -1,0 +1,42 @@
+"""Operations of the event loop, kinds of units and transfers, and names of parts of a request's time."""
+
+from __future__ import annotations
+
+from netsim.datapath.profile import STAGES
+
+# Operations: events, and what follows from them at the same time
+(
+    OP_LINK, OP_SOFTIRQ, OP_ARRIVED, OP_CORE_END, OP_ENQUEUE, OP_WL_ARRIVE, OP_USER_ASK, OP_TIMEOUT, OP_RETRY, OP_REFUSED,
+    OP_SYN_RETRY, OP_WAITED, OP_RETX, OP_ACKED, OP_ATTEMPT, OP_WITH_SLOT, OP_SEND, OP_TSTART, OP_SERVE, OP_SRV_START, OP_END,
+    OP_OWNER_ENDED, OP_RELEASE_SLOT, OP_POOL_RELEASE, OP_NEXT_CALLS, OP_CALL, OP_BACK, OP_ANSWER, OP_SYN,
+    TH_SYN, TH_HELLO, TH_SRV_TLS, TH_CLIENT_TLS, TH_SEND, TH_READ, TH_WORK, TH_WRITE,
+) = range(37)  # fmt: skip
+
+UK_SYN, UK_SYN_ACK, UK_DATA, UK_ACK = range(4)
+TK_HELLO, TK_HELLO_ANSWER, TK_REQUEST, TK_ANSWER = range(4)
+
+#: Names of the parts of a request's time, in the order of the columns of the splits.
+PARTS = (
+    *STAGES, "outside", "switch", "wire", "nic.tx", "app.work", "app.wait", "retry", "syn.retry", "queue:cpu", "queue:workers",
+    "queue:nic_tx", "queue:nic_rx", "queue:switch", "queue:connection", "queue:tcp_window", "queue:other",
+)  # fmt: skip
+PART = {name: number for number, name in enumerate(PARTS)}
+NS = len(PARTS)
+P_WIRE = PART["wire"]
+P_APP = PART["app.work"]
+P_APP_WAIT = PART["app.wait"]
+P_RETRY = PART["retry"]
+P_SYN_RETRY = PART["syn.retry"]
+P_Q_CPU = PART["queue:cpu"]
+P_Q_WORKERS = PART["queue:workers"]
+P_Q_RX = PART["queue:nic_rx"]
+P_Q_CONN = PART["queue:connection"]
+P_Q_WINDOW = PART["queue:tcp_window"]
+P_Q_OTHER = PART["queue:other"]
+P_TLS = PART["tls.handshake"]
+P_TLS_RECORD = PART["tls.record"]
+
+# Fates, as in netsim.engine.record.FATES
+F_COMPLETED, F_TIMEOUT, F_NO_BACKEND, F_BACKLOG = 0, 3, 5, 6
+
+DONE, GROW, NEED_WAYS, PAUSE = range(4)

@@ -1,0 +1,201 @@
+"""Units on their way over the stations: the compiled twin of netsim.engine.machine and links."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
+# ruff: noqa: F403, F405
+from __future__ import annotations
+
+from netsim.engine.fast.cores import softirq
+from netsim.engine.fast.layout import *
+from netsim.engine.fast.memory import append, at, busy, came, dropped, pop_front, waited
+from netsim.engine.fast.ops import *
+from netsim.engine.jit import entry, inner
+from netsim.engine.keys import Tag, fold_compiled
+
+VISIT = int(Tag.VISIT)
+ARRIVAL = 3
+PS_BITS = 8 * 10**12
+MIN_FRAME = 84
+
+
+@inner
+def new_unit(M, route, payload, key, flow, kind, a, b, c, split):
+    """A unit that stands before its first visit."""
+    u = M[H_UFREE]
+    o = M[B_UNIT_] + u * W_UNIT
+    M[H_UFREE] = M[o + U_ROUTE]
+    M[H_ULEFT] -= 1
+    M[o + U_ROUTE] = route
+    M[o + U_AT] = 0
+    M[o + U_PAYLOAD] = payload
+    mss = M[M[B_ROUTE] + route * W_ROUTE + RO_MSS]
+    M[o + U_PACKETS] = max(1, -(-payload // mss))
+    M[o + U_KEY] = key
+    M[o + U_FLOW] = flow
+    M[o + U_LAST] = M[H_NOW]
+    M[o + U_ACCOUNTED] = M[H_NOW]
+    M[o + U_KIND] = kind
+    M[o + U_A] = a
+    M[o + U_B] = b
+    M[o + U_C] = c
+    M[o + U_SPLIT] = split
+    if split:
+        p = M[B_USPLIT] + u * NS
+        M[p : p + NS] = 0
+    return u
+
+
+@inner
+def free_unit(M, u):
+    M[M[B_UNIT_] + u * W_UNIT + U_ROUTE] = M[H_UFREE]
+    M[H_UFREE] = u
+    M[H_ULEFT] += 1
+
+
+@inner
+def spend(M, u, part, until):
+    o = M[B_UNIT_] + u * W_UNIT
+    if until > M[o + U_ACCOUNTED]:
+        if M[o + U_SPLIT]:
+            M[M[B_USPLIT] + u * NS + part] += until - M[o + U_ACCOUNTED]
+        M[o + U_ACCOUNTED] = until
+
+
+@inner
+def stage_cost(M, g, payload, packets):
+    o = M[B_STAGE] + g * W_STAGE
+    return M[o + SG_FIXED] + M[o + SG_PACKET] * packets + M[o + SG_BYTE] * payload // 1000
+
+
+@inner
+def visit_cost(M, v, payload, packets):
+    total = 0
+    first = M[v + V_STAGE]
+    for g in range(first, first + M[v + V_STAGES]):
+        total += stage_cost(M, g, payload, packets)
+    return total
+
+
+@inner
+def onward(M, HT, HK, HI, u, first_in):
+    """From here to the next station: delays need no event."""
+    o = M[B_UNIT_] + u * W_UNIT
+    r = M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE
+    payload, packets = M[o + U_PAYLOAD], M[o + U_PACKETS]
+    while M[o + U_AT] < M[r + RO_VISITS]:
+        v = M[B_VISIT] + (M[r + RO_VISIT] + M[o + U_AT]) * W_VISIT
+        context = M[v + V_CONTEXT]
+        if context != 0:
+            key = fold_compiled(M[o + U_KEY], VISIT, M[o + U_AT])
+            if context == 3:
+                at(M, HT, HK, HI, first_in, ARRIVAL, key, OP_LINK, u, 0, 0)
+            else:
+                at(M, HT, HK, HI, M[o + U_LAST], ARRIVAL, key, OP_SOFTIRQ, u, 0, 0)
+            return
+        least = 1 if visit_cost(M, v, payload, packets) == 0 else 0
+        first = M[v + V_STAGE]
+        for g in range(first, first + M[v + V_STAGES]):
+            ps = stage_cost(M, g, payload, packets) + least
+            least = 0
+            first_in += ps
+            M[o + U_LAST] += ps
+            spend(M, u, M[M[B_STAGE] + g * W_STAGE + SG_ID], first_in)
+        M[o + U_AT] += 1
+    key = fold_compiled(M[o + U_KEY], VISIT, M[o + U_AT])
+    at(M, HT, HK, HI, M[o + U_LAST], ARRIVAL, key, OP_ARRIVED, u, 0, 0)
+
+
+@entry
+def settle_link(M, link, now):
+    o = M[B_LINK] + link * W_LINK
+    served = 0
+    while M[o + L_HEAD] >= 0 and M[M[B_Q] + M[o + L_HEAD] * W_Q] <= now:
+        q = pop_front(M, o + L_HEAD)
+        M[o + L_BYTES] -= M[q + 1]
+        M[o + L_PACKETS] -= M[q + 2]
+        served += 1
+    M[M[B_STATION] + M[o + L_STATION] * W_STATION + S_SERVED] += served
+
+
+@inner
+def link(M, HT, HK, HI, HIST, u):
+    """A unit's first packet reaches a transmitter. Whether it was taken."""
+    M[H_VISITS] += 1
+    o = M[B_UNIT_] + u * W_UNIT
+    now, packets = M[H_NOW], M[o + U_PACKETS]
+    v = M[B_VISIT] + (M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_VISIT] + M[o + U_AT]) * W_VISIT
+    where = M[v + V_WHERE]
+    k = M[B_LINK] + where * W_LINK
+    s = M[k + L_STATION]
+    came(M, s)
+    settle_link(M, where, now)
+    wire = max(M[o + U_PAYLOAD] + packets * M[v + V_OVER], MIN_FRAME * packets)
+    over = M[k + L_BUFFER] >= 0 and M[k + L_BYTES] + wire > M[k + L_BUFFER]
+    full = M[k + L_RING] >= 0 and M[k + L_PACKETS] > 0 and M[k + L_PACKETS] + packets > M[k + L_RING]
+    if over or full:
+        dropped(M, s, now)
+        return False
+    service = max(1, wire * PS_BITS // M[k + L_RATE]) if M[k + L_RATE] > 0 else 1
+    start = max(now, M[k + L_FREE])
+    one = max(1, service // packets)
+    finish = max(start + service, M[o + U_LAST] + one)
+    busy(M, s, start, start + service)
+    waited(M, HIST, s, now, start - now)
+    M[k + L_FREE] = finish
+    append(M, k + L_HEAD, k + L_TAIL, finish, wire, packets)
+    M[k + L_BYTES] += wire
+    M[k + L_PACKETS] += packets
+    z = M[B_STATION] + s * W_STATION
+    if 0 <= start < M[H_DUR]:
+        M[z + S_BYTES] += wire
+    spend(M, u, M[z + S_LABEL], start)
+    spend(M, u, M[M[B_STAGE] + M[v + V_STAGE] * W_STAGE + SG_ID], start + one)
+    M[o + U_LAST] = finish
+    M[o + U_AT] += 1
+    onward(M, HT, HK, HI, u, start + one)
+    return True
+
+
+@entry
+def settle_ring(M, g, now):
+    s = M[B_STATION] + M[g + G_STATION] * W_STATION
+    while M[g + G_HEAD] >= 0 and M[M[B_Q] + M[g + G_HEAD] * W_Q] <= now:
+        q = pop_front(M, g + G_HEAD)
+        M[g + G_PACKETS] -= M[q + 1]
+        M[s + S_SERVED] += 1
+
+
+@inner
+def receive(M, HT, HK, HI, HIST, u):
+    """A unit reaches softirq on its receive queue's core. Whether the ring took it."""
+    o = M[B_UNIT_] + u * W_UNIT
+    now, packets, payload = M[H_NOW], M[o + U_PACKETS], M[o + U_PAYLOAD]
+    v = M[B_VISIT] + (M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_VISIT] + M[o + U_AT]) * W_VISIT
+    spend(M, u, P_WIRE, now)
+    node = M[v + V_WHERE]
+    n = M[B_NODE] + node * W_NODE
+    g = M[B_RING] + (M[n + N_RING] + M[o + U_FLOW] % M[n + N_RINGS]) * W_RING
+    s = M[g + G_STATION]
+    came(M, s)
+    settle_ring(M, g, now)
+    if M[g + G_PACKETS] > 0 and M[g + G_PACKETS] + packets > M[g + G_SIZE]:
+        dropped(M, s, now)
+        return False
+    cost = visit_cost(M, v, payload, packets)
+    least = 1 if cost == 0 else 0
+    cost += least
+    start = softirq(M, node, M[g + G_CORE], cost)
+    append(M, g + G_HEAD, g + G_TAIL, start + cost, packets, 0)
+    M[g + G_PACKETS] += packets
+    busy(M, s, start, start + cost)
+    waited(M, HIST, s, now, start - now)
+    spend(M, u, P_Q_RX, start)
+    when = start
+    first = M[v + V_STAGE]
+    for stage in range(first, first + M[v + V_STAGES]):
+        when += stage_cost(M, stage, payload, packets) + least
+        least = 0
+        spend(M, u, M[M[B_STAGE] + stage * W_STAGE + SG_ID], when)
+    M[o + U_LAST] = start + cost
+    M[o + U_AT] += 1
+    onward(M, HT, HK, HI, u, start + cost)
+    return True

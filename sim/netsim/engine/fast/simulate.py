@@ -1,0 +1,337 @@
+"""One replication on the fast engine: memory, the compiled loop, and what the loop asks for on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from netsim.engine.fast import layout as y
+from netsim.engine.fast.build import ENTRY_KINDS, Builder, Ints, signed
+from netsim.engine.fast.kernel import think
+from netsim.engine.fast.loop import advance
+from netsim.engine.fast.memory import at
+from netsim.engine.fast.ops import DONE, GROW, NEED_WAYS, NS, OP_WL_ARRIVE, PARTS
+from netsim.engine.fast.plane import settle_link, settle_ring
+from netsim.engine.keys import Tag, fold
+from netsim.engine.record import RunRecord, StationRecord, WorkloadRecord
+from netsim.engine.reference import DRAIN_PS, DRAIN_STEP_PS
+from netsim.engine.streams import stream_key
+from netsim.engine.world import World
+from netsim.model.entities import OUTSIDE, Model
+from netsim.scenario.schema import Scenario
+
+BUCKETS = 7_200
+BATCH = 2_000_000  # events between two looks at the clock and at Ctrl-C
+ARRIVAL = 3
+
+#: Tables whose rows are made while the run goes on: base, width, counter, first size.
+GROWING = (
+    (y.B_X, y.W_X, y.H_NX), (y.B_XSPLIT, NS, y.H_NX), (y.B_R, y.W_R, y.H_NR), (y.B_RSPLIT, NS, y.H_NR),
+    (y.B_T, y.W_T, y.H_NT), (y.B_CONN, y.W_CONN, y.H_NC), (y.B_SLOT, y.W_SLOT, y.H_NSL), (y.B_TH, y.W_TH, y.H_NTH),
+)  # fmt: skip
+#: Tables that ways are added to while the run goes on.
+WAYS_TABLES = (y.B_ROUTE, y.B_VISIT, y.B_STAGE, y.B_WAYS, y.B_CT)
+FREE_LISTS = (
+    (y.B_UNIT_, y.W_UNIT, y.H_UFREE, y.U_ROUTE, y.H_ULEFT), (y.B_Q, y.W_Q, y.H_QFREE, 3, y.H_QLEFT),
+    (y.B_EV, y.W_EV, y.H_EVFREE, 4, -1),
+)  # fmt: skip
+
+
+def unsupported(scenario: Scenario) -> str | None:
+    """What of a scenario only the reference engine can run; None if nothing."""
+    from netsim.datapath.tcp import tcp_table
+
+    most = tcp_table().send_buffer_bytes
+    for name, load in scenario.load.items():
+        if load.bulk is not None:
+            return f"the bulk transfer {name}"
+        if max(load.request, load.response) > most:
+            return f"messages of {name} above {most} bytes"
+    parties = [(n, s.calls) for n, s in scenario.services.items()] + [
+        (n, c.calls) for n, c in scenario.containers.items()
+    ]
+    for name, calls in parties:
+        if any(max(call.request, call.response) > most for call in calls):
+            return f"messages of {name}'s calls above {most} bytes"
+    return None
+
+
+class Fast:
+    """The memory of one run. ``tables`` holds each table's capacity in rows."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.builder = builder = Builder(world)
+        for name in sorted(world.scenario.load):
+            builder.workload(name)
+        self.room = 256 + 4 * builder.most_calls
+        first = max(4096, 4 * self.room)
+        self.rows = {base: first for base, _, _ in GROWING} | {base: 2 * first for base, *_ in FREE_LISTS}
+        self.rows[y.B_TODO] = 4 * first
+        self.M: Ints = np.zeros(y.HEADER, np.int64)
+        self._header()
+        self._lay_out()
+        self.D = np.array(builder.floats, np.float64)
+        self.HT: Ints = np.zeros(4 * first, np.int64)
+        self.HK = np.zeros(4 * first, np.uint64)
+        self.HI: Ints = np.zeros(4 * first, np.int64)
+        self.HIST: npt.NDArray[np.int32] = np.zeros((len(builder.station_names), BUCKETS), np.int32)
+
+    def _header(self) -> None:
+        M, world, tcp = self.M, self.world, self.world.tcp
+        duration = world.scenario.duration
+        M[y.H_NOW] = -world.scenario.warmup_ps
+        M[y.H_DUR], M[y.H_SLICE], M[y.H_SLICES] = duration, world.slice_ps, -(-duration // world.slice_ps)
+        M[y.H_BASE] = world.draws.base
+        M[y.H_ENTRY_KIND] = ENTRY_KINDS[world.model.outside.entry.choose]
+        M[y.H_ENTRY_KEY] = signed(stream_key(world.draws.seed, world.draws.replication, OUTSIDE, "entry"))
+        M[y.H_CT_HEAD], M[y.H_TIME_WAIT] = -1, tcp.time_wait_ps
+        M[y.H_IW], M[y.H_UNIT] = tcp.initial_window_packets, tcp.unit_bytes
+        M[y.H_WINDOW], M[y.H_SNDBUF] = tcp.window_limit_bytes, tcp.send_buffer_bytes
+        M[y.H_RTO_MIN], M[y.H_RTO_MAX] = tcp.rto_min_ps, tcp.rto_max_ps
+        M[y.H_SYN_TIMEOUT], M[y.H_SYN_RETRIES] = tcp.syn_timeout_ps, tcp.syn_retries
+        M[y.H_RETRIES2], M[y.H_DUPACKS] = tcp.retries2, tcp.duplicate_acks
+        M[y.H_HELLO], M[y.H_HELLO_ANSWER], M[y.H_NS] = tcp.tls_hello_bytes, tcp.tls_answer_bytes, NS
+
+    def _static(self) -> dict[int, Ints]:
+        b = self.builder
+        slices = len(b.station_names) * int(self.M[y.H_SLICES])
+        tables = {
+            y.B_STATION: b.stations, y.B_LINK: b.links, y.B_CORE: b.cores, y.B_NODE: b.nodes, y.B_RING: b.rings,
+            y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways, y.B_CLIENT: b.clients,
+            y.B_SERVER: b.servers, y.B_QUOTA: b.quotas, y.B_WL: b.workloads,
+        }  # fmt: skip
+        found = {base: table.array() for base, table in tables.items()}
+        found[y.B_CT] = np.array(b.tracked, np.int64)
+        for base in WAYS_TABLES:  # room for the ways that are made later
+            found[base] = np.concatenate([found[base], np.zeros(max(4096, 2 * len(found[base])), np.int64)])
+        found[y.B_SLICE] = np.zeros(slices, np.int64)
+        found[y.B_CTN] = np.zeros(len(b.node_index) * y.W_CTN, np.int64)
+        found[y.B_LIST] = np.array(b.lists, np.int64)
+        found[y.B_WAYMAP] = np.array(b.waymap, np.int64)
+        found[y.B_RR] = np.full(len(b.pointers), -1, np.int64)
+        found[y.B_POOL] = np.array(b.pools, np.int64)
+        found[y.B_ARR] = np.concatenate([*b.arrivals, np.zeros(1, np.int64)])
+        return found
+
+    def _lay_out(self) -> None:
+        """Put all tables into one array; what the run has changed so far is kept."""
+        old, parts = self.M, []
+        static = self._static()
+        header = old[: y.HEADER].copy()
+        position = y.HEADER
+        laid = bool(old[y.B_STATION])
+        sizes = {base: self.rows[base] * width for base, width, _ in GROWING}
+        sizes |= {base: self.rows[base] * width for base, width, *_ in FREE_LISTS}
+        sizes[y.B_USPLIT] = self.rows[y.B_UNIT_] * NS
+        sizes[y.B_TODO] = self.rows[y.B_TODO] * y.W_TODO
+        before = {base: int(old[base]) for base in range(y.B_STATION, y.B_TODO + 1)} if laid else {}
+        ends = dict(zip(before, [*list(before.values())[1:], len(old)], strict=True)) if laid else {}
+        for base in range(y.B_STATION, y.B_TODO + 1):
+            part = static[base] if base in static else np.zeros(sizes[base], np.int64)
+            if laid:
+                had = old[before[base] : ends[base]]
+                if base not in (*WAYS_TABLES, y.B_WAYMAP):  # of those, the builder knows the latest
+                    part[: len(had)] = had
+            header[base] = position
+            position += len(part)
+            parts.append(part)
+        self.M = np.concatenate([header, *parts])
+        b = self.builder
+        tables = {y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways}
+        self.placed = {base: len(table.rows) for base, table in tables.items()}
+        for base, width, free, link, left in FREE_LISTS:
+            count = self.rows[base]
+            first = (ends[base] - before[base]) // width if laid else 0
+            if count > first:
+                o = int(self.M[base])
+                following = np.arange(first + 1, count + 1)
+                following[-1] = self.M[free] if laid else -1
+                self.M[o + first * width + link : o + count * width : width] = following
+                self.M[free] = first
+                if left >= 0:
+                    self.M[left] += count - first
+
+    def add_ways(self) -> None:
+        """Put the ways that the builder has just made into memory; new memory if the room is used up."""
+        b, M = self.builder, self.M
+        tables = {y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways}
+        if (
+            any(len(t.rows) * t.width > M[base + 1] - M[base] for base, t in tables.items())
+            or len(b.tracked) > M[y.B_CT + 1] - M[y.B_CT]
+        ):
+            self._lay_out()
+            return
+        for base, table in tables.items():
+            first = self.placed[base]
+            new = np.array(table.rows[first:], np.int64).reshape(-1)
+            o = int(M[base]) + first * table.width
+            M[o : o + len(new)] = new
+            self.placed[base] = len(table.rows)
+        o = int(M[y.B_CT])
+        M[o : o + len(b.tracked)] = b.tracked
+        o = int(M[y.B_WAYMAP])
+        M[o : o + len(b.waymap)] = b.waymap
+
+    def grow(self) -> None:
+        """Double what is nearly full."""
+        M = self.M
+        for base, _, counter in GROWING:
+            if M[counter] + 2 * self.room > self.rows[base]:
+                self.rows[base] *= 2
+        for base, _, _, _, left in FREE_LISTS:
+            if left >= 0 and M[left] < 2 * self.room:
+                self.rows[base] *= 2
+        if M[y.H_EVENTS] + 2 * self.room > len(self.HT):
+            n = len(self.HT)
+            self.HT, self.HI = np.resize(self.HT, 2 * n), np.resize(self.HI, 2 * n)
+            self.HK = np.resize(self.HK, 2 * n)
+        if len(self.HT) > self.rows[y.B_EV]:
+            self.rows[y.B_EV] = len(self.HT)
+        self._lay_out()
+
+    def start(self) -> None:
+        """Queue the first requests of every workload."""
+        M = self.M
+        for number, name in enumerate(sorted(self.world.scenario.load)):
+            load, row = self.world.scenario.load[name], self.builder.workloads.rows[number]
+            if not row[y.WL_CLIENTS]:
+                continue
+            if load.arrivals is not None:
+                if row[y.WL_ARRS]:
+                    first = int(M[M[y.B_ARR] + row[y.WL_ARR]])
+                    key = fold(row[y.WL_KEY], Tag.ARRIVAL, 0)
+                    at(M, self.HT, self.HK, self.HI, first, ARRIVAL, key, OP_WL_ARRIVE, number, 0, 0)
+            else:
+                for user in range(load.users or 0):
+                    while M[y.H_EVENTS] + self.room > len(self.HT):
+                        self.grow()
+                        M = self.M
+                    think(M, self.D, self.HT, self.HK, self.HI, number, user, 0)
+
+    def run(self, until: int, progress: Callable[[int], bool]) -> bool:
+        """All events before ``until``; False if ``progress`` asked to stop."""
+        while True:
+            status = advance(self.M, self.D, self.HT, self.HK, self.HI, self.HIST, until, self.room, BATCH)
+            if status == DONE:
+                return True
+            if status == NEED_WAYS:
+                M = self.M
+                self.builder.make_ways(int(M[y.H_NEED_CLIENT]), int(M[y.H_NEED_VIA]), int(M[y.H_NEED_CAND]))
+                self.add_ways()
+            elif status == GROW:
+                self.grow()
+            elif progress(int(self.M[y.H_NOW])):
+                return False
+
+
+def simulate(
+    scenario: Scenario,
+    model: Model,
+    seed: int,
+    replication: int,
+    on_progress: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> RunRecord:
+    """Like `netsim.engine.reference.simulate`, and to the picosecond the same."""
+    world = World(scenario, model, seed, replication)
+    fast = Fast(world)
+    fast.start()
+
+    def progress(now_ps: int) -> bool:
+        if on_progress is not None:
+            on_progress(now_ps)
+        return stop is not None and stop()
+
+    complete = fast.run(scenario.duration, progress)
+    end = scenario.duration
+    while complete and end < scenario.duration + DRAIN_PS and fast.M[y.H_OPEN] > 0:
+        end += DRAIN_STEP_PS
+        complete = fast.run(end, progress)
+    return _record(fast, seed, replication, complete)
+
+
+def _record(fast: Fast, seed: int, replication: int, complete: bool) -> RunRecord:
+    M, world = fast.M, fast.world
+    now = int(M[y.H_NOW])
+    for link in range(len(fast.builder.links.rows)):
+        settle_link(M, link, now)
+    for ring in range(len(fast.builder.rings.rows)):
+        settle_ring(M, int(M[y.B_RING]) + ring * y.W_RING, now)
+    peaks = M[int(M[y.B_CTN]) : int(M[y.B_CTN]) + len(fast.builder.node_index) * y.W_CTN].reshape(-1, y.W_CTN)
+    names = list(fast.builder.node_index)
+    return RunRecord(
+        seed=seed,
+        replication=replication,
+        duration_ps=world.scenario.duration,
+        complete=complete,
+        simulated_ps=now + world.scenario.warmup_ps,
+        visits=int(M[y.H_VISITS]),
+        slice_ps=world.slice_ps,
+        workloads=_workloads(fast),
+        stations=_stations(fast, now),
+        conntrack_peak={
+            names[i]: int(row[y.CN_PEAK])
+            for i, row in sorted(enumerate(peaks), key=lambda p: names[p[0]])
+            if row[y.CN_PEAK]
+        },
+    )
+
+
+def _stations(fast: Fast, now: int) -> dict[str, StationRecord]:
+    M, meters = fast.M, fast.world.machine.meters
+    _close_pools(fast, now)
+    slices = int(M[y.H_SLICES])
+    found = {}
+    for i, name in enumerate(fast.builder.station_names):
+        row = M[int(M[y.B_STATION]) + i * y.W_STATION :][: y.W_STATION]
+        record = meters[name].record
+        (used,) = np.nonzero(fast.HIST[i])
+        arrived, served, gone = (int(row[c]) for c in (y.S_ARRIVED, y.S_SERVED, y.S_DROPPED))
+        found[name] = StationRecord(
+            name, record.kind, record.node, record.servers, int(row[y.S_BUSY]), int(row[y.S_WAIT]), int(row[y.S_WAITS]),
+            {int(k): int(fast.HIST[i, k]) for k in used}, int(row[y.S_DROPS]), arrived, served, gone,
+            arrived - served - gone, int(row[y.S_BYTES]),
+            [int(v) for v in M[int(M[y.B_SLICE]) + i * slices :][:slices]],
+        )  # fmt: skip
+    return found
+
+
+def _close_pools(fast: Fast, now: int) -> None:
+    """Count the requests in service until now."""
+    from netsim.engine.fast.memory import busy
+
+    M = fast.M
+    for i in range(len(fast.builder.servers.rows)):
+        s = M[int(M[y.B_SERVER]) + i * y.W_SERVER :][: y.W_SERVER]
+        pool = M[int(M[y.B_POOL]) + int(s[y.V_POOL]) * y.W_POOL :][: int(s[y.V_WORKERS]) * y.W_POOL].reshape(
+            -1, y.W_POOL
+        )
+        free = set(pool[: int(s[y.V_FREE]), y.P_FREE].tolist())
+        for worker in range(len(pool)):
+            if worker not in free:
+                busy(M, int(s[y.V_STATION]), int(pool[worker, y.P_SINCE]), now)
+
+
+def _workloads(fast: Fast) -> dict[str, WorkloadRecord]:
+    M, count = fast.M, int(fast.M[y.H_NR])
+    rows = M[int(M[y.B_R]) : int(M[y.B_R]) + count * y.W_R].reshape(-1, y.W_R)
+    splits = M[int(M[y.B_RSPLIT]) : int(M[y.B_RSPLIT]) + count * NS].reshape(-1, NS)
+    found = {}
+    for number, name in enumerate(sorted(fast.world.scenario.load)):
+        w = M[int(M[y.B_WL]) + number * y.W_WL :][: y.W_WL]
+        (mine,) = np.nonzero((rows[:, y.R_WL] == number) & (rows[:, y.R_COUNTED] == 1))
+        fate = rows[mine, y.R_FATE]
+        done = fate == 0
+        parts = [
+            {PARTS[k]: int(splits[r, k]) for k in np.nonzero(splits[r])[0]} if ok else {}
+            for r, ok in zip(mine, done, strict=True)
+        ]
+        found[name] = WorkloadRecord(
+            name, rows[mine, y.R_START].copy(), rows[mine, y.R_FINISH].copy(), fate.astype(np.int8),
+            np.where(done, w[y.WL_RESPONSE], 0), np.where(fate >= 0, rows[mine, y.R_TRIES], 0).astype(np.int32), parts,
+            int(w[y.WL_COMPLETED]), int(w[y.WL_GOODPUT]),
+        )  # fmt: skip
+    return found

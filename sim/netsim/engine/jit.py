@@ -1,0 +1,65 @@
+"""How the engines' numeric parts are compiled, and where compiled code is kept.
+
+Numba notices changes of a function's own file only. Compiled code is therefore kept in a folder that is named by
+a hash of all sources of this package part, of Numba, of Python and of the processor: stale code never runs.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from llvmlite import binding
+from numba import njit
+
+
+def digest() -> str:
+    """What compiled code depends on, in sixteen letters."""
+    found = hashlib.blake2b(digest_size=8)
+    found.update(f"{numba.__version__} {sys.version} {binding.get_host_cpu_name()}".encode())
+    here = Path(__file__).parent
+    for path in sorted(here.rglob("*.py")):
+        found.update(path.relative_to(here).as_posix().encode() + b"\0" + path.read_bytes())
+    found.update((here.parent / "datapath" / "profile.py").read_bytes())  # the names of stages
+    return found.hexdigest()
+
+
+def cache_folder() -> str | None:
+    """Where compiled code is kept; None where nothing can be written."""
+    base = (
+        os.environ.get("NETSIM_CACHE_DIR")
+        or os.environ.get("XDG_CACHE_HOME")
+        or os.path.expanduser("~/.cache")
+    )
+    folder = os.path.join(base, "netsim", digest())
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+FOLDER = cache_folder()
+
+
+def entry(function: Callable[..., Any]) -> Any:
+    """Compile what Python calls; the compiled code is kept on disk where that is possible."""
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = FOLDER or before
+    try:
+        return njit(cache=FOLDER is not None)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile a part of an entry's code: without wrappers for Python or C, most of the compile time."""
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return njit(**options)(function)

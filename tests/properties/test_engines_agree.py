@@ -1,0 +1,170 @@
+"""The fast engine against the reference, to the picosecond, on generated scenarios.
+
+Topology, profiles, rates, buffers, load, connections, calls, time-outs and retries vary; constants and hosts on
+which nothing costs anything make ties. Finish times, fates, attempts, splits, every station's record and the
+conntrack peaks have to be equal.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from helpers import scenario_from
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from netsim.engine.fast.simulate import simulate as fast
+from netsim.engine.record import RunRecord
+from netsim.engine.reference import simulate as reference
+from netsim.model.build import build_model
+from netsim.model.problems import ModelError
+
+durations = st.sampled_from(["0s", "1us", "100us", "1ms", "3ms", "7ms"])
+spreads = st.one_of(
+    durations,
+    st.sampled_from(
+        ["{exponential: {mean: 2ms}}", "{lognormal: {mean: 1ms, cv: 2}}", "{uniform: {low: 0s, high: 4ms}}"]
+    ),
+)
+sizes = st.sampled_from(["0B", "1B", "600B", "1448B", "12KiB", "70KiB", "300KiB"])
+
+
+@st.composite
+def connections(draw: st.DrawFn) -> str:
+    if draw(st.booleans()):
+        return "new"
+    words = [f"pool: {draw(st.sampled_from([1, 2, 7, 40]))}"]
+    if draw(st.booleans()):
+        words.append(f"requests: {draw(st.sampled_from([1, 3, 50]))}")
+    if draw(st.booleans()):
+        words.append(f"idle: {draw(st.sampled_from(['5ms', '50ms']))}")
+    if draw(st.booleans()):
+        words.append("tls: true")
+    return "{" + ", ".join(words) + "}"
+
+
+@st.composite
+def attempts(draw: st.DrawFn) -> str:
+    text = ""
+    if draw(st.booleans()):
+        text += f", timeout: {draw(st.sampled_from(['2ms', '20ms', '150ms']))}"
+        if draw(st.booleans()):
+            jitter = draw(st.sampled_from(["0", "0.5", "1"]))
+            text += (
+                f", retries: {{max: {draw(st.integers(0, 3))}, backoff: {draw(durations)}, jitter: {jitter}}}"
+            )
+    return text
+
+
+@st.composite
+def calls(draw: st.DrawFn, targets: list[str]) -> str:
+    found = []
+    for target in targets:
+        parallel = str(draw(st.booleans())).lower()
+        found.append(
+            f"{{to: {target}, count: {draw(st.integers(1, 3))}, parallel: {parallel}, request: {draw(sizes)}, "
+            f"response: {draw(sizes)}, connection: {draw(connections())}{draw(attempts())}}}"
+        )
+    return "[" + ", ".join(found) + "]"
+
+
+@st.composite
+def services(draw: st.DrawFn, name: str, targets: list[str]) -> str:
+    work = f"cpu: {draw(spreads)}, wait: {draw(durations)}, workers: {draw(st.integers(1, 4))}"
+    work += f", blocking: {str(draw(st.booleans())).lower()}, backlog: {draw(st.sampled_from([1, 3, 4096]))}"
+    limit = draw(
+        st.sampled_from(["", "resources: {limits: {cpus: 0.3}}, ", "resources: {limits: {cpus: 1.5}}, "])
+    )
+    mode = draw(st.sampled_from(["ingress", "host"]))
+    ports = f"ports: [{{published: 8080, target: 80, mode: {mode}}}], " if name == "web" else ""
+    mine = draw(calls([t for t in targets if draw(st.booleans())]))
+    most = 2 if mode == "host" and name == "web" else 3
+    replicas = draw(st.sampled_from([1, 1, 2, 2, most, 0]))
+    return f"  {name}: {{replicas: {replicas}, networks: [net], {ports}{limit}work: {{{work}}}, calls: {mine}}}\n"
+
+
+@st.composite
+def loads(draw: st.DrawFn, name: str) -> str:
+    source, target = draw(
+        st.sampled_from(
+            [("outside", "web:8080"), ("web", "db"), ("box", "web"), ("db", "outside"), ("m-1", "outside")]
+        )
+    )
+    rate = draw(st.sampled_from(["20/s", "100/s", "400/s"]))
+    arrivals = draw(
+        st.sampled_from(
+            [
+                f"arrivals: {{poisson: {rate}}}", f"arrivals: {{constant: {rate}}}",
+                f"arrivals: {{lognormal: {{rate: {rate}, cv: 3}}}}",
+                "arrivals: {poisson: [[0s, 0/s], [200ms, 300/s]]}", "users: 1, think: 5ms",
+                "users: 9, think: {exponential: {mean: 10ms}}",
+            ]
+        )
+    )  # fmt: skip
+    return (
+        f"  {name}: {{from: {source}, to: '{target}', {arrivals}, request: {draw(sizes)}, response: {draw(sizes)}, "
+        f"connection: {draw(connections())}{draw(attempts())}}}\n"
+    )
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> str:
+    nic = f"nic: {{rate: {draw(st.sampled_from(['20Mbit', '1Gbit', '10Gbit']))}, ring: {draw(st.sampled_from([8, 64, 1024]))}"
+    nic += f", rx_queues: {draw(st.integers(1, 3))}}}"
+    profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml"]))
+    group = f"role: manager, count: {draw(st.integers(2, 3))}, cores: {draw(st.integers(1, 3))}, profile: {profile}, {nic}"
+    entry = f"choose: {draw(st.sampled_from(['round-robin', 'random', 'source-hash', 'first']))}"
+    buffer = draw(st.sampled_from(["4KiB", "40KiB", "12MiB"]))
+    text = f"netsim: 1\nseed: {draw(st.integers(0, 9))}\nduration: 300ms\nwarmup: {draw(st.sampled_from(['0s', '50ms']))}\n"
+    text += f"nodes: {{m: {{{group}}}}}\nfabric: {{latency: {draw(st.sampled_from(['0s', '1us', '50us']))}, buffer: {buffer}}}\n"
+    text += (
+        f"outside: {{rtt: {draw(st.sampled_from(['0s', '1ms', '20ms']))}, clients: 5, entry: {{{entry}}}}}\n"
+    )
+    text += "networks: {net: {driver: overlay, attachable: true}}\nservices:\n"
+    text += draw(services("web", ["api", "db"])) + draw(services("api", ["db"])) + draw(services("db", []))
+    text += "containers:\n  box: {node: m-1, networks: [net]}\nload:\n"
+    for number in range(draw(st.integers(1, 3))):
+        text += draw(loads(f"w{number}"))
+    return text
+
+
+def filtered(parts: list[dict[str, int]]) -> list[dict[str, int]]:
+    return [{name: ps for name, ps in split.items() if ps} for split in parts]
+
+
+def assert_equal(a: RunRecord, b: RunRecord) -> None:
+    for name, x in a.workloads.items():
+        z = b.workloads[name]
+        assert np.array_equal(x.start_ps, z.start_ps), name
+        assert np.array_equal(x.fate, z.fate), name
+        assert np.array_equal(x.finish_ps, z.finish_ps), name
+        assert np.array_equal(x.attempts, z.attempts), name
+        assert np.array_equal(x.response_bytes, z.response_bytes), name
+        assert filtered(x.split) == z.split, name
+        assert (x.completed_in_period, x.goodput_bytes_in_period) == (
+            z.completed_in_period,
+            z.goodput_bytes_in_period,
+        )
+    for name, station in a.stations.items():
+        assert asdict(station) == asdict(b.stations[name])
+    assert a.visits == b.visits and a.conntrack_peak == b.conntrack_peak and a.simulated_ps == b.simulated_ps
+
+
+@given(scenarios())
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+def test_both_engines_give_the_same_picoseconds(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = scenario_from(text, Path(folder))
+        try:
+            model = build_model(scenario)
+        except ModelError:
+            event("cannot be placed")
+            return
+        a = reference(scenario, model, scenario.seed, 1)
+        for fate in {int(f) for x in a.workloads.values() for f in x.fate}:
+            event(f"fate {fate}")
+        event(f"drops {any(s.dropped for s in a.stations.values())}")
+        assert_equal(a, fast(scenario, model, scenario.seed, 1))
