@@ -42,23 +42,32 @@ def command(
         int | None, typer.Option(min=1, max=10_000, help="Repetitions, instead of the scenario's.")
     ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="fast, reference or auto.")] = "auto",
-    jobs: Annotated[int, typer.Option(min=1, help="Replications at the same time; 1 in this version.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Replications at the same time, in processes; 0: one for each core.")
+    ] = 1,
     overrides: Overrides = None,
     output: Output = Format.TEXT,
     quiet: Quiet = False,
 ) -> None:
     """Simulate a scenario and tell throughput, latency, errors and what is busiest."""
     from netsim.results import run as runner
+    from netsim.results.executor import usable_cores
     from netsim.scenario.load import load
 
     runner.resolve_engine(engine)
     scenario = load(str(file), parse_overrides(overrides))
     if out is not None:
         prepare_folder(out)
-    if jobs > 1:
-        say(f"netsim: replications run one after the other in this version; --jobs {jobs} is as --jobs 1")
     with _progress(not quiet and terminal()) as progress:
-        result = runner.run(scenario, seed, replications, engine, progress, None if quiet else _compiling)
+        result = runner.run(
+            scenario,
+            seed,
+            replications,
+            engine,
+            progress,
+            None if quiet else _compiling,
+            jobs or usable_cores(),
+        )
     paths = write(result, out) if out is not None else []
     for warning in result.warnings:
         say(f"netsim: {warning}")

@@ -80,15 +80,18 @@ def run(
     engine: str = "fast",
     on_progress: Progress | None = None,
     on_compile: Callable[[], None] | None = None,
+    jobs: int = 1,
 ) -> Result:
     """Simulate a scenario, or the file that holds it, and return the answer.
 
     ``seed`` and ``replications`` replace those of the scenario. ``on_progress`` is told the share of
-    the work that is done (0 to 1), ``on_compile`` is called when compiling takes a while (the first run ever). Ctrl-C ends the run after what is complete; the result says so. Raises
+    the work that is done (0 to 1), ``on_compile`` is called when compiling takes a while (the first run ever).
+    ``jobs``: processes at the same time; the numbers do not depend on it. Ctrl-C ends the run after what is complete; the result says so. Raises
     `ScenarioError`, `EngineError`, or `KeyboardInterrupt` if no replication was complete.
     """
     from netsim.model.build import build_model
     from netsim.results.build import build_result
+    from netsim.results.executor import side_by_side
     from netsim.results.judging import check_stations
     from netsim.results.stations import station_names
 
@@ -112,11 +115,15 @@ def run(
     began = time.perf_counter()
     records: list[RunRecord] = []
     with _stop_flag() as stop:
-        for replication in range(count):
-            watch = _clock(scenario, replication, count, on_progress)
-            records.append(simulate(scenario, model, used_seed, replication, watch, stop.is_set))
-            if not records[-1].complete or stop.is_set():
-                break
+        if jobs > 1 and count > 1:
+            clocks = _clocks(scenario, count, on_progress)
+            records = side_by_side(scenario, resolved, used_seed, count, jobs, stop.is_set, clocks)
+        else:
+            for replication in range(count):
+                watch = _clock(scenario, replication, count, on_progress)
+                records.append(simulate(scenario, model, used_seed, replication, watch, stop.is_set))
+                if not records[-1].complete or stop.is_set():
+                    break
     complete = [record for record in records if record.complete]
     if not complete:
         raise Interrupted
@@ -141,6 +148,20 @@ def _clock(
     def told(now_ps: int) -> None:
         done = min(max((now_ps + warmup) / span, 0.0), 1.0)
         on_progress((replication + done) / count)
+
+    return told
+
+
+def _clocks(
+    scenario: Scenario, count: int, on_progress: Progress | None
+) -> Callable[[list[int]], None] | None:
+    """Turns the clocks of all replications into the share of all."""
+    if on_progress is None:
+        return None
+    warmup, span = scenario.warmup_ps, scenario.warmup_ps + scenario.duration
+
+    def told(clocks: list[int]) -> None:
+        on_progress(sum(min(max((now + warmup) / span, 0.0), 1.0) for now in clocks) / count)
 
     return told
 
