@@ -66,7 +66,19 @@ def test_a_scenario_without_load_is_valid(tmp_path: Path) -> None:
 
 def test_ctrl_c_writes_what_is_complete(file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "netsim", "run", str(file), "--replications", "500", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "netsim",
+        "run",
+        "--engine",
+        "reference",
+        str(file),
+        "--replications",
+        "500",
+        "--out",
+        str(out),
+    ]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "sim")}
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
