@@ -136,17 +136,20 @@ def filtered(parts: list[dict[str, int]]) -> list[dict[str, int]]:
 
 
 def assert_equal(a: RunRecord, b: RunRecord) -> None:
-    for name, x in a.workloads.items():
-        z = b.workloads[name]
+    for name, one in a.workloads.items():
+        other = b.workloads[name]
+        x, z = one.log, other.log
         assert np.array_equal(x.start_ps, z.start_ps), name
         assert np.array_equal(x.fate, z.fate), name
         assert np.array_equal(x.finish_ps, z.finish_ps), name
         assert np.array_equal(x.attempts, z.attempts), name
         assert np.array_equal(x.response_bytes, z.response_bytes), name
         assert filtered(x.split) == z.split, name
-        assert (x.completed_in_period, x.goodput_bytes_in_period) == (
-            z.completed_in_period,
-            z.goodput_bytes_in_period,
+        for field in ("fates", "ended", "latency", "histogram", "parts", "outage"):
+            assert np.array_equal(getattr(one, field), getattr(other, field)), (name, field)
+        assert (one.completed_in_period, one.goodput_bytes_in_period) == (
+            other.completed_in_period,
+            other.goodput_bytes_in_period,
         )
     for name, station in a.stations.items():
         assert asdict(station) == asdict(b.stations[name])
@@ -163,8 +166,8 @@ def test_both_engines_give_the_same_picoseconds(text: str) -> None:
         except ModelError:
             event("cannot be placed")
             return
-        a = reference(scenario, model, scenario.seed, 1)
-        for fate in {int(f) for x in a.workloads.values() for f in x.fate}:
+        a = reference(scenario, model, scenario.seed, 1, keep_requests=True)
+        for fate in {int(f) for x in a.workloads.values() for f in x.log.fate}:
             event(f"fate {fate}")
         event(f"drops {any(s.dropped for s in a.stations.values())}")
-        assert_equal(a, fast(scenario, model, scenario.seed, 1))
+        assert_equal(a, fast(scenario, model, scenario.seed, 1, keep_requests=True))

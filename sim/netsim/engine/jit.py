@@ -54,12 +54,12 @@ def entry(function: Callable[..., Any]) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = FOLDER or before
     try:
-        return njit(cache=FOLDER is not None)(function)
+        return njit(cache=FOLDER is not None, error_model="numpy")(function)
     finally:
         config.CACHE_DIR = before
 
 
 def inner(function: Callable[..., Any]) -> Any:
     """Compile a part of an entry's code: without wrappers for Python or C, most of the compile time."""
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
     return njit(**options)(function)

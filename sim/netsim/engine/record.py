@@ -18,25 +18,53 @@ FATES = (
 
 
 @dataclass(slots=True)
-class WorkloadRecord:
-    """Every request of one workload that *started* in the measured period.
+class RequestLog:
+    """Every request of one workload that *started* in the measured period, when single requests are asked for.
 
-    Arrays run in parallel, in order of start. ``finish_ps`` is -1 while unfinished at the end of the
-    run (``fate`` -1: still in flight: neither completed nor failed). ``split`` holds, for each
-    request, the time by stage name along its critical path (``queue:<kind>`` for waiting); empty
-    for requests that did not complete. It sums to finish - start.
+    Arrays run in parallel, in order of start. ``finish_ps`` and ``fate`` are -1 while unfinished at the end of the
+    run. ``split`` holds the time of each completed request by stage name along its critical path
+    (``queue:<kind>`` for waiting); it sums to finish - start.
     """
 
-    name: str
     start_ps: npt.NDArray[np.int64]
     finish_ps: npt.NDArray[np.int64]
     fate: npt.NDArray[np.int8]
     response_bytes: npt.NDArray[np.int64]
     attempts: npt.NDArray[np.int32]
     split: list[dict[str, int]]
+
+
+@dataclass(slots=True)
+class WorkloadRecord:
+    """The requests of one workload that *started* in the measured period, counted (netsim.engine.tally).
+
+    By the slice of their start (rows): ``fates`` (FATES, then one column for those still in flight), ``latency``
+    (of the completed: sum in s, rest of the sum in ps, maximum in ps), ``histogram`` (completed, by bucket of
+    latency). ``parts``: by bucket of latency, the summed parts of the completed requests' time (ps, columns as in
+    netsim.engine.parts). ``ended``: by the slice of their end, completed, failed and bytes of answers. ``outage``: by
+    buckets of ``outage_ps``, started and of those finally failed.
+    """
+
+    name: str
+    slice_ps: int
+    outage_ps: int
+    fates: npt.NDArray[np.int64]
+    ended: npt.NDArray[np.int64]
+    latency: npt.NDArray[np.int64]
+    histogram: npt.NDArray[np.int32]
+    parts: npt.NDArray[np.float64]
+    outage: npt.NDArray[np.int64]
     #: Completions inside the measured period (whenever they started), for throughput and goodput.
     completed_in_period: int
     goodput_bytes_in_period: int
+    requests: RequestLog | None = None
+
+    @property
+    def log(self) -> RequestLog:
+        """The single requests. Raises ``ValueError`` if they were not kept."""
+        if self.requests is None:
+            raise ValueError(f"the requests of {self.name} were not kept")
+        return self.requests
 
 
 @dataclass(slots=True)

@@ -1,77 +1,81 @@
-"""What the workloads of one replication leave behind."""
+"""What the workloads of one replication leave behind, on the reference engine."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from netsim.engine.record import FATES, WorkloadRecord
+from netsim.engine.parts import NS, PART
+from netsim.engine.record import FATES
 from netsim.engine.span import Parts, Span
+from netsim.engine.tally import Tally
 
 _FATE = {name: number for number, name in enumerate(FATES)}
+_BLOCK = 4096
 
 
 class Recorder:
     """Collects the requests of one workload that start in the measured period [0, duration)."""
 
-    def __init__(self, name: str, duration_ps: int) -> None:
-        self.name = name
-        self.duration_ps = duration_ps
-        self.start: list[int] = []
-        self.finish: list[int] = []
-        self.fate: list[int] = []
-        self.bytes: list[int] = []
-        self.attempts: list[int] = []
-        self.split: list[Parts] = []
-        self.open = 0
+    def __init__(self, tally: Tally, name: str) -> None:
+        self.tally = tally
+        self.number = tally.names.index(name)
+        self.duration_ps = tally.duration_ps
+        self.started = 0
+        self.pending: dict[int, int] = {}  # start by number
+        self.rows: list[list[int]] = []
         self.completed_in_period = 0
         self.goodput_bytes_in_period = 0
+
+    @property
+    def open(self) -> int:
+        """How many have not ended."""
+        return len(self.pending)
 
     def begin(self, now: int) -> int:
         """A request starts; its number, or -1 outside the measured period."""
         if not 0 <= now < self.duration_ps:
             return -1
-        self.open += 1
-        self.start.append(now)
-        self.finish.append(-1)
-        self.fate.append(-1)
-        self.bytes.append(0)
-        self.attempts.append(0)
-        self.split.append({})
-        return len(self.start) - 1
+        number = self.started
+        self.started += 1
+        self.pending[number] = now
+        return number
 
     def end(
         self, number: int, fate: str, size: int, attempts: int, span: Span, now: int, counted: bool = False
     ) -> None:
         """It ended. ``counted``: its bytes were counted on the way."""
-        if fate == "completed" and 0 <= now < self.duration_ps:
+        done = fate == "completed"
+        if done and 0 <= now < self.duration_ps:
             self.completed_in_period += 1
             if not counted:
                 self.goodput_bytes_in_period += size
-        if number < 0:
-            return
-        self.open -= 1
-        self.finish[number] = now
-        self.fate[number] = _FATE[fate]
-        self.attempts[number] = attempts
-        if fate == "completed":
-            self.bytes[number] = size
-            self.split[number] = span.parts
+        if number >= 0:
+            start = self.pending.pop(number)
+            self._row(number, start, now, _FATE[fate], attempts, size if done else 0, span.parts)
+
+    def _row(
+        self, number: int, start: int, finish: int, fate: int, attempts: int, size: int, parts: Parts
+    ) -> None:
+        split = [0] * NS
+        for name, ps in parts.items():
+            split[PART[name]] = ps
+        self.rows.append([self.number, number, start, finish, fate, attempts, size, *split])
+        if len(self.rows) >= _BLOCK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over what has ended."""
+        if self.rows:
+            self.tally.add(np.array(self.rows, np.int64))
+            self.rows = []
+
+    def close(self) -> None:
+        """The run is over: what has not ended is in flight."""
+        for number, start in self.pending.items():
+            self._row(number, start, -1, -1, 0, 0, {})
+        self.flush()
 
     def received(self, size: int, now: int) -> None:
         """Bytes of a bulk transfer arrived."""
         if 0 <= now < self.duration_ps:
             self.goodput_bytes_in_period += size
-
-    def record(self) -> WorkloadRecord:
-        """As plain arrays."""
-        return WorkloadRecord(
-            self.name,
-            np.array(self.start, np.int64),
-            np.array(self.finish, np.int64),
-            np.array(self.fate, np.int8),
-            np.array(self.bytes, np.int64),
-            np.array(self.attempts, np.int32),
-            self.split,
-            self.completed_in_period,
-            self.goodput_bytes_in_period,
-        )

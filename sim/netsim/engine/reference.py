@@ -22,13 +22,14 @@ def simulate(
     replication: int,
     on_progress: Callable[[int], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    keep_requests: bool = False,
 ) -> RunRecord:
     """Simulate from the warm-up's start until the measured period is over and its requests have ended.
 
     ``on_progress(now_ps)`` is called now and then; ``stop()`` ends the run early by returning True
-    (the record then has ``complete`` False).
+    (the record then has ``complete`` False). ``keep_requests``: the record has every single request, too.
     """
-    world = World(scenario, model, seed, replication)
+    world = World(scenario, model, seed, replication, keep_requests)
     workloads: dict[str, Requests | Bulk] = {}
     for name, load in sorted(scenario.load.items()):
         workloads[name] = (Requests if load.bulk is None else Bulk)(world, name)
@@ -52,6 +53,9 @@ def simulate(
         end += DRAIN_STEP_PS
         complete = kernel.run(end, progress)
     stations = world.machine.records()
+    recorders = [workload.recorder for workload in workloads.values()]
+    for recorder in recorders:
+        recorder.close()
     world.machine.check_conservation()
     return RunRecord(
         seed=seed,
@@ -61,7 +65,9 @@ def simulate(
         simulated_ps=kernel.now + scenario.warmup_ps,
         visits=world.machine.visits,
         slice_ps=world.slice_ps,
-        workloads={name: workload.recorder.record() for name, workload in workloads.items()},
+        workloads=world.tally.records(
+            [r.completed_in_period for r in recorders], [r.goodput_bytes_in_period for r in recorders]
+        ),
         stations=stations,
         conntrack_peak=dict(sorted(world.conntrack.peak.items())),
     )

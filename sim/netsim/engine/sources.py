@@ -18,12 +18,12 @@ from netsim.scenario.schema_load import Arrivals
 from netsim.workload.arrivals import arrival_times
 
 THINK = name_key("think")
-_GAPS = {"poisson": Kind.EXPONENTIAL, "constant": Kind.CONSTANT, "lognormal": Kind.LOGNORMAL}
+GAPS = {"poisson": Kind.EXPONENTIAL, "constant": Kind.CONSTANT, "lognormal": Kind.LOGNORMAL}
 
 
 def gaps(arrivals: Arrivals, seed: int, replication: int, workload: str) -> Callable[[int], float]:
     """The gaps of a workload's arrivals, from the stream of its name."""
-    key, kind = stream_key(seed, replication, workload, "arrivals"), _GAPS[arrivals.kind]
+    key, kind = stream_key(seed, replication, workload, "arrivals"), GAPS[arrivals.kind]
     return lambda index: unit_gap(kind, arrivals.cv, key, index)
 
 
@@ -36,7 +36,7 @@ class Requests:
         self.name = name
         self.key = name_key(name)
         self.load = world.scenario.load[name]
-        self.recorder = Recorder(name, world.scenario.duration)
+        self.recorder = Recorder(world.tally, name)
         self.clients: list[Client] = world.sources(name)
         self.end_ps = world.scenario.duration
         self._times: Iterator[int] = iter(())
@@ -100,7 +100,7 @@ class Bulk:
         self.kernel = world.kernel
         self.key = name_key(name)
         self.load = world.scenario.load[name]
-        self.recorder = Recorder(name, world.scenario.duration)
+        self.recorder = Recorder(world.tally, name)
         self.clients = world.sources(name)
 
     def start(self) -> None:

@@ -12,21 +12,16 @@ from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import Host, Machine
 from netsim.engine.routes import RouteBook
 from netsim.engine.server import Draws, Server
+from netsim.engine.tally import Tally
 from netsim.model.entities import OUTSIDE, Model
 from netsim.scenario.schema import Scenario
-
-MAX_SLICES = 64
-
-
-def slice_ps(duration_ps: int) -> int:
-    """Length of the equal slices that the measured period is cut into, at most 64."""
-    return -(-duration_ps // MAX_SLICES)
-
 
 class World:
     """The machine, the servers on it, and the state that choices leave behind."""
 
-    def __init__(self, scenario: Scenario, model: Model, seed: int, replication: int) -> None:
+    def __init__(
+        self, scenario: Scenario, model: Model, seed: int, replication: int, keep_requests: bool = False
+    ) -> None:
         self.scenario = scenario
         self.model = model
         self.kernel = Kernel(-scenario.warmup_ps)
@@ -34,7 +29,8 @@ class World:
             Host(n.name, n.cores, n.rx_queues, n.nic.ring, n.nic.name, n.profile.quantum_ps)
             for n in model.nodes.values()
         ]
-        self.slice_ps = slice_ps(scenario.duration)
+        self.tally = Tally(sorted(scenario.load), scenario.duration, keep_requests)
+        self.slice_ps = self.tally.slice_ps
         self.machine = Machine(self.kernel, hosts, link_rates(model), scenario.duration, self.slice_ps)
         self.tcp = tcp_table()
         self.book = RouteBook(model)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from netsim.datapath.stage import Context
+from netsim.datapath.stage import Context, PathStage
 from netsim.engine.client import Client
 from netsim.engine.cpu import Quota
 from netsim.engine.fast import layout as y
-from netsim.engine.fast.ops import PART
+from netsim.engine.parts import PART
 from netsim.engine.keys import name_key
-from netsim.engine.route import Route
+from netsim.engine.route import Route, Visit
 from netsim.engine.routes import Ways
 from netsim.engine.server import _KINDS, Server
-from netsim.engine.sources import gaps
+from netsim.engine.sources import GAPS
+from netsim.engine.streams import stream_key
 from netsim.engine.world import World
 from netsim.scenario.schema_work import Distribution
-from netsim.workload.arrivals import arrival_times
+from netsim.workload.arrivals import Line
 
 Ints = npt.NDArray[np.int64]
 ENTRY_KINDS = {"round-robin": 0, "random": 1, "source-hash": 2, "first": 3}
@@ -78,14 +80,17 @@ class Builder:
         self.pools: list[int] = []
         self.quotas = Table(y.W_QUOTA)
         self.workloads = Table(y.W_WL)
-        self.arrivals: list[npt.NDArray[np.int64]] = []
+        self.time_outs: dict[int, int] = {}
         self.floats: list[float] = [0.0]
         self.station_names = list(world.machine.meters)
         self.station_index = {name: i for i, name in enumerate(self.station_names)}
         self.node_index = {name: i for i, name in enumerate(world.model.nodes)}
         self.server_index = {name: i for i, name in enumerate(world.servers)}
         self.link_index: dict[str, int] = {}
-        self.route_cache: dict[int, int] = {}
+        self.route_cache: dict[Any, int] = {}
+        self.stage_cache: dict[Any, int] = {}
+        self.way_cache: dict[Any, int] = {}
+        self.ways_between: dict[Any, Ways] = {}
         self.client_list: list[Client] = []
         self.most_calls = 1
         self._stations()
@@ -181,6 +186,7 @@ class Builder:
             K_IDLE=-1 if spec.idle is None else spec.idle, K_TLS=spec.tls, K_TIMEOUT=-1 if ask.timeout is None else ask.timeout,
             K_RETRIES=ask.retries.max, K_BACKOFF=ask.retries.backoff, K_JITTER=len(self.floats) - 1, K_COUNT=client.count,
             K_PARALLEL=client.parallel, K_HAS_THREAD=client.make_thread is not None, K_CLIENTS=client.clients,
+            K_FIFO=-1 if ask.timeout is None else self.time_outs.setdefault(ask.timeout, len(self.time_outs)),
             K_FREE=-1, K_WAIT=-1, K_HASH=signed(client._hash_key), K_HOST=found.kind == "host" and not balanced,
         )  # fmt: skip
 
@@ -189,66 +195,73 @@ class Builder:
         world, load = self.world, self.world.scenario.load[name]
         clients = [self.client(client, None) for client in world.sources(name)]
         begin = -world.scenario.warmup_ps if load.start == 0 else load.start
-        times = np.zeros(0, np.int64)
-        if load.arrivals is not None:
-            gap = gaps(load.arrivals, world.draws.seed, world.draws.replication, name)
-            times = np.fromiter(
-                arrival_times(gap, load.arrivals.points, begin, world.scenario.duration), np.int64
-            )
         kind, where = self.spread(load.think)
+        gap, gap_key, cv, line = -1, 0, 0, 0
+        if load.arrivals is not None:
+            gap = int(GAPS[load.arrivals.kind])
+            gap_key = signed(stream_key(world.draws.seed, world.draws.replication, name, "arrivals"))
+            start = Line(load.arrivals.points, begin)
+            cv, line = len(self.floats), len(self.floats) + 1
+            self.floats += [load.arrivals.cv, float(len(start.times)), float(start.segment), 0.0, *start.times, *start.rates]
         self.workloads.add(
-            WL_CLIENT=clients[0] if clients else 0, WL_CLIENTS=len(clients), WL_KEY=name_key(name),
-            WL_ARR=sum(len(a) for a in self.arrivals), WL_ARRS=len(times), WL_THINK_KIND=kind, WL_THINK=where,
-            WL_RESPONSE=load.response, WL_BEGIN=begin, WL_END=world.scenario.duration,
+            WL_CLIENT=clients[0] if clients else 0, WL_CLIENTS=len(clients), WL_KEY=name_key(name), WL_GAP_KIND=gap,
+            WL_GAP_KEY=gap_key, WL_CV=cv, WL_LINE=line, WL_THINK_KIND=kind, WL_THINK=where, WL_RESPONSE=load.response,
+            WL_BEGIN=begin, WL_END=world.scenario.duration,
         )  # fmt: skip
-        self.arrivals.append(times)
 
     def route(self, route: Route) -> int:
-        """A route's row with its visits and stages."""
-        if id(route) in self.route_cache:
-            return self.route_cache[id(route)]
-        send = self._stage_rows(route.send)
-        recv = self._stage_rows(route.recv)
-        first = len(self.visits.rows)
-        rows: list[tuple[Any, int]] = [(visit, self._stage_rows(visit.stages)) for visit in route.visits]
-        for visit, stage in rows:
-            where = 0
-            if visit.context == Context.LINK:
-                where = self.link_index[str(visit.station)]
-            elif visit.context == Context.SOFTIRQ:
-                where = self.node_index[visit.node]
-            self.visits.add(
-                V_CONTEXT=int(visit.context), V_WHERE=where, V_OVER=visit.overhead_bytes, V_CHOOSES=visit.chooses,
-                V_STAGE=stage, V_STAGES=len(visit.stages),
+        """A route's row with its visits and stages; equal routes share theirs."""
+        visits = tuple(self._visit(visit) for visit in route.visits)
+        send, recv = self._stage_rows(route.send), self._stage_rows(route.recv)
+        key = (visits, route.mss_bytes, send, recv)
+        found = self.route_cache.get(key)
+        if found is None:
+            first = len(self.visits.rows)
+            self.visits.rows += [list(visit) for visit in visits]
+            found = self.route_cache[key] = self.routes.add(
+                RO_VISIT=first, RO_VISITS=len(visits), RO_MSS=route.mss_bytes, RO_SEND=send[0], RO_SENDS=send[1],
+                RO_RECV=recv[0], RO_RECVS=recv[1],
             )  # fmt: skip
-        found = self.route_cache[id(route)] = self.routes.add(
-            RO_VISIT=first, RO_VISITS=len(rows), RO_MSS=route.mss_bytes, RO_SEND=send, RO_SENDS=len(route.send),
-            RO_RECV=recv, RO_RECVS=len(route.recv),
-        )  # fmt: skip
         return found
 
-    def _stage_rows(self, stages: Any) -> int:
-        first = len(self.stages.rows)
-        for stage in stages:
-            self.stages.add(
-                SG_ID=PART[stage.stage],
-                SG_FIXED=stage.fixed_ps,
-                SG_PACKET=stage.per_packet_ps,
-                SG_BYTE=stage.per_byte_fs,
-            )
-        return first
+    def _visit(self, visit: Visit) -> tuple[int, ...]:
+        """The columns V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_STAGE, V_STAGES."""
+        where = 0
+        if visit.context == Context.LINK:
+            where = self.link_index[str(visit.station)]
+        elif visit.context == Context.SOFTIRQ:
+            where = self.node_index[visit.node]
+        return (int(visit.context), where, visit.overhead_bytes, int(visit.chooses), *self._stage_rows(visit.stages))
 
-    def make_ways(self, client: int, via: int, cand: int) -> None:
-        """The ways of a client to a candidate by an entry, when they are first chosen."""
+    def _stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:
+        """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE), and how many they are."""
+        key = tuple((PART[s.stage], s.fixed_ps, s.per_packet_ps, s.per_byte_fs) for s in stages)
+        first = self.stage_cache.get(key)
+        if first is None:
+            first = self.stage_cache[key] = len(self.stages.rows)
+            self.stages.rows += [list(row) for row in key]
+        return first, len(key)
+
+    def make_ways(self, client: int, via: int, cand: int) -> tuple[int, int]:
+        """The ways of a client to a candidate by an entry, when they are first chosen: the cell of the map of ways
+        and their row. Tasks on the same nodes share their routes."""
         found = self.client_list[client]
         reach = self.world.book.reach(found.source, found.ask.target)
         name = reach.candidates[cand]
         entry = reach.vias[via] if reach.vias else None
-        ways: Ways = self.world.book.ways(found.source, found.ask.target, name, entry)
+        server = self.server_index.get(name, -1)
+        ends = (found.node, entry, self.world.servers[name].node if server >= 0 else name, reach.kind, reach.network)
+        key = (*ends, server)
+        if key not in self.way_cache:
+            if ends not in self.ways_between:
+                self.ways_between[ends] = self.world.book.ways(found.source, found.ask.target, name, entry)
+            self.way_cache[key] = self.way(self.ways_between[ends], server)
         row = self.clients.rows[client]
-        self.waymap[row[y.K_WAYS] + via * row[y.K_CANDS] + cand] = self.way(ways, name)
+        cell = row[y.K_WAYS] + via * row[y.K_CANDS] + cand
+        self.waymap[cell] = self.way_cache[key]
+        return cell, self.way_cache[key]
 
-    def way(self, ways: Ways, dst: str) -> int:
+    def way(self, ways: Ways, server: int) -> int:
         """The row of the routes between two ends."""
         nodes = [s.node for s in ways.syn.path.stages if s.stage == "conntrack.new"]
         first = len(self.tracked)
@@ -256,5 +269,5 @@ class Builder:
         return self.ways.add(
             WA_SYN=self.route(ways.syn), WA_SYN_ACK=self.route(ways.syn_ack), WA_REQUEST=self.route(ways.request),
             WA_REPLY=self.route(ways.reply), WA_REQUEST_ACK=self.route(ways.request_ack),
-            WA_REPLY_ACK=self.route(ways.reply_ack), WA_SERVER=self.server_index.get(dst, -1), WA_CT=first, WA_CTS=len(nodes),
+            WA_REPLY_ACK=self.route(ways.reply_ack), WA_SERVER=server, WA_CT=first, WA_CTS=len(nodes),
         )  # fmt: skip

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import at, busy, came, todo, waited
+from netsim.engine.fast.memory import at, busy, came, hold, put, row, todo, waited
 from netsim.engine.fast.ops import *
 from netsim.engine.jit import inner
 from netsim.engine.keys import Tag, fold_compiled
@@ -34,8 +34,7 @@ def softirq(M, node, index, cost):
 
 @inner
 def new_thread(M, key, node, quota):
-    th = M[H_NTH]
-    M[H_NTH] = th + 1
+    th = row(M, H_THFREE, H_THLEFT, B_TH, W_TH)
     o = M[B_TH] + th * W_TH
     M[o + TH_KEY] = key
     M[o + TH_QUOTA] = quota
@@ -50,6 +49,7 @@ def start_work(M, HT, HK, HI, th, cost, kind, a, b):
     if cost == 0:
         todo(M, kind, a, b, 0)
         return
+    hold(M, kind, a)
     o = M[B_TH] + th * W_TH
     M[o + TH_REM] = cost
     M[o + TH_COST] = cost
@@ -207,4 +207,4 @@ def core_end(M, HT, HK, HI, HIST, core, serial):
     waited(M, HIST, s, since, wait)
     M[M[B_STATION] + s * W_STATION + S_SERVED] += 1
     M[H_VISITS] += 1
-    todo(M, M[t + TH_KIND], M[t + TH_A], M[t + TH_B], wait)
+    put(M, M[t + TH_KIND], M[t + TH_A], M[t + TH_B], wait)

@@ -8,7 +8,7 @@ import numpy as np
 
 from netsim.engine.fast.cores import new_thread, start_work
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import append, at, busy, came, pop_front, todo
+from netsim.engine.fast.memory import append, at, busy, came, drop_connection, drop_exchange, give_back, pop_front, row, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import free_unit, new_unit, onward, stage_cost
 from netsim.engine.fast.tcp import (
@@ -74,8 +74,11 @@ def draw(M, D, kind, d, key, purpose, index):
 
 @inner
 def new_request(M, client, key, parent, call, copy, wl, user, index):
-    r = M[H_NR]
-    M[H_NR] = r + 1
+    r = row(M, H_RFREE, H_RLEFT, B_R, W_R)
+    if parent >= 0:
+        M[M[B_X] + parent * W_X + X_REFS] += 1
+    p = M[B_RSPLIT] + r * NS
+    M[p : p + NS] = 0
     o, now = M[B_R] + r * W_R, M[H_NOW]
     M[o + R_CLIENT] = client
     M[o + R_KEY] = key
@@ -88,8 +91,6 @@ def new_request(M, client, key, parent, call, copy, wl, user, index):
     M[o + R_AT] = now
     M[o + R_START] = now
     M[o + R_TRIES] = 0
-    M[o + R_FINISH] = -1
-    M[o + R_FATE] = -1
     M[o + R_COUNTED] = 0
     todo(M, OP_ATTEMPT, r, 0, 0)
     return r
@@ -99,9 +100,11 @@ def new_request(M, client, key, parent, call, copy, wl, user, index):
 def attempt(M, HT, HK, HI, r):
     o = M[B_R] + r * W_R
     M[o + R_TRIES] += 1
-    x = M[H_NX]
-    M[H_NX] = x + 1
+    x = row(M, H_XFREE, H_XLEFT, B_X, W_X)
     e, now, c = M[B_X] + x * W_X, M[H_NOW], M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT
+    M[e : e + W_X] = 0
+    p = M[B_XSPLIT] + x * NS
+    M[p : p + NS] = 0
     M[e + X_R] = r
     key = fold_compiled(M[o + R_KEY], T_ATTEMPT, M[o + R_TRIES])
     M[e + X_KEY] = key
@@ -109,21 +112,67 @@ def attempt(M, HT, HK, HI, r):
     M[e + X_SLOT] = -1
     M[e + X_CONN] = -1
     M[e + X_WORKER] = -1
+    M[e + X_LEFT_SLOT] = -1
+    M[e + X_CLIENT] = M[o + R_CLIENT]
+    M[e + X_REFS] = 1  # its client waits
     if M[c + K_TIMEOUT] >= 0:
-        at(
-            M,
-            HT,
-            HK,
-            HI,
-            now + M[c + K_TIMEOUT],
-            TIMEOUT,
-            fold_compiled(key, T_TIMEOUT, 0),
-            OP_TIMEOUT,
-            x,
-            0,
-            0,
-        )
+        M[e + X_TIMED] = 1
+        M[e + X_DUE] = now + M[c + K_TIMEOUT]
+        M[e + X_DUE_KEY] = fold_compiled(key, T_TIMEOUT, 0)
+        time_out_at(M, HT, HK, HI, M[c + K_FIFO], x)
     acquire(M, M[o + R_CLIENT], x)
+
+
+@inner
+def time_out_at(M, HT, HK, HI, fifo, x):
+    """Append to the time-outs of this duration (sorted, for those of the same picosecond)."""
+    f, e = M[B_FIFO] + fifo * W_FIFO, M[B_X] + x * W_X
+    due, key = M[e + X_DUE], M[e + X_DUE_KEY]
+    before, after = M[f + F_TAIL], -1
+    while before >= 0:
+        b = M[B_X] + before * W_X
+        if M[b + X_DUE] < due or M[b + X_DUE_KEY] <= key:
+            break
+        before, after = M[b + X_BEFORE], before
+    M[e + X_BEFORE] = before
+    M[e + X_AFTER] = after
+    if after >= 0:
+        M[M[B_X] + after * W_X + X_BEFORE] = x
+    else:
+        M[f + F_TAIL] = x
+    if before >= 0:
+        M[M[B_X] + before * W_X + X_AFTER] = x
+        return
+    M[f + F_HEAD] = x
+    look_at(M, HT, HK, HI, fifo)
+
+
+@inner
+def look_at(M, HT, HK, HI, fifo):
+    """See that an event comes no later than the first time-out."""
+    f = M[B_FIFO] + fifo * W_FIFO
+    x = M[f + F_HEAD]
+    if x < 0:
+        return
+    due, key = M[M[B_X] + x * W_X + X_DUE], M[M[B_X] + x * W_X + X_DUE_KEY]
+    if due < M[f + F_TIME] or (due == M[f + F_TIME] and key < M[f + F_KEY]):
+        M[f + F_TIME] = due
+        M[f + F_KEY] = key
+        at(M, HT, HK, HI, due, TIMEOUT, key, OP_TIMEOUT, fifo, due, key)
+
+
+@inner
+def forget_time_out(M, fifo, x):
+    f, e = M[B_FIFO] + fifo * W_FIFO, M[B_X] + x * W_X
+    before, after = M[e + X_BEFORE], M[e + X_AFTER]
+    if before >= 0:
+        M[M[B_X] + before * W_X + X_AFTER] = after
+    else:
+        M[f + F_HEAD] = after
+    if after >= 0:
+        M[M[B_X] + after * W_X + X_BEFORE] = before
+    else:
+        M[f + F_TAIL] = before
 
 
 @inner
@@ -131,6 +180,7 @@ def acquire(M, client, x):
     c = M[B_CLIENT] + client * W_CLIENT
     pooled, full = M[c + K_POOLED], M[c + K_MADE] >= M[c + K_LIMIT]
     if pooled and full and M[c + K_FREE] < 0:
+        M[M[B_X] + x * W_X + X_REFS] += 1
         append(M, c + K_WAIT, c + K_WAIT_TAIL, x, 0, 0)
         return
     if M[c + K_FREE] >= 0 and (full or not pooled):
@@ -164,8 +214,7 @@ def spare_thread(M, server):
 
 @inner
 def new_slot(M, client, number):
-    slot = M[H_NSL]
-    M[H_NSL] = slot + 1
+    slot = row(M, H_SLFREE, H_SLLEFT, B_SLOT, W_SLOT)
     o = M[B_SLOT] + slot * W_SLOT
     M[o + SL_NUMBER] = number
     M[o + SL_CONN] = -1
@@ -176,7 +225,7 @@ def new_slot(M, client, number):
 
 @inner
 def client_of(M, x):
-    return M[M[B_R] + M[M[B_X] + x * W_X + X_R] * W_R + R_CLIENT]
+    return M[M[B_X] + x * W_X + X_CLIENT]
 
 
 @inner
@@ -225,10 +274,12 @@ def with_slot(M, HT, HK, HI, x, slot):
     conn = M[s + SL_CONN]
     if conn >= 0 and M[c + K_IDLE] >= 0 and now - M[M[B_CONN] + conn * W_CONN + O_LAST] > M[c + K_IDLE]:
         close(M, conn)
+        drop_connection(M, conn)
         M[s + SL_CONN] = -1
         conn = -1
     if conn >= 0:
         M[e + X_CONN] = conn
+        M[M[B_CONN] + conn * W_CONN + O_REFS] += 1
         todo(M, OP_SEND, x, 0, 0)
         return True
     number = (M[s + SL_NUMBER] - 1) % M[c + K_CLIENTS]
@@ -248,8 +299,7 @@ def with_slot(M, HT, HK, HI, x, slot):
         return True
     if M[c + K_HOST]:
         entry_node(M, cands, number, True)
-    conn = M[H_NC]
-    M[H_NC] = conn + 1
+    conn = row(M, H_CFREE, H_CLEFT, B_CONN, W_CONN)
     k = M[B_CONN] + conn * W_CONN
     window = M[H_IW] * M[M[B_ROUTE] + M[M[B_WAYS] + ways * W_WAYS + WA_REQUEST] * W_ROUTE + RO_MSS]
     M[k + O_WAYS] = ways
@@ -270,6 +320,7 @@ def with_slot(M, HT, HK, HI, x, slot):
     M[k + O_VIA] = via
     M[k + O_CLIENT] = client
     M[k + O_TRACKED] = -1
+    M[k + O_REFS] = 2  # the place and the exchange
     M[s + SL_CONN] = conn
     M[e + X_CONN] = conn
     M[e + X_SENT] = now
@@ -456,7 +507,8 @@ def transferred(M, HT, HK, HI, t, u):
             return
         node = M[M[B_SERVER] + server * W_SERVER + V_NODE]
         cost = owe(M, x, P_TLS, M[M[B_NODE] + node * W_NODE + N_TLS])
-        start_work(M, HT, HK, HI, spare_thread(M, server), cost, TH_SRV_TLS, x, 0)
+        th = spare_thread(M, server)
+        start_work(M, HT, HK, HI, th, cost, TH_SRV_TLS, x, th)
     else:
         take(M, x, split, P_Q_WINDOW)
         th = thread_of(M, x)
@@ -479,16 +531,26 @@ def end(M, x, fate):
     if M[e + X_OVER]:
         return
     M[e + X_OVER] = 1
+    if M[e + X_TIMED]:
+        forget_time_out(M, M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_FIFO], x)
     todo(M, OP_OWNER_ENDED, x, fate, 0)
+    if M[e + X_SLOT] >= 0:
+        leave_slot(M, x, fate)
+    drop_exchange(M, x)
+
+
+@inner
+def leave_slot(M, x, fate):
+    """The place goes to the next one, with or without its connection; one given up leaves its thread to it."""
+    e = M[B_X] + x * W_X
     slot = M[e + X_SLOT]
-    if slot < 0:
-        return
     s = M[B_SLOT] + slot * W_SLOT
     conn = M[s + SL_CONN]
     keep = fate == F_COMPLETED or (fate == M[e + X_FATE] and not M[M[B_CONN] + conn * W_CONN + O_CLOSED])
     client = client_of(M, x)
     if not keep and conn >= 0:
         close(M, conn)
+        M[e + X_LEFT_SLOT] = slot
         slot = new_slot(M, client, M[s + SL_NUMBER])
         keep = False
     todo(M, OP_RELEASE_SLOT, client, slot, keep)
@@ -507,11 +569,15 @@ def release_slot(M, client, slot, keep):
             or (M[c + K_REQUESTS] >= 0 and M[k + O_SERVED] >= M[c + K_REQUESTS])
         ):
             close(M, conn)
+            drop_connection(M, conn)
             M[s + SL_CONN] = -1
     while M[c + K_WAIT] >= 0:
         x = M[pop_front(M, c + K_WAIT)]
-        if not M[M[B_X] + x * W_X + X_OVER]:
+        over = M[M[B_X] + x * W_X + X_OVER]
+        if not over:
             todo(M, OP_WITH_SLOT, x, slot, 0)
+        drop_exchange(M, x)
+        if not over:
             return
     M[s + SL_NEXT] = -1
     if M[c + K_FREE] < 0:
@@ -568,18 +634,50 @@ def owner_ended(M, D, HT, HK, HI, x, fate):
 def finished(M, D, HT, HK, HI, r, fate):
     """A request ended with all its attempts: who called goes on, or a user thinks."""
     o, now = M[B_R] + r * W_R, M[H_NOW]
-    M[o + R_FINISH] = now
-    M[o + R_FATE] = fate
-    x = M[o + R_PARENT]
-    if x < 0:
+    if M[o + R_PARENT] >= 0:
+        called_ended(M, r, fate)
+    else:
         w = M[B_WL] + M[o + R_WL] * W_WL
         if fate == F_COMPLETED and 0 <= now < M[H_DUR]:
             M[w + WL_COMPLETED] += 1
             M[w + WL_GOODPUT] += M[w + WL_RESPONSE]
-        M[H_OPEN] -= M[o + R_COUNTED]
+        if M[o + R_COUNTED]:
+            M[H_OPEN] -= 1
+            write_down(M, r, fate)
         if M[o + R_USER] >= 0:
             think(M, D, HT, HK, HI, M[o + R_WL], M[o + R_USER], M[o + R_INDEX] + 1)
-        return
+    give_back(M, H_RFREE, H_RLEFT, B_R, W_R, r)
+
+
+@inner
+def write_down(M, r, fate):
+    """A measured request ended: its row for the statistics."""
+    o, e = M[B_R] + r * W_R, M[B_ENDED] + M[H_ENDED] * (W_ENDED + NS)
+    M[H_ENDED] += 1
+    M[e + E_WL] = M[o + R_WL]
+    M[e + E_SERIAL] = M[o + R_SERIAL]
+    M[e + E_START] = M[o + R_START]
+    M[e + E_FINISH] = M[H_NOW]
+    M[e + E_FATE] = fate
+    M[e + E_TRIES] = M[o + R_TRIES]
+    M[e + E_BYTES] = M[M[B_WL] + M[o + R_WL] * W_WL + WL_RESPONSE] if fate == F_COMPLETED else 0
+    p = M[B_RSPLIT] + r * NS
+    for k in range(NS):
+        M[e + W_ENDED + k] = M[p + k]
+
+
+@inner
+def called_ended(M, r, fate):
+    """A call ended: who made it goes on."""
+    o = M[B_R] + r * W_R
+    x = M[o + R_PARENT]
+    called_next(M, x, r, fate)
+    drop_exchange(M, x)
+
+
+@inner
+def called_next(M, x, r, fate):
+    o = M[B_R] + r * W_R
     e = M[B_X] + x * W_X
     if fate != F_COMPLETED:
         M[e + X_SFATE] = fate
@@ -621,6 +719,7 @@ def pool_acquire(M, server, x, op):
         worker = M[M[B_POOL] + (M[s + V_POOL] + M[s + V_FREE]) * W_POOL + P_FREE]
         worker_taken(M, s, worker, M[H_NOW], x, op)
     else:
+        M[M[B_X] + x * W_X + X_REFS] += 1
         append(M, s + V_HEAD, s + V_TAIL, M[H_NOW], x, op)
 
 
@@ -642,7 +741,9 @@ def pool_release(M, server, worker):
     busy(M, st, M[z + P_SINCE], M[H_NOW])
     if M[s + V_HEAD] >= 0:
         q = pop_front(M, s + V_HEAD)
-        worker_taken(M, s, worker, M[q], M[q + 1], M[q + 2])
+        x = M[q + 1]
+        worker_taken(M, s, worker, M[q], x, M[q + 2])
+        drop_exchange(M, x)
     else:
         M[M[B_POOL] + (M[s + V_POOL] + M[s + V_FREE]) * W_POOL + P_FREE] = worker
         M[s + V_FREE] += 1
@@ -738,7 +839,6 @@ def answer(M, HT, HK, HI, x):
 def unit_dropped(M, HT, HK, HI, u, refused):
     o = M[B_UNIT_] + u * W_UNIT
     kind, a, b, c = M[o + U_KIND], M[o + U_A], M[o + U_B], M[o + U_C]
-    free_unit(M, u)
     if kind == UK_SYN:
         if refused:
             todo(M, OP_END, a, F_NO_BACKEND, 0)
@@ -755,6 +855,7 @@ def unit_dropped(M, HT, HK, HI, u, refused):
             todo(M, OP_END, M[M[B_T] + a * W_T + T_X], F_TIMEOUT, 0)
     else:
         ack_lost(M, HT, HK, HI, a, b, c)
+    free_unit(M, u)
 
 
 @inner

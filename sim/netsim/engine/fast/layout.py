@@ -6,6 +6,8 @@ that tables can grow between events. Names: H_ header cells, B_ bases, W_ widths
 
 from __future__ import annotations
 
+from netsim.engine.tally import E_BYTES, E_FATE, E_FINISH, E_SERIAL, E_START, E_TRIES, E_WL, W_ENDED
+
 HEADER = 128
 
 
@@ -15,18 +17,20 @@ def _count(start: int, names: str) -> dict[str, int]:
 
 # Header cells
 (
-    H_NOW, H_EVENTS, H_EVFREE, H_VISITS, H_UFREE, H_QFREE, H_NX, H_NR, H_NT, H_NC, H_NSL, H_NTH, H_TODO, H_DUR,
-    H_SLICE, H_SLICES, H_OPEN, H_BASE, H_NEED_CLIENT, H_NEED_VIA, H_NEED_CAND, H_ENTRY_KIND, H_ENTRY_TURN,
+    H_NOW, H_EVENTS, H_EVFREE, H_VISITS, H_UFREE, H_QFREE, H_XFREE, H_RFREE, H_TFREE, H_CFREE, H_SLFREE, H_THFREE, H_TODO,
+    H_DUR, H_SLICE, H_SLICES, H_OPEN, H_BASE, H_NEED_CLIENT, H_NEED_VIA, H_NEED_CAND, H_ENTRY_KIND, H_ENTRY_TURN,
     H_ENTRY_KEY, H_ENTRY_DRAWS, H_CT_HEAD, H_CT_TAIL, H_TIME_WAIT, H_IW, H_UNIT, H_WINDOW, H_SNDBUF, H_RTO_MIN,
     H_RTO_MAX, H_SYN_TIMEOUT, H_SYN_RETRIES, H_RETRIES2, H_DUPACKS, H_HELLO, H_HELLO_ANSWER, H_NS, H_ULEFT, H_QLEFT,
-) = range(43)  # fmt: skip
+    H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
+    H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO,
+) = range(54)  # fmt: skip
 
 # Bases of tables
 (
     B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_VISIT, B_STAGE, B_WAYS, B_CT, B_CTN, B_CLIENT,
-    B_LIST, B_WAYMAP, B_RR, B_SERVER, B_POOL, B_QUOTA, B_WL, B_ARR, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
-    B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_TODO,
-) = range(64, 98)  # fmt: skip
+    B_LIST, B_WAYMAP, B_RR, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
+    B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_TODO, B_ENDED,
+) = range(64, 99)  # fmt: skip
 
 # Stations: what is counted
 S_BUSY, S_WAIT, S_WAITS, S_DROPS, S_ARRIVED, S_SERVED, S_DROPPED, S_BYTES, S_LABEL = range(9)
@@ -61,8 +65,12 @@ W_CTN = 2
     K_NODE, K_SERVER, K_BALANCED, K_AT_SEND, K_VIA, K_VIAS, K_CAND, K_CANDS, K_WAYS, K_RR, K_REQUEST, K_RESPONSE,
     K_POOLED, K_LIMIT, K_REQUESTS, K_IDLE, K_TLS, K_TIMEOUT, K_RETRIES, K_BACKOFF, K_JITTER, K_COUNT, K_PARALLEL,
     K_HAS_THREAD, K_CLIENTS, K_MADE, K_FREE, K_FREE_TAIL, K_WAIT, K_WAIT_TAIL, K_HASH, K_FLOWS, K_HOST,
-) = range(33)  # fmt: skip
-W_CLIENT = 33
+    K_FIFO,
+) = range(34)  # fmt: skip
+W_CLIENT = 34
+# Time-outs of one duration, in the order in which they fall due; the next event that looks at them
+F_HEAD, F_TAIL, F_TIME, F_KEY = range(4)
+W_FIFO = 4
 # Servers
 (
     V_KEY, V_NODE, V_WORKERS, V_BLOCKING, V_BACKLOG, V_WAITING, V_CALL, V_CALLS, V_CPU_KIND, V_CPU, V_WAIT_KIND, V_WAIT,
@@ -76,10 +84,10 @@ Q_BUDGET, Q_LEFT, Q_PERIOD = range(3)
 W_QUOTA = 3
 # Workloads
 (
-    WL_CLIENT, WL_CLIENTS, WL_KEY, WL_ARR, WL_ARRS, WL_THINK_KIND, WL_THINK, WL_THINK_MEAN, WL_RESPONSE, WL_BEGIN, WL_END,
+    WL_CLIENT, WL_CLIENTS, WL_KEY, WL_GAP_KIND, WL_GAP_KEY, WL_CV, WL_LINE, WL_THINK_KIND, WL_THINK, WL_THINK_MEAN, WL_RESPONSE, WL_BEGIN, WL_END,
     WL_COMPLETED, WL_GOODPUT,
-) = range(13)  # fmt: skip
-W_WL = 13
+) = range(15)  # fmt: skip
+W_WL = 15
 # Units on their way
 U_ROUTE, U_AT, U_PAYLOAD, U_PACKETS, U_KEY, U_FLOW, U_LAST, U_ACCOUNTED, U_KIND, U_A, U_B, U_C, U_SPLIT = (
     range(13)
@@ -88,35 +96,24 @@ W_UNIT = 13
 # Exchanges: one attempt of a request, at the client and at the server
 (
     X_R, X_KEY, X_AT, X_SLOT, X_CONN, X_OVER, X_FATE, X_SENT, X_WORKER, X_CALL, X_LEFT, X_SFATE, X_NEXT, X_QUEUED, X_PENDING,
-) = range(15)  # fmt: skip
-W_X = 15
+    X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER,
+) = range(23)  # fmt: skip
+W_X = 23
 # Requests with all their attempts
 (
-    R_CLIENT,
-    R_KEY,
-    R_PARENT,
-    R_CALL,
-    R_COPY,
-    R_WL,
-    R_USER,
-    R_INDEX,
-    R_AT,
-    R_START,
-    R_TRIES,
-    R_FINISH,
-    R_FATE,
-    R_COUNTED,
-) = range(14)
-W_R = 14
+    R_CLIENT, R_KEY, R_PARENT, R_CALL, R_COPY, R_WL, R_USER, R_INDEX, R_AT, R_START, R_TRIES, R_COUNTED, R_SERIAL,
+) = range(13)  # fmt: skip
+W_R = 13
 # Transfers
-T_CONN, T_BACK, T_SIZE, T_KEY, T_KIND, T_X, T_NEXT, T_FLYING, T_ARRIVED, T_COUNT = range(10)
-W_T = 10
+T_CONN, T_BACK, T_SIZE, T_KEY, T_KIND, T_X, T_NEXT, T_FLYING, T_ARRIVED, T_COUNT, T_REFS = range(11)
+W_T = 11
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_WINDOW, O_THRESHOLD, O_CUT,
     O_WINDOW1, O_THRESHOLD1, O_CUT1, O_VIA, O_CLIENT, O_TRACKED,
-) = range(18)  # fmt: skip
-W_CONN = 18
+    O_REFS,
+) = range(19)  # fmt: skip
+W_CONN = 19
 SL_NUMBER, SL_CONN, SL_THREAD, SL_NEXT = range(4)
 W_SLOT = 4
 # Threads
@@ -128,3 +125,5 @@ W_EV = 5  # operation, three arguments, next free
 W_TODO = 4
 
 NEVER = 1 << 62
+
+__all__ = [name for name in globals() if name.isupper()]

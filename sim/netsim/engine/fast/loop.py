@@ -4,6 +4,8 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
+import numpy as np
+
 from netsim.engine.fast.cores import core_end, enqueue
 from netsim.engine.fast.kernel import (
     T_ANSWER,
@@ -17,8 +19,10 @@ from netsim.engine.fast.kernel import (
     attempt,
     begin_transfer,
     choose,
+    client_of,
     end,
     launch,
+    look_at,
     new_request,
     next_calls,
     owner_ended,
@@ -35,14 +39,17 @@ from netsim.engine.fast.kernel import (
     with_slot,
 )  # fmt: skip
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import at, pop, todo, waited
+from netsim.engine.fast.memory import at, find_slice, give_back, let_go, pop, put, todo, waited
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import link, receive, spend
 from netsim.engine.fast.tcp import acked, fill, send_unit, start_transfer, worked
 from netsim.engine.jit import entry, inner
 from netsim.engine.keys import fold_compiled
+from netsim.engine.streams import _draw
+from netsim.workload.arrivals import grow_by as plain_grow_by
 
 ARRIVAL = 3
+grow_by = inner(plain_grow_by)
 
 
 @inner
@@ -104,9 +111,7 @@ def do(M, D, HT, HK, HI, HIST, op, a, b, c):
     elif op == TH_SEND:
         worked(M, a)
         if alive(M, a):
-            size = M[
-                M[B_CLIENT] + M[M[B_R] + M[M[B_X] + a * W_X + X_R] * W_R + R_CLIENT] * W_CLIENT + K_REQUEST
-            ]
+            size = M[M[B_CLIENT] + client_of(M, a) * W_CLIENT + K_REQUEST]
             begin_transfer(M, a, 0, size, T_REQUEST, TK_REQUEST)
     elif op == OP_END:
         end(M, a, b)
@@ -115,9 +120,9 @@ def do(M, D, HT, HK, HI, HIST, op, a, b, c):
     elif op == OP_OWNER_ENDED:
         owner_ended(M, D, HT, HK, HI, a, b)
     elif op == OP_WL_ARRIVE:
-        arrival(M, HT, HK, HI, a, b)
+        arrival(M, D, HT, HK, HI, a, b)
     elif op == OP_TIMEOUT:
-        timed_out(M, a)
+        timed_out(M, HT, HK, HI, a, b, c)
     else:
         return rare(M, D, HT, HK, HI, HIST, op, a, b, c)
     return True
@@ -148,6 +153,7 @@ def rare(M, D, HT, HK, HI, HIST, op, a, b, c):
             begin_transfer(M, a, 0, M[H_HELLO], T_HELLO, TK_HELLO)
     elif op == TH_SRV_TLS:
         worked(M, a)
+        give_back(M, H_THFREE, H_THLEFT, B_TH, W_TH, b)
         begin_transfer(M, a, 1, M[H_HELLO_ANSWER], T_HELLO_ANSWER, TK_HELLO_ANSWER)
     elif op == TH_CLIENT_TLS:
         worked(M, a)
@@ -186,36 +192,62 @@ def count(M, r):
     o = M[B_R] + r * W_R
     if 0 <= M[o + R_START] < M[H_DUR]:
         M[o + R_COUNTED] = 1
+        M[o + R_SERIAL] = M[H_STARTED]
+        M[H_STARTED] += 1
         M[H_OPEN] += 1
 
 
 @inner
-def arrival(M, HT, HK, HI, wl, index):
+def next_arrival(M, D, wl, index):
+    """When request ``index`` of an open workload starts; NEVER after its end."""
     w = M[B_WL] + wl * W_WL
-    if index + 1 < M[w + WL_ARRS]:
-        when = M[M[B_ARR] + M[w + WL_ARR] + index + 1]
-        at(
-            M,
-            HT,
-            HK,
-            HI,
-            when,
-            ARRIVAL,
-            fold_compiled(M[w + WL_KEY], T_ARRIVAL, index + 1),
-            OP_WL_ARRIVE,
-            wl,
-            index + 1,
-            0,
-        )
+    line = M[w + WL_LINE]
+    points = int(D[line])
+    gap = _draw(M[w + WL_GAP_KIND], 1.0, D[M[w + WL_CV]], 0.0, 0.0, np.uint64(M[w + WL_GAP_KEY]), np.uint64(index))
+    times, rates = D[line + 3 : line + 3 + points], D[line + 3 + points : line + 3 + 2 * points]
+    segment, at_s, there = grow_by(times, rates, int(D[line + 1]), D[line + 2], gap)
+    D[line + 1] = segment
+    D[line + 2] = at_s
+    if not there:
+        return NEVER
+    when = M[w + WL_BEGIN] + np.int64(np.rint(at_s * 1e12))
+    return when if when < M[w + WL_END] else NEVER
+
+
+@entry
+def queue_arrival(M, D, HT, HK, HI, wl, index):
+    """Queue the start of request ``index``."""
+    when = next_arrival(M, D, wl, index)
+    if when < NEVER:
+        key = fold_compiled(M[M[B_WL] + wl * W_WL + WL_KEY], T_ARRIVAL, index)
+        at(M, HT, HK, HI, when, ARRIVAL, key, OP_WL_ARRIVE, wl, index, 0)
+
+
+@inner
+def arrival(M, D, HT, HK, HI, wl, index):
+    w = M[B_WL] + wl * W_WL
+    queue_arrival(M, D, HT, HK, HI, wl, index + 1)
     key = fold_compiled(M[w + WL_KEY], T_ARRIVAL, index)
     count(M, new_request(M, M[w + WL_CLIENT] + index % M[w + WL_CLIENTS], key, -1, 0, 0, wl, -1, index))
 
 
 @inner
-def timed_out(M, x):
-    e = M[B_X] + x * W_X
-    if M[e + X_OVER]:
+def timed_out(M, HT, HK, HI, fifo, due, key):
+    """The event of a row of time-outs: its first one, if that was not given up meanwhile."""
+    f = M[B_FIFO] + fifo * W_FIFO
+    if due != M[f + F_TIME] or key != M[f + F_KEY]:
         return
+    x = M[f + F_HEAD]
+    M[f + F_TIME] = NEVER
+    if x >= 0 and M[M[B_X] + x * W_X + X_DUE] == due and M[M[B_X] + x * W_X + X_DUE_KEY] == key:
+        give_up(M, x)
+    look_at(M, HT, HK, HI, fifo)
+
+
+@inner
+def give_up(M, x):
+    """The client's time is over."""
+    e = M[B_X] + x * W_X
     full = False
     if M[e + X_SLOT] >= 0:
         conn = M[M[B_SLOT] + M[e + X_SLOT] * W_SLOT + SL_CONN]
@@ -255,17 +287,18 @@ def softirq_visit(M, HT, HK, HI, HIST, u):
 
 
 @entry
-def advance(M, D, HT, HK, HI, HIST, until, room, most):
+def advance(M, D, HT, HK, HI, HIST, until, room, most, most_ended):
     """Run events before ``until``, at most ``most``. Returns DONE (with what is left of ``most`` unused), GROW
-    when less than ``room`` rows are left somewhere, or NEED_WAYS."""
+    when less than ``room`` rows are left somewhere, FULL when ended requests have to be counted, or NEED_WAYS."""
     while True:
         while M[H_TODO] > 0:
             M[H_TODO] -= 1
             o = M[B_TODO] + M[H_TODO] * W_TODO
             op, a, b, c = M[o], M[o + 1], M[o + 2], M[o + 3]
             if not do(M, D, HT, HK, HI, HIST, op, a, b, c):
-                todo(M, op, a, b, c)
+                put(M, op, a, b, c)
                 return NEED_WAYS
+            let_go(M, op, a)
         if M[H_EVENTS] == 0 or HT[0] >= until:
             M[H_NOW] = max(M[H_NOW], until)
             return DONE
@@ -274,9 +307,13 @@ def advance(M, D, HT, HK, HI, HIST, until, room, most):
         most -= 1
         if short(M, HT, room):
             return GROW
+        if M[H_ENDED] + room > most_ended:
+            return FULL
         M[H_NOW] = HT[0]
+        if HT[0] >= M[H_SLICE_TO] or M[H_SLICE_TO] == 0:
+            find_slice(M)
         o = pop(M, HT, HK, HI)
-        todo(M, M[o], M[o + 1], M[o + 2], M[o + 3])
+        put(M, M[o], M[o + 1], M[o + 2], M[o + 3])
 
 
 @inner
@@ -286,10 +323,10 @@ def short(M, HT, room):
         M[H_ULEFT] < room
         or M[H_QLEFT] < room
         or M[H_EVENTS] + room > HT.shape[0]
-        or M[H_NX] + room > (M[B_XSPLIT] - M[B_X]) // W_X
-        or M[H_NR] + room > (M[B_RSPLIT] - M[B_R]) // W_R
-        or M[H_NT] + room > (M[B_CONN] - M[B_T]) // W_T
-        or M[H_NC] + room > (M[B_SLOT] - M[B_CONN]) // W_CONN
-        or M[H_NSL] + room > (M[B_TH] - M[B_SLOT]) // W_SLOT
-        or M[H_NTH] + room > (M[B_Q] - M[B_TH]) // W_TH
+        or M[H_XLEFT] < room
+        or M[H_RLEFT] < room
+        or M[H_TLEFT] < room
+        or M[H_CLEFT] < room
+        or M[H_SLLEFT] < room
+        or M[H_THLEFT] < room
     )

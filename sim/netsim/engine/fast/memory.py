@@ -1,41 +1,103 @@
 """Basic moves in the engine's memory: heap of events, stack of operations, queues, meters. Compiled."""
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
+# ruff: noqa: F403, F405
 from __future__ import annotations
 
 import numpy as np
 
-from netsim.engine.fast.layout import (
-    B_EV,
-    B_Q,
-    B_SLICE,
-    B_STATION,
-    B_TODO,
-    H_DUR,
-    H_EVENTS,
-    H_EVFREE,
-    H_QFREE,
-    H_QLEFT,
-    H_SLICE,
-    H_SLICES,
-    H_TODO,
-    S_ARRIVED,
-    S_BUSY,
-    S_DROPPED,
-    S_DROPS,
-    S_WAIT,
-    S_WAITS,
-    W_EV,
-    W_Q,
-    W_STATION,
-    W_TODO,
-)
+from netsim.engine.fast.layout import *
+from netsim.engine.fast.ops import OP_REFUSED, OP_TSTART
+from netsim.engine.histogram import bucket as plain_bucket
 from netsim.engine.jit import entry, inner
+
+bucket = inner(plain_bucket)
+
+
+@inner
+def row(M, free, left, base, width):
+    """Take a free row of a table whose first column links the free ones: its number."""
+    r = M[free]
+    M[free] = M[M[base] + r * width]
+    M[left] -= 1
+    return r
+
+
+@inner
+def give_back(M, free, left, base, width, r):
+    """The row is free again."""
+    M[M[base] + r * width] = M[free]
+    M[free] = r
+    M[left] += 1
+
+
+@inner
+def hold(M, op, a):
+    """An operation names a transfer or an exchange: its row stays."""
+    if op >= OP_REFUSED:
+        M[M[B_X] + a * W_X + X_REFS] += 1
+    elif op >= OP_TSTART:
+        M[M[B_T] + a * W_T + T_REFS] += 1
+
+
+@inner
+def let_go(M, op, a):
+    """The operation is done."""
+    if op >= OP_REFUSED:
+        drop_exchange(M, a)
+    elif op >= OP_TSTART:
+        drop_transfer(M, a)
+
+
+@inner
+def drop_exchange(M, x):
+    """One name less; the last one frees the exchange, its connection and the place that it was left with."""
+    o = M[B_X] + x * W_X
+    M[o + X_REFS] -= 1
+    if M[o + X_REFS] > 0:
+        return
+    slot = M[o + X_LEFT_SLOT]
+    if slot >= 0:
+        s = M[B_SLOT] + slot * W_SLOT
+        if M[s + SL_CONN] >= 0:
+            drop_connection(M, M[s + SL_CONN])
+        if M[s + SL_THREAD] >= 0:
+            give_back(M, H_THFREE, H_THLEFT, B_TH, W_TH, M[s + SL_THREAD])
+        give_back(M, H_SLFREE, H_SLLEFT, B_SLOT, W_SLOT, slot)
+    if M[o + X_CONN] >= 0:
+        drop_connection(M, M[o + X_CONN])
+    give_back(M, H_XFREE, H_XLEFT, B_X, W_X, x)
+
+
+@inner
+def drop_transfer(M, t):
+    """One unit, timer or operation of a transfer less; without any it is over."""
+    o = M[B_T] + t * W_T
+    M[o + T_REFS] -= 1
+    if M[o + T_REFS] == 0:
+        drop_exchange(M, M[o + T_X])
+        give_back(M, H_TFREE, H_TLEFT, B_T, W_T, t)
+
+
+@inner
+def drop_connection(M, conn):
+    """A place or an exchange less that knows it."""
+    o = M[B_CONN] + conn * W_CONN
+    M[o + O_REFS] -= 1
+    if M[o + O_REFS] == 0:
+        give_back(M, H_CFREE, H_CLEFT, B_CONN, W_CONN, conn)
 
 
 @inner
 def todo(M, op, a, b, c):
     """Do this next: before everything that was put here earlier."""
+    hold(M, op, a)
+    put(M, op, a, b, c)
+
+
+@inner
+def put(M, op, a, b, c):
+    """The same for an operation whose rows are held already."""
     o = M[B_TODO] + M[H_TODO] * W_TODO
     M[o] = op
     M[o + 1] = a
@@ -47,6 +109,7 @@ def todo(M, op, a, b, c):
 @entry
 def at(M, HT, HK, HI, time, phase, key, op, a, b, c):
     """Queue an event by (time, phase, key)."""
+    hold(M, op, a)
     e = M[H_EVFREE]
     o = M[B_EV] + e * W_EV
     M[H_EVFREE] = M[o + 4]
@@ -140,6 +203,9 @@ def busy(M, s, start, end):
     if end <= start:
         return
     M[M[B_STATION] + s * W_STATION + S_BUSY] += end - start
+    if start >= M[H_SLICE_FROM] and end <= M[H_SLICE_TO]:
+        M[M[B_SLICE] + s * M[H_SLICES] + M[H_SLICE_NOW]] += end - start
+        return
     width = M[H_SLICE]
     o = M[B_SLICE] + s * M[H_SLICES]
     first, last = start // width, (end - 1) // width
@@ -151,19 +217,12 @@ def busy(M, s, start, end):
 
 
 @inner
-def bucket(value):
-    """The bucket of the log-bucketed histogram (netsim.engine.histogram)."""
-    if value < 128:
-        return value
-    bits, rest = 0, value
-    while rest >= 65536:
-        rest >>= 16
-        bits += 16
-    while rest > 0:
-        rest >>= 1
-        bits += 1
-    shift = bits - 8
-    return (shift << 7) + (value >> shift)
+def find_slice(M):
+    """Remember in which slice it is now: most of what is counted falls into it."""
+    k = max(M[H_NOW], 0) // M[H_SLICE]
+    M[H_SLICE_NOW] = min(k, M[H_SLICES] - 1)
+    M[H_SLICE_FROM] = M[H_SLICE_NOW] * M[H_SLICE]
+    M[H_SLICE_TO] = M[H_SLICE_FROM] + M[H_SLICE]
 
 
 @inner

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from netsim.datapath.profile import STAGES
+from netsim.engine.parts import NS as NS
+from netsim.engine.parts import PART
 
-# Operations: events, and what follows from them at the same time
+# Operations: events, and what follows from them at the same time. From OP_TSTART on, their first argument is a
+# transfer, from OP_REFUSED on an exchange: rows that stay as long as an operation names them.
 (
-    OP_LINK, OP_SOFTIRQ, OP_ARRIVED, OP_CORE_END, OP_ENQUEUE, OP_WL_ARRIVE, OP_USER_ASK, OP_TIMEOUT, OP_RETRY, OP_REFUSED,
-    OP_SYN_RETRY, OP_WAITED, OP_RETX, OP_ACKED, OP_ATTEMPT, OP_WITH_SLOT, OP_SEND, OP_TSTART, OP_SERVE, OP_SRV_START, OP_END,
-    OP_OWNER_ENDED, OP_RELEASE_SLOT, OP_POOL_RELEASE, OP_NEXT_CALLS, OP_CALL, OP_BACK, OP_ANSWER, OP_SYN,
-    TH_SYN, TH_HELLO, TH_SRV_TLS, TH_CLIENT_TLS, TH_SEND, TH_READ, TH_WORK, TH_WRITE,
+    OP_LINK, OP_SOFTIRQ, OP_ARRIVED, OP_CORE_END, OP_ENQUEUE, OP_WL_ARRIVE, OP_USER_ASK, OP_TIMEOUT, OP_RETRY, OP_ATTEMPT,
+    OP_RELEASE_SLOT, OP_POOL_RELEASE,
+    OP_TSTART, OP_RETX, OP_ACKED,
+    OP_REFUSED, OP_SYN_RETRY, OP_WAITED, OP_WITH_SLOT, OP_SEND, OP_SERVE, OP_SRV_START, OP_END, OP_OWNER_ENDED, OP_NEXT_CALLS,
+    OP_CALL, OP_BACK, OP_ANSWER, OP_SYN, TH_SYN, TH_HELLO, TH_SRV_TLS, TH_CLIENT_TLS, TH_SEND, TH_READ, TH_WORK, TH_WRITE,
 ) = range(37)  # fmt: skip
 
 UK_SYN, UK_SYN_ACK, UK_DATA, UK_ACK = range(4)
 TK_HELLO, TK_HELLO_ANSWER, TK_REQUEST, TK_ANSWER = range(4)
 
-#: Names of the parts of a request's time, in the order of the columns of the splits.
-PARTS = (
-    *STAGES, "outside", "switch", "wire", "nic.tx", "app.work", "app.wait", "retry", "syn.retry", "queue:cpu", "queue:workers",
-    "queue:nic_tx", "queue:nic_rx", "queue:switch", "queue:connection", "queue:tcp_window", "queue:other",
-)  # fmt: skip
-PART = {name: number for number, name in enumerate(PARTS)}
-NS = len(PARTS)
 P_WIRE = PART["wire"]
 P_APP = PART["app.work"]
 P_APP_WAIT = PART["app.wait"]
@@ -39,4 +35,4 @@ P_TLS_RECORD = PART["tls.record"]
 # Fates, as in netsim.engine.record.FATES
 F_COMPLETED, F_TIMEOUT, F_NO_BACKEND, F_BACKLOG = 0, 3, 5, 6
 
-DONE, GROW, NEED_WAYS, PAUSE = range(4)
+DONE, GROW, NEED_WAYS, PAUSE, FULL = range(5)

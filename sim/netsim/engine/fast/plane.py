@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from netsim.engine.fast.cores import softirq
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import append, at, busy, came, dropped, pop_front, waited
+from netsim.engine.fast.memory import append, at, busy, came, drop_exchange, drop_transfer, dropped, pop_front, waited
 from netsim.engine.fast.ops import *
 from netsim.engine.jit import entry, inner
 from netsim.engine.keys import Tag, fold_compiled
@@ -38,6 +38,10 @@ def new_unit(M, route, payload, key, flow, kind, a, b, c, split):
     M[o + U_B] = b
     M[o + U_C] = c
     M[o + U_SPLIT] = split
+    if kind <= UK_SYN_ACK:
+        M[M[B_X] + a * W_X + X_REFS] += 1
+    else:
+        M[M[B_T] + a * W_T + T_REFS] += 1
     if split:
         p = M[B_USPLIT] + u * NS
         M[p : p + NS] = 0
@@ -46,6 +50,12 @@ def new_unit(M, route, payload, key, flow, kind, a, b, c, split):
 
 @inner
 def free_unit(M, u):
+    """It is there, or lost, and what follows from that is known."""
+    o = M[B_UNIT_] + u * W_UNIT
+    if M[o + U_KIND] <= UK_SYN_ACK:
+        drop_exchange(M, M[o + U_A])
+    else:
+        drop_transfer(M, M[o + U_A])
     M[M[B_UNIT_] + u * W_UNIT + U_ROUTE] = M[H_UFREE]
     M[H_UFREE] = u
     M[H_ULEFT] += 1

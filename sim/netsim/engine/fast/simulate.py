@@ -10,33 +10,33 @@ import numpy.typing as npt
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.build import ENTRY_KINDS, Builder, Ints, signed
 from netsim.engine.fast.kernel import think
-from netsim.engine.fast.loop import advance
-from netsim.engine.fast.memory import at
-from netsim.engine.fast.ops import DONE, GROW, NEED_WAYS, NS, OP_WL_ARRIVE, PARTS
+from netsim.engine.fast.loop import advance, queue_arrival
+from netsim.engine.fast.ops import DONE, FULL, GROW, NEED_WAYS
 from netsim.engine.fast.plane import settle_link, settle_ring
-from netsim.engine.keys import Tag, fold
+from netsim.engine.histogram import BUCKETS
+from netsim.engine.parts import NS
 from netsim.engine.record import RunRecord, StationRecord, WorkloadRecord
 from netsim.engine.reference import DRAIN_PS, DRAIN_STEP_PS
 from netsim.engine.streams import stream_key
+from netsim.engine.tally import W_ROW
 from netsim.engine.world import World
 from netsim.model.entities import OUTSIDE, Model
 from netsim.scenario.schema import Scenario
 
-BUCKETS = 7_200
 BATCH = 2_000_000  # events between two looks at the clock and at Ctrl-C
-ARRIVAL = 3
 
-#: Tables whose rows are made while the run goes on: base, width, counter, first size.
-GROWING = (
-    (y.B_X, y.W_X, y.H_NX), (y.B_XSPLIT, NS, y.H_NX), (y.B_R, y.W_R, y.H_NR), (y.B_RSPLIT, NS, y.H_NR),
-    (y.B_T, y.W_T, y.H_NT), (y.B_CONN, y.W_CONN, y.H_NC), (y.B_SLOT, y.W_SLOT, y.H_NSL), (y.B_TH, y.W_TH, y.H_NTH),
-)  # fmt: skip
 #: Tables that ways are added to while the run goes on.
 WAYS_TABLES = (y.B_ROUTE, y.B_VISIT, y.B_STAGE, y.B_WAYS, y.B_CT)
+#: Tables whose rows are taken and given back: base, width, first free row, its link, cell with their number left.
 FREE_LISTS = (
     (y.B_UNIT_, y.W_UNIT, y.H_UFREE, y.U_ROUTE, y.H_ULEFT), (y.B_Q, y.W_Q, y.H_QFREE, 3, y.H_QLEFT),
-    (y.B_EV, y.W_EV, y.H_EVFREE, 4, -1),
+    (y.B_EV, y.W_EV, y.H_EVFREE, 4, -1), (y.B_X, y.W_X, y.H_XFREE, 0, y.H_XLEFT), (y.B_R, y.W_R, y.H_RFREE, 0, y.H_RLEFT),
+    (y.B_T, y.W_T, y.H_TFREE, 0, y.H_TLEFT), (y.B_CONN, y.W_CONN, y.H_CFREE, 0, y.H_CLEFT),
+    (y.B_SLOT, y.W_SLOT, y.H_SLFREE, 0, y.H_SLLEFT), (y.B_TH, y.W_TH, y.H_THFREE, 0, y.H_THLEFT),
 )  # fmt: skip
+#: The parts of the time of what has a row in another table.
+SPLITS = ((y.B_USPLIT, y.B_UNIT_), (y.B_XSPLIT, y.B_X), (y.B_RSPLIT, y.B_R))
+ENDED_ROWS = 4096
 
 
 def unsupported(scenario: Scenario) -> str | None:
@@ -68,7 +68,8 @@ class Fast:
             builder.workload(name)
         self.room = 256 + 4 * builder.most_calls
         first = max(4096, 4 * self.room)
-        self.rows = {base: first for base, _, _ in GROWING} | {base: 2 * first for base, *_ in FREE_LISTS}
+        self.rows = {base: 2 * first for base, *_ in FREE_LISTS}
+        self.most_ended = ENDED_ROWS + self.room
         self.rows[y.B_TODO] = 4 * first
         self.M: Ints = np.zeros(y.HEADER, np.int64)
         self._header()
@@ -113,7 +114,8 @@ class Fast:
         found[y.B_WAYMAP] = np.array(b.waymap, np.int64)
         found[y.B_RR] = np.full(len(b.pointers), -1, np.int64)
         found[y.B_POOL] = np.array(b.pools, np.int64)
-        found[y.B_ARR] = np.concatenate([*b.arrivals, np.zeros(1, np.int64)])
+        fifos = [[-1, -1, y.NEVER, 0] for _ in b.time_outs]
+        found[y.B_FIFO] = np.array(fifos, np.int64).reshape(-1)
         return found
 
     def _lay_out(self) -> None:
@@ -123,17 +125,17 @@ class Fast:
         header = old[: y.HEADER].copy()
         position = y.HEADER
         laid = bool(old[y.B_STATION])
-        sizes = {base: self.rows[base] * width for base, width, _ in GROWING}
-        sizes |= {base: self.rows[base] * width for base, width, *_ in FREE_LISTS}
-        sizes[y.B_USPLIT] = self.rows[y.B_UNIT_] * NS
+        sizes = {base: self.rows[base] * width for base, width, *_ in FREE_LISTS}
+        sizes |= {split: self.rows[base] * NS for split, base in SPLITS}
+        sizes[y.B_ENDED] = self.most_ended * W_ROW
         sizes[y.B_TODO] = self.rows[y.B_TODO] * y.W_TODO
-        before = {base: int(old[base]) for base in range(y.B_STATION, y.B_TODO + 1)} if laid else {}
+        before = {base: int(old[base]) for base in range(y.B_STATION, y.B_ENDED + 1)} if laid else {}
         ends = dict(zip(before, [*list(before.values())[1:], len(old)], strict=True)) if laid else {}
-        for base in range(y.B_STATION, y.B_TODO + 1):
+        for base in range(y.B_STATION, y.B_ENDED + 1):
             part = static[base] if base in static else np.zeros(sizes[base], np.int64)
             if laid:
                 had = old[before[base] : ends[base]]
-                if base not in (*WAYS_TABLES, y.B_WAYMAP):  # of those, the builder knows the latest
+                if base not in WAYS_TABLES:  # of those, the builder knows the latest
                     part[: len(had)] = had
             header[base] = position
             position += len(part)
@@ -141,6 +143,7 @@ class Fast:
         self.M = np.concatenate([header, *parts])
         b = self.builder
         tables = {y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways}
+        self.tracked = len(b.tracked)
         self.placed = {base: len(table.rows) for base, table in tables.items()}
         for base, width, free, link, left in FREE_LISTS:
             count = self.rows[base]
@@ -170,17 +173,13 @@ class Fast:
             o = int(M[base]) + first * table.width
             M[o : o + len(new)] = new
             self.placed[base] = len(table.rows)
-        o = int(M[y.B_CT])
-        M[o : o + len(b.tracked)] = b.tracked
-        o = int(M[y.B_WAYMAP])
-        M[o : o + len(b.waymap)] = b.waymap
+        o = int(M[y.B_CT]) + self.tracked
+        M[o : o + len(b.tracked) - self.tracked] = b.tracked[self.tracked :]
+        self.tracked = len(b.tracked)
 
     def grow(self) -> None:
         """Double what is nearly full."""
         M = self.M
-        for base, _, counter in GROWING:
-            if M[counter] + 2 * self.room > self.rows[base]:
-                self.rows[base] *= 2
         for base, _, _, _, left in FREE_LISTS:
             if left >= 0 and M[left] < 2 * self.room:
                 self.rows[base] *= 2
@@ -200,10 +199,7 @@ class Fast:
             if not row[y.WL_CLIENTS]:
                 continue
             if load.arrivals is not None:
-                if row[y.WL_ARRS]:
-                    first = int(M[M[y.B_ARR] + row[y.WL_ARR]])
-                    key = fold(row[y.WL_KEY], Tag.ARRIVAL, 0)
-                    at(M, self.HT, self.HK, self.HI, first, ARRIVAL, key, OP_WL_ARRIVE, number, 0, 0)
+                queue_arrival(M, self.D, self.HT, self.HK, self.HI, number, 0)
             else:
                 for user in range(load.users or 0):
                     while M[y.H_EVENTS] + self.room > len(self.HT):
@@ -211,18 +207,45 @@ class Fast:
                         M = self.M
                     think(M, self.D, self.HT, self.HK, self.HI, number, user, 0)
 
+    def count(self) -> None:
+        """Count the requests that have ended."""
+        M = self.M
+        first, rows = int(M[y.B_ENDED]), int(M[y.H_ENDED])
+        self.world.tally.add(M[first : first + rows * W_ROW].reshape(-1, W_ROW))
+        M[y.H_ENDED] = 0
+
+    def count_open(self) -> None:
+        """Count the measured requests that are still in flight, at the end of a run."""
+        M = self.M
+        table = M[M[y.B_R] : M[y.B_RSPLIT]].reshape(-1, y.W_R)
+        used = np.ones(len(table), bool)
+        free = int(M[y.H_RFREE])
+        for _ in range(int(M[y.H_RLEFT])):
+            used[free] = False
+            free = int(table[free, 0])
+        found = table[used & (table[:, y.R_PARENT] < 0) & (table[:, y.R_COUNTED] == 1)]
+        rows = np.zeros((len(found), W_ROW), np.int64)
+        rows[:, y.E_WL], rows[:, y.E_SERIAL] = found[:, y.R_WL], found[:, y.R_SERIAL]
+        rows[:, y.E_START], rows[:, y.E_FINISH], rows[:, y.E_FATE] = found[:, y.R_START], -1, -1
+        self.world.tally.add(rows)
+
     def run(self, until: int, progress: Callable[[int], bool]) -> bool:
         """All events before ``until``; False if ``progress`` asked to stop."""
         while True:
-            status = advance(self.M, self.D, self.HT, self.HK, self.HI, self.HIST, until, self.room, BATCH)
+            status = advance(self.M, self.D, self.HT, self.HK, self.HI, self.HIST, until, self.room, BATCH, self.most_ended)
             if status == DONE:
                 return True
             if status == NEED_WAYS:
                 M = self.M
-                self.builder.make_ways(int(M[y.H_NEED_CLIENT]), int(M[y.H_NEED_VIA]), int(M[y.H_NEED_CAND]))
+                cell, way = self.builder.make_ways(
+                    int(M[y.H_NEED_CLIENT]), int(M[y.H_NEED_VIA]), int(M[y.H_NEED_CAND])
+                )
+                M[M[y.B_WAYMAP] + cell] = way
                 self.add_ways()
             elif status == GROW:
                 self.grow()
+            elif status == FULL:
+                self.count()
             elif progress(int(self.M[y.H_NOW])):
                 return False
 
@@ -234,9 +257,10 @@ def simulate(
     replication: int,
     on_progress: Callable[[int], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    keep_requests: bool = False,
 ) -> RunRecord:
     """Like `netsim.engine.reference.simulate`, and to the picosecond the same."""
-    world = World(scenario, model, seed, replication)
+    world = World(scenario, model, seed, replication, keep_requests)
     fast = Fast(world)
     fast.start()
 
@@ -316,22 +340,8 @@ def _close_pools(fast: Fast, now: int) -> None:
 
 
 def _workloads(fast: Fast) -> dict[str, WorkloadRecord]:
-    M, count = fast.M, int(fast.M[y.H_NR])
-    rows = M[int(M[y.B_R]) : int(M[y.B_R]) + count * y.W_R].reshape(-1, y.W_R)
-    splits = M[int(M[y.B_RSPLIT]) : int(M[y.B_RSPLIT]) + count * NS].reshape(-1, NS)
-    found = {}
-    for number, name in enumerate(sorted(fast.world.scenario.load)):
-        w = M[int(M[y.B_WL]) + number * y.W_WL :][: y.W_WL]
-        (mine,) = np.nonzero((rows[:, y.R_WL] == number) & (rows[:, y.R_COUNTED] == 1))
-        fate = rows[mine, y.R_FATE]
-        done = fate == 0
-        parts = [
-            {PARTS[k]: int(splits[r, k]) for k in np.nonzero(splits[r])[0]} if ok else {}
-            for r, ok in zip(mine, done, strict=True)
-        ]
-        found[name] = WorkloadRecord(
-            name, rows[mine, y.R_START].copy(), rows[mine, y.R_FINISH].copy(), fate.astype(np.int8),
-            np.where(done, w[y.WL_RESPONSE], 0), np.where(fate >= 0, rows[mine, y.R_TRIES], 0).astype(np.int32), parts,
-            int(w[y.WL_COMPLETED]), int(w[y.WL_GOODPUT]),
-        )  # fmt: skip
-    return found
+    fast.count()
+    fast.count_open()
+    M = fast.M
+    table = M[M[y.B_WL] : M[y.B_WL] + len(fast.builder.workloads.rows) * y.W_WL].reshape(-1, y.W_WL)
+    return fast.world.tally.records(table[:, y.WL_COMPLETED].tolist(), table[:, y.WL_GOODPUT].tolist())

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import append, at, pop_front
+from netsim.engine.fast.memory import append, at, pop_front, row
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
 from netsim.engine.jit import inner
@@ -33,9 +33,8 @@ def take(M, x, split, rest):
     total = 0
     for k in range(NS):
         ps = M[split + k]
-        if ps:
-            M[p + k] += ps
-            total += ps
+        M[p + k] += ps
+        total += ps
     M[p + rest] += now - M[o + X_AT] - total
     M[o + X_AT] = now
 
@@ -83,9 +82,10 @@ def rto(M, srtt, losses):
 
 @inner
 def new_transfer(M, conn, back, size, key, kind, x):
-    t = M[H_NT]
-    M[H_NT] = t + 1
+    t = row(M, H_TFREE, H_TLEFT, B_T, W_T)
+    M[M[B_X] + x * W_X + X_REFS] += 1
     o = M[B_T] + t * W_T
+    M[o + T_REFS] = 0
     M[o + T_CONN] = conn
     M[o + T_BACK] = back
     M[o + T_SIZE] = max(1, size)
