@@ -22,5 +22,5 @@ def scenario_from(text: str, folder: Path) -> Scenario:
 
 
 def run(scenario: Scenario, replication: int = 0, seed: int = 1) -> RunRecord:
-    """One replication of the reference engine."""
-    return simulate(scenario, build_model(scenario), seed, replication)
+    """One replication of the reference engine, with every single request."""
+    return simulate(scenario, build_model(scenario), seed, replication, keep_requests=True)

@@ -10,7 +10,7 @@ from netsim.engine.histogram import bucket, low, middle, quantile
 def test_a_value_lies_in_its_bucket_and_the_bucket_is_narrow(value: int) -> None:
     index = bucket(value)
     assert low(index) <= value < low(index + 1)
-    assert low(index + 1) - low(index) <= max(1, value / 128)
+    assert low(index + 1) - low(index) <= max(1, value / 64)
 
 
 @given(st.lists(st.integers(0, 10**15), min_size=1, max_size=200), st.sampled_from([0.5, 0.9, 0.99]))

@@ -39,12 +39,12 @@ load:
 
 
 def same(a: RunRecord, b: RunRecord, workload: str = "users") -> bool:
-    x, y = a.workloads[workload], b.workloads[workload]
+    x, y = a.workloads[workload].log, b.workloads[workload].log
     return np.array_equal(x.finish_ps, y.finish_ps) and x.split == y.split and a.visits == b.visits
 
 
 def test_every_picosecond_has_a_name(tmp_path: Path) -> None:
-    record = run(scenario_from(head() + WEB, tmp_path)).workloads["users"]
+    record = run(scenario_from(head() + WEB, tmp_path)).workloads["users"].log
     assert len(record.start_ps) > 400
     for start, finish, fate, split in zip(
         record.start_ps, record.finish_ps, record.fate, record.split, strict=True
@@ -73,9 +73,9 @@ def test_same_seed_same_run_and_replications_differ(tmp_path: Path) -> None:
 
 def test_an_unrelated_service_changes_nobody_elses_draws(tmp_path: Path) -> None:
     other = "  other: {networks: [net], work: {cpu: 1ms}}\nload:\n  more: {from: other, to: other, arrivals: 5/s}\n"
-    alone = run(scenario_from(head(nodes=1) + WEB, tmp_path)).workloads["users"]
+    alone = run(scenario_from(head(nodes=1) + WEB, tmp_path)).workloads["users"].log
     text = (head(nodes=1) + WEB).replace("load:\n", other)
-    both = run(scenario_from(text, tmp_path)).workloads["users"]
+    both = run(scenario_from(text, tmp_path)).workloads["users"].log
     assert np.array_equal(alone.start_ps, both.start_ps)
     work = [split["app.work"] for split in alone.split]
     assert work == [split["app.work"] for split in both.split]
@@ -85,11 +85,13 @@ def test_handshake_costs_a_round_trip_to_outside(tmp_path: Path) -> None:
     text = head(nodes=1, profile="zero.yaml") + WEB.replace("200/s", "{constant: 20/s}").replace(
         "{pool: 20}", "{0}"
     )
-    new = run(scenario_from(text.replace("{0}", "new"), tmp_path)).workloads["users"]
-    tls = run(scenario_from(text.replace("{0}", "{pool: 1000, requests: 1, tls: true}"), tmp_path)).workloads[
-        "users"
-    ]
-    kept = run(scenario_from(text.replace("{0}", "{pool: 1}"), tmp_path)).workloads["users"]
+    new = run(scenario_from(text.replace("{0}", "new"), tmp_path)).workloads["users"].log
+    tls = (
+        run(scenario_from(text.replace("{0}", "{pool: 1000, requests: 1, tls: true}"), tmp_path))
+        .workloads["users"]
+        .log
+    )
+    kept = run(scenario_from(text.replace("{0}", "{pool: 1}"), tmp_path)).workloads["users"].log
     rtt = 10 * 10**9
 
     def network(record: object, at: int) -> float:
@@ -107,7 +109,7 @@ def test_large_replies_take_a_round_trip_per_doubling(tmp_path: Path) -> None:
     for kib in (12, 30, 80, 180):
         text = head(nodes=1, profile="zero.yaml") + WEB.replace("200/s", "{constant: 10/s}")
         text = text.replace("{pool: 20}", "new").replace("12KiB", f"{kib}KiB")
-        record = run(scenario_from(text, tmp_path)).workloads["users"]
+        record = run(scenario_from(text, tmp_path)).workloads["users"].log
         split = record.split[5]
         found.append(
             round(
@@ -123,7 +125,7 @@ def test_large_replies_take_a_round_trip_per_doubling(tmp_path: Path) -> None:
 
 
 def fates(record: RunRecord, workload: str = "users") -> dict[str, int]:
-    values, counts = np.unique(record.workloads[workload].fate, return_counts=True)
+    values, counts = np.unique(record.workloads[workload].log.fate, return_counts=True)
     return {FATES[v] if v >= 0 else "open": int(c) for v, c in zip(values, counts, strict=True)}
 
 
@@ -153,7 +155,7 @@ def test_a_full_listen_queue_drops_the_syn(tmp_path: Path) -> None:
     )
     record = run(scenario_from(text, tmp_path))
     assert fates(record).get("backlog_full", 0) > 0
-    waits = [split["syn.retry"] for split in record.workloads["users"].split if "syn.retry" in split]
+    waits = [split["syn.retry"] for split in record.workloads["users"].log.split if "syn.retry" in split]
     assert waits and all(min(abs(w - k * S) for k in (1, 3, 7)) < S // 20 for w in waits)
 
 
@@ -172,9 +174,11 @@ def test_parallel_calls_take_as_long_as_the_slowest(tmp_path: Path) -> None:
         .replace("lognormal: {mean: 1ms, cv: 1}", "constant: 20ms")
         .replace("200/s", "{constant: 5/s}")
     )
-    one = run(scenario_from(base, tmp_path)).workloads["users"]
-    two = run(
-        scenario_from(base.replace("to: db, count: 2", "to: db, count: 2, parallel: true"), tmp_path)
-    ).workloads["users"]
+    one = run(scenario_from(base, tmp_path)).workloads["users"].log
+    two = (
+        run(scenario_from(base.replace("to: db, count: 2", "to: db, count: 2, parallel: true"), tmp_path))
+        .workloads["users"]
+        .log
+    )
     gain = np.median(one.finish_ps - one.start_ps) - np.median(two.finish_ps - two.start_ps)
     assert gain == pytest.approx(20 * 10**9, rel=0.05)

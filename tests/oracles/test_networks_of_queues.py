@@ -48,7 +48,10 @@ def test_tandem_of_exponential_queues(tmp_path: Path, load: float) -> None:
         means.append(
             float(
                 np.mean(
-                    [(s.get("queue:cpu", 0) + s["app.work"]) / 1e12 for s in record.workloads["jobs"].split]
+                    [
+                        (s.get("queue:cpu", 0) + s["app.work"]) / 1e12
+                        for s in record.workloads["jobs"].log.split
+                    ]
                 )
             )
         )
@@ -83,7 +86,7 @@ def test_closed_network_against_mean_value_analysis(tmp_path: Path, users: int) 
         record = run(scenario, replication)
         jobs = record.workloads["jobs"]
         rates.append(jobs.completed_in_period / 200)
-        times.append(float(np.mean((jobs.finish_ps - jobs.start_ps) / 1e12)))
+        times.append(float(np.mean((jobs.log.finish_ps - jobs.log.start_ps) / 1e12)))
         used.append(record.stations["host-2/cpu0"].busy_ps / record.duration_ps)
     wire_s = 4 * 2e-5  # two messages each way over links and switch, bounded from above
     throughput, response = mva(users, 0.1, [0.010, 0.006])

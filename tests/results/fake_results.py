@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from netsim.engine.histogram import bucket
+from netsim.engine.parts import PART
 from netsim.engine.record import FATES, RunRecord, StationRecord, WorkloadRecord
+from netsim.engine.tally import W_ENDED, W_ROW, Tally
 from netsim.model.build import build_model
 from netsim.results.build import build_result
 from netsim.results.result import Result
@@ -42,27 +44,25 @@ def scenario(*expect: str) -> Scenario:
 
 
 def workload(
-    start: list[int], latency: list[int], fate: list[int] | None = None, size: int = 1000, name: str = "users"
-) -> WorkloadRecord:
-    """Requests with 3 parts of application work to 1 part of waiting; times in ps."""
+    start: list[int], latency: list[int], fate: list[int] | None = None, size: int = 1000, name: str = "users",
+    duration: int = 10 * S, splits: dict[int, dict[str, int]] | None = None,
+) -> WorkloadRecord:  # fmt: skip
+    """Requests with 3 parts of application work to 1 part of waiting, or the given split; times in ps."""
     fates = fate or [0] * len(start)
-    finish = [s + t if f >= 0 else -1 for s, t, f in zip(start, latency, fates, strict=True)]
-    split = [
-        {"app.work": t - t // 4, "queue:cpu": t // 4} if f == 0 else {}
-        for t, f in zip(latency, fates, strict=True)
-    ]
+    rows = np.zeros((len(start), W_ROW), np.int64)
+    for k, (s, t, f) in enumerate(zip(start, latency, fates, strict=True)):
+        rows[k, :7] = 0, k, s, s + t if f >= 0 else -1, f, 1, size if f == 0 else 0
+        split = (
+            {"app.work": t - t // 4, "queue:cpu": t // 4}
+            if splits is None
+            else splits.get(k, {"app.work": t})
+        )
+        for part, ps in split.items() if f == 0 else ():
+            rows[k, W_ENDED + PART[part]] = ps
+    tally = Tally([name], duration, keep=True)
+    tally.add(rows)
     done = fates.count(0)
-    return WorkloadRecord(
-        name,
-        np.array(start, np.int64),
-        np.array(finish, np.int64),
-        np.array(fates, np.int8),
-        np.full(len(start), size, np.int64),
-        np.ones(len(start), np.int32),
-        split,
-        done,
-        done * size,
-    )
+    return tally.records([done], [done * size])[name]
 
 
 def station(name: str, kind: str, node: str, share: float, servers: int = 1) -> StationRecord:

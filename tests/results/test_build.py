@@ -13,7 +13,7 @@ from netsim.model.build import build_model
 from netsim.results.build import build_result
 from netsim.results.files import schema
 from netsim.results.judging import check_stations
-from netsim.results.series import series, slice_ps
+from netsim.results.series import series
 from netsim.results.stations import bottleneck, station_names, station_numbers
 from netsim.scenario.problems import ScenarioError
 from netsim.stats.intervals import across
@@ -63,13 +63,19 @@ def test_counts_and_rates() -> None:
     assert users["error_share"]["value"] == pytest.approx(0.03)
 
 
-def test_latency_is_exact_and_its_interval_spans_replications() -> None:
+def test_latency_is_close_and_its_interval_spans_replications() -> None:
     exact = []
     for k in range(3):
-        part = record(k).workloads["users"]
-        exact.append(float(np.sort(part.finish_ps - part.start_ps)[990 - 1]) / S)
+        log = record(k).workloads["users"].log
+        exact.append(float(np.sort(log.finish_ps - log.start_ps)[990 - 1]) / S)
     expected = across(exact).to_dict()
-    assert result().data["workloads"]["users"]["latency_s"]["p99"] == expected
+    found = result().data["workloads"]["users"]["latency_s"]
+    assert found["p99"]["value"] == pytest.approx(expected["value"], rel=0.01)
+    means = [
+        float(np.mean(x.finish_ps - x.start_ps)) / S
+        for x in (record(k).workloads["users"].log for k in range(3))
+    ]
+    assert found["mean"] == pytest.approx(across(means).to_dict(), rel=1e-9)
 
 
 def test_one_replication_has_batch_means_where_batches_are_long_enough() -> None:
@@ -161,24 +167,17 @@ def test_a_station_that_there_is_not() -> None:
     )
 
 
-def test_series_by_second() -> None:
+def test_series_by_slice() -> None:
     rows = series([record(0, 30), record(1, 30)])
-    assert [row.t_s for row in rows] == [float(k) for k in range(10)]
-    assert sum(row.started_per_s for row in rows) == pytest.approx(1000)
-    part = record(0).workloads["users"]
-    inside = (part.start_ps >= 3 * S) & (part.start_ps < 4 * S)
-    alone = series([record(0)])[3]
+    assert [row.t_s for row in rows] == pytest.approx([0.2 * k for k in range(50)])
+    assert sum(row.started_per_s for row in rows) * 0.2 == pytest.approx(1000)
+    part = record(0).workloads["users"].log
+    inside = (part.start_ps >= 3 * S) & (part.start_ps < 3.2 * S)
+    alone = series([record(0)])[15]
     latency = np.sort((part.finish_ps - part.start_ps)[inside])
-    assert alone.started_per_s == inside.sum()
-    assert alone.p50_s == latency[-(-len(latency) // 2) - 1] / S
-    assert sum(row.failed_per_s for row in rows) <= 30
-
-
-def test_long_runs_have_wider_slices() -> None:
-    assert slice_ps(10 * S) == S
-    assert slice_ps(3600 * S) == S
-    assert slice_ps(3601 * S) == 2 * S
-    assert 100 * 86_400 * S / slice_ps(100 * 86_400 * S) <= 3600
+    assert alone.started_per_s * 0.2 == pytest.approx(inside.sum())
+    assert alone.p50_s == pytest.approx(latency[-(-len(latency) // 2) - 1] / S, rel=0.008)
+    assert sum(row.failed_per_s for row in rows) * 0.2 <= 30
 
 
 def test_assumptions_tell_the_entry_and_the_profile() -> None:

@@ -73,7 +73,7 @@ def test_tables(tmp_path: Path) -> None:
     save(result(), tmp_path)
     with (tmp_path / "timeseries.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert len(rows) == 10 and rows[3]["t_s"] == "3" and rows[3]["workload"] == "users"
+    assert len(rows) == 50 and rows[3]["t_s"] == "0.6" and rows[3]["workload"] == "users"
     with (tmp_path / "stations.csv").open() as stream:
         stations = list(csv.DictReader(stream))
     assert len(stations) == 8 and stations[0]["station"] == "worker-1/cpu0"

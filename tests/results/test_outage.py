@@ -18,7 +18,10 @@ def spread(per_bucket: list[int], failed: dict[int, int], fate: int = TIMEOUT) -
     for k, n in enumerate(per_bucket):
         start += [k * 100 * MS + j * 100 * MS // max(n, 1) for j in range(n)]
         fates += [fate] * failed.get(k, 0) + [0] * (n - failed.get(k, 0))
-    return outage_s(workload(start, [MS] * len(start), fates), len(per_bucket) * 100 * MS)
+    return outage_s(
+        workload(start, [MS] * len(start), fates, duration=len(per_bucket) * 100 * MS),
+        len(per_bucket) * 100 * MS,
+    )
 
 
 def test_each_full_bucket_counts_alone() -> None:
@@ -55,4 +58,4 @@ def test_no_requests_no_outage() -> None:
 def test_a_short_last_bucket_has_its_own_length() -> None:
     start = [k * MS for k in range(140)]
     fates = [0] * 100 + [TIMEOUT] * 40
-    assert outage_s(workload(start, [MS] * 140, fates), 140 * MS) == pytest.approx(0.04)
+    assert outage_s(workload(start, [MS] * 140, fates, duration=140 * MS), 140 * MS) == pytest.approx(0.04)

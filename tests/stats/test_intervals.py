@@ -13,10 +13,8 @@ from netsim.stats.intervals import (
     Estimate,
     across,
     batch_means,
-    exact_quantile,
     quantile_over,
     rounded,
-    split_batches,
     t_quantile,
 )
 
@@ -77,20 +75,6 @@ def test_batch_means_need_twenty_batches() -> None:
     assert found.high == pytest.approx(1.05 + half, abs=1e-7)
     assert batch_means(None, batches) == Estimate()
     assert batch_means(1.05, [*batches[:19], None]) == Estimate(1.05, None, None)
-
-
-def test_batches_are_of_equal_length_and_drop_the_beginning() -> None:
-    batches = split_batches(np.arange(45), 2)
-    assert [len(b) for b in batches] == [2] * 20
-    assert batches[0][0] == 5 and batches[-1][-1] == 44
-    assert split_batches(np.arange(45), 3) == []
-
-
-def test_exact_quantile_is_one_of_the_values() -> None:
-    values = np.arange(1, 101)
-    assert [exact_quantile(values, q) for q in (0.5, 0.9, 0.99, 0.999, 1.0)] == [50, 90, 99, 100, 100]
-    assert exact_quantile(values[:1], 0.99) == 1
-    assert exact_quantile(values[:0], 0.5) is None
 
 
 def test_ends_stay_possible_and_change_places() -> None:

@@ -94,7 +94,9 @@ class Tally:
         rows = rows[np.argsort(rows[:, E_SERIAL], kind="stable")]
         fate = rows[:, E_FATE]
         splits = [
-            {PARTS[k]: int(row[W_ENDED + k]) for k in np.flatnonzero(row[W_ENDED:])} if row[E_FATE] == 0 else {}
+            {PARTS[k]: int(row[W_ENDED + k]) for k in np.flatnonzero(row[W_ENDED:])}
+            if row[E_FATE] == 0
+            else {}
             for row in rows
         ]
         return RequestLog(

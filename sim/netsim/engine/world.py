@@ -16,6 +16,7 @@ from netsim.engine.tally import Tally
 from netsim.model.entities import OUTSIDE, Model
 from netsim.scenario.schema import Scenario
 
+
 class World:
     """The machine, the servers on it, and the state that choices leave behind."""
 

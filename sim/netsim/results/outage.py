@@ -7,7 +7,6 @@ import numpy as np
 from netsim.engine.record import WorkloadRecord
 
 PS_PER_S = 1_000_000_000_000
-BUCKET_PS = PS_PER_S // 10
 MIN_REQUESTS = 20
 MAX_FAILED_PER_100 = 1
 
@@ -15,21 +14,19 @@ MAX_FAILED_PER_100 = 1
 def outage_s(record: WorkloadRecord, duration_ps: int) -> float:
     """Seconds of outage in the measured period.
 
-    The period is cut into buckets of 100 ms; neighbours are merged, from the left, until they hold 20
+    The period is cut into buckets of 100 ms (wider beyond 1.8 hours); neighbours are merged, from the left, until they hold 20
     requests, and what is left over at the end joins the last of them. A bucket is out if more than
     1 % of the requests that started in it finally failed; its whole length counts. Requests still in
     flight at the end have not failed.
     """
-    if not len(record.start_ps) or duration_ps <= 0:
+    started, failed = record.outage[:, 0], record.outage[:, 1]
+    if not started.any() or duration_ps <= 0:
         return 0.0
-    count = -(-duration_ps // BUCKET_PS)
-    bucket = np.clip(record.start_ps // BUCKET_PS, 0, count - 1)
-    started = np.bincount(bucket, minlength=count)
-    failed = np.bincount(bucket[record.fate > 0], minlength=count)
+    width = record.outage_ps
     total_ps = 0
     for first, end in _merged(started):
         if failed[first:end].sum() * 100 > MAX_FAILED_PER_100 * started[first:end].sum():
-            total_ps += min(end * BUCKET_PS, duration_ps) - first * BUCKET_PS
+            total_ps += min(end * width, duration_ps) - first * width
     return total_ps / PS_PER_S
 
 

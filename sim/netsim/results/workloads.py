@@ -10,15 +10,9 @@ import numpy.typing as npt
 
 from netsim.engine.record import FATES, RunRecord, WorkloadRecord
 from netsim.results.attribution import attribution
+from netsim.results.latency import mean_ps, quantile_of, quantile_ps
 from netsim.results.outage import outage_s
-from netsim.stats.intervals import (
-    MIN_BATCHES,
-    Estimate,
-    across,
-    batch_means,
-    exact_quantile,
-    split_batches,
-)
+from netsim.stats.intervals import MIN_BATCHES, Estimate, across, batch_means
 
 PS_PER_S = 1_000_000_000_000
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999, "max": 1.0}
@@ -76,72 +70,75 @@ def workload_numbers(name: str, records: Sequence[RunRecord]) -> WorkloadNumbers
     duration_ps = records[0].duration_ps
     seconds = duration_ps / PS_PER_S
     outages = [outage_s(part, duration_ps) for part in parts]
-    failed = [int(np.count_nonzero(part.fate > 0)) for part in parts]
-    completed = [int(np.count_nonzero(part.fate == 0)) for part in parts]
-    fates = sum((np.bincount(part.fate[part.fate > 0], minlength=len(FATES)) for part in parts), start=0)
-    errors = {FATES[k]: int(n) for k, n in enumerate(np.atleast_1d(fates)) if n}
+    fates = [part.fates.sum(axis=0) for part in parts]
+    done = [int(counts[0]) for counts in fates]
+    failed = [int(counts[1:-1].sum()) for counts in fates]
+    sent = [int(counts.sum()) for counts in fates]
+    by_cause = sum(fates, start=np.zeros(len(FATES) + 1, np.int64))
+    errors = {FATES[k]: int(n) for k, n in enumerate(by_cause[:-1]) if k and n}
     return WorkloadNumbers(
         name=name,
-        offered_per_s=_rate([len(part.start_ps) / seconds for part in parts], parts, duration_ps, _started),
+        offered_per_s=_rate([n / seconds for n in sent], parts, duration_ps, lambda p: p.fates.sum(axis=1)),
         throughput_per_s=_rate(
-            [part.completed_in_period / seconds for part in parts], parts, duration_ps, _finished
+            [part.completed_in_period / seconds for part in parts],
+            parts,
+            duration_ps,
+            lambda p: p.ended[:, 0],
         ),
         goodput_bps=_rate(
-            [part.goodput_bytes_in_period * 8 / seconds for part in parts], parts, duration_ps, _bits
+            [part.goodput_bytes_in_period * 8 / seconds for part in parts],
+            parts,
+            duration_ps,
+            lambda p: p.ended[:, 2] * 8,
         ),
-        error_share=_error_share(parts).within(0, 1),
-        sent=sum(len(part.start_ps) for part in parts),
-        completed=sum(completed),
+        error_share=_error_share(parts, duration_ps).within(0, 1),
+        sent=sum(sent),
+        completed=sum(done),
         failed=sum(failed),
         errors=dict(sorted(errors.items())),
-        latency_s=_latency(parts),
+        latency_s=_latency(parts, duration_ps),
         outage_s=across(outages).within(0, seconds),
         attribution={key: _attribution(parts, QUANTILES[key]) for key in ATTRIBUTED},
         outage_samples=outages,
-        completed_each=completed,
+        completed_each=done,
         failed_each=failed,
     )
 
 
-def latencies(record: WorkloadRecord) -> Array:
-    """First attempt's start to last byte of the completed requests (ps), in order of start."""
-    done = record.fate == 0
-    latency: Array = record.finish_ps[done] - record.start_ps[done]
-    return latency
-
-
-def _latency(parts: Sequence[WorkloadRecord]) -> dict[str, Estimate]:
-    per_replication = [latencies(part) for part in parts]
-    found = {"mean": _estimate(per_replication, _mean_s, MIN_FOR_MEAN)}
-    ordered = [np.sort(latency) for latency in per_replication]
-    for key, q in QUANTILES.items():
-        if len(parts) > 1:
-            found[key] = across(_quantile_s(latency, q) for latency in ordered).within(0)
-            continue
-        value = _quantile_s(ordered[0], q)
-        least = round(max(ABOVE_QUANTILE / (1 - q), MIN_FOR_MEAN)) if q < 1 else len(ordered[0]) + 1
-        batches = split_batches(per_replication[0], least)
-        found[key] = batch_means(value, [_quantile_s(np.sort(b), q) for b in batches]).within(0)
-    return found
-
-
-def _estimate(
-    per_replication: Sequence[Array], statistic: Callable[[Array], float | None], least: int
-) -> Estimate:
-    """Across replications, or with one of them by batches that hold at least ``least`` values."""
-    if len(per_replication) > 1:
-        return across(statistic(values) for values in per_replication).within(0)
-    values = per_replication[0]
-    return batch_means(statistic(values), [statistic(b) for b in split_batches(values, least)]).within(0)
-
-
-def _mean_s(latency: Array) -> float | None:
-    return float(latency.mean()) / PS_PER_S if len(latency) else None
-
-
-def _quantile_s(ordered: Array, q: float) -> float | None:
-    ps = exact_quantile(ordered, q)
+def _seconds(ps: float | None) -> float | None:
     return None if ps is None else ps / PS_PER_S
+
+
+def _batches(part: WorkloadRecord, duration_ps: int, least: int) -> list[slice]:
+    """At least 20 groups of equally many whole time slices in which ``least`` requests completed, or none."""
+    whole = min(len(part.histogram), duration_ps // part.slice_ps)
+    done = part.histogram[:whole].sum(axis=1)
+    for size in range(1, whole // MIN_BATCHES + 1):
+        count = whole // size
+        groups = [slice(whole - (count - k) * size, whole - (count - k - 1) * size) for k in range(count)]
+        if all(int(done[group].sum()) >= least for group in groups):
+            return groups
+    return []
+
+
+def _latency(parts: Sequence[WorkloadRecord], duration_ps: int) -> dict[str, Estimate]:
+    if len(parts) > 1:
+        found = {"mean": across(_seconds(mean_ps(part)) for part in parts).within(0)}
+        for key, q in QUANTILES.items():
+            found[key] = across(_seconds(quantile_ps(part, q)) for part in parts).within(0)
+        return found
+    part = parts[0]
+    groups = _batches(part, duration_ps, MIN_FOR_MEAN)
+    means = [_seconds(mean_ps(part, group.start, group.stop)) for group in groups]
+    found = {"mean": batch_means(_seconds(mean_ps(part)), means).within(0)}
+    for key, q in QUANTILES.items():
+        values: list[float | None] = []
+        if q < 1:
+            least = round(max(ABOVE_QUANTILE / (1 - q), MIN_FOR_MEAN))
+            for group in _batches(part, duration_ps, least):
+                values.append(_seconds(quantile_of(part.histogram[group].sum(axis=0), q)))
+        found[key] = batch_means(_seconds(quantile_ps(part, q)), values).within(0)
+    return found
 
 
 def _attribution(parts: Sequence[WorkloadRecord], q: float) -> dict[str, Estimate]:
@@ -151,48 +148,33 @@ def _attribution(parts: Sequence[WorkloadRecord], q: float) -> dict[str, Estimat
     return {stage: across(split.get(stage, 0.0) for split in splits).within(0) for stage in stages}
 
 
-def _error_share(parts: Sequence[WorkloadRecord]) -> Estimate:
+def _error_share(parts: Sequence[WorkloadRecord], duration_ps: int) -> Estimate:
     """Finally failed requests over all whose end is known."""
 
-    def share(fate: Array) -> float | None:
-        known = np.count_nonzero(fate >= 0)
-        return float(np.count_nonzero(fate > 0) / known) if known else None
+    def share(fates: Array) -> float | None:
+        counts = fates.sum(axis=0)[:-1]
+        return float(counts[1:].sum() / counts.sum()) if counts.any() else None
 
-    return _estimate([part.fate.astype(np.int64) for part in parts], share, MIN_FOR_MEAN)
-
-
-Counter = Callable[[WorkloadRecord, int, int], Array]
+    if len(parts) > 1:
+        return across(share(part.fates) for part in parts)
+    part = parts[0]
+    groups = _batches(part, duration_ps, MIN_FOR_MEAN)
+    return batch_means(share(part.fates), [share(part.fates[group]) for group in groups])
 
 
 def _rate(
-    samples: list[float], parts: Sequence[WorkloadRecord], duration_ps: int, count: Counter
+    samples: list[float],
+    parts: Sequence[WorkloadRecord],
+    duration_ps: int,
+    count: Callable[[WorkloadRecord], Array],
 ) -> Estimate:
-    """A rate across replications; with one and enough requests, by 20 equal parts of the measured period."""
+    """A rate across replications; with one and enough requests, by groups of time slices."""
     if len(parts) > 1:
         return across(samples).within(0)
-    if len(parts[0].start_ps) < MIN_FOR_MEAN * MIN_BATCHES:
-        return Estimate(samples[0])
-    seconds = duration_ps / PS_PER_S / MIN_BATCHES
-    counts = count(parts[0], duration_ps, MIN_BATCHES)
-    return batch_means(samples[0], [n / seconds for n in counts.tolist()]).within(0)
-
-
-def _slot(times_ps: Array, duration_ps: int, slots: int) -> Array:
-    slot: Array = np.minimum(times_ps // -(-duration_ps // slots), slots - 1)
-    return slot
-
-
-def _started(part: WorkloadRecord, duration_ps: int, slots: int) -> Array:
-    return np.bincount(_slot(part.start_ps, duration_ps, slots), minlength=slots)
-
-
-def _finished(part: WorkloadRecord, duration_ps: int, slots: int) -> Array:
-    inside = (part.fate == 0) & (part.finish_ps < duration_ps)
-    return np.bincount(_slot(part.finish_ps[inside], duration_ps, slots), minlength=slots)
-
-
-def _bits(part: WorkloadRecord, duration_ps: int, slots: int) -> Array:
-    inside = (part.fate == 0) & (part.finish_ps < duration_ps)
-    slot = _slot(part.finish_ps[inside], duration_ps, slots)
-    counted = np.bincount(slot, weights=part.response_bytes[inside] * 8.0, minlength=slots)
-    return counted.astype(np.int64)
+    part = parts[0]
+    per_slice = count(part)
+    rates: list[float | None] = []
+    for group in _batches(part, duration_ps, MIN_FOR_MEAN):
+        seconds = (group.stop - group.start) * part.slice_ps / PS_PER_S
+        rates.append(float(per_slice[group].sum()) / seconds)
+    return batch_means(samples[0], rates).within(0)

@@ -6,14 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 LEVEL = 0.95
 #: Batch means need this many batches; with fewer, the ends of the interval are unknown.
 MIN_BATCHES = 20
-
-Array = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +105,6 @@ def quantile_over(samples: Iterable[float | None], p: float) -> Estimate:
 def rank(q: float, n: int) -> int:
     """Index of the q-quantile in n sorted values: the smallest with at least the share q at or below it."""
     return min(max(math.ceil(q * n - 1e-9), 1), n) - 1
-
-
-def exact_quantile(ordered: Array, q: float) -> int | None:
-    """The q-quantile of sorted values: one of them, not between two. None without values."""
-    return int(ordered[rank(q, len(ordered))]) if len(ordered) else None
-
-
-def split_batches(values: Array, least: int) -> list[Array]:
-    """20 batches of equal length in the order given, or none if they would hold fewer than ``least``."""
-    size = len(values) // MIN_BATCHES
-    if size < max(least, 1):
-        return []
-    first = len(values) - size * MIN_BATCHES
-    return [values[first + k * size : first + (k + 1) * size] for k in range(MIN_BATCHES)]
 
 
 def _half_width(known: Sequence[float]) -> float:

@@ -12,8 +12,8 @@ from netsim.datapath.stage import Context, PathStage
 from netsim.engine.client import Client
 from netsim.engine.cpu import Quota
 from netsim.engine.fast import layout as y
-from netsim.engine.parts import PART
 from netsim.engine.keys import name_key
+from netsim.engine.parts import PART
 from netsim.engine.route import Route, Visit
 from netsim.engine.routes import Ways
 from netsim.engine.server import _KINDS, Server
@@ -202,7 +202,14 @@ class Builder:
             gap_key = signed(stream_key(world.draws.seed, world.draws.replication, name, "arrivals"))
             start = Line(load.arrivals.points, begin)
             cv, line = len(self.floats), len(self.floats) + 1
-            self.floats += [load.arrivals.cv, float(len(start.times)), float(start.segment), 0.0, *start.times, *start.rates]
+            self.floats += [
+                load.arrivals.cv,
+                float(len(start.times)),
+                float(start.segment),
+                0.0,
+                *start.times,
+                *start.rates,
+            ]
         self.workloads.add(
             WL_CLIENT=clients[0] if clients else 0, WL_CLIENTS=len(clients), WL_KEY=name_key(name), WL_GAP_KIND=gap,
             WL_GAP_KEY=gap_key, WL_CV=cv, WL_LINE=line, WL_THINK_KIND=kind, WL_THINK=where, WL_RESPONSE=load.response,
@@ -217,7 +224,7 @@ class Builder:
         found = self.route_cache.get(key)
         if found is None:
             first = len(self.visits.rows)
-            self.visits.rows += [list(visit) for visit in visits]
+            self.visits.rows += [[*visit, -1, 0, 0] for visit in visits]
             found = self.route_cache[key] = self.routes.add(
                 RO_VISIT=first, RO_VISITS=len(visits), RO_MSS=route.mss_bytes, RO_SEND=send[0], RO_SENDS=send[1],
                 RO_RECV=recv[0], RO_RECVS=recv[1],
@@ -231,7 +238,13 @@ class Builder:
             where = self.link_index[str(visit.station)]
         elif visit.context == Context.SOFTIRQ:
             where = self.node_index[visit.node]
-        return (int(visit.context), where, visit.overhead_bytes, int(visit.chooses), *self._stage_rows(visit.stages))
+        return (
+            int(visit.context),
+            where,
+            visit.overhead_bytes,
+            int(visit.chooses),
+            *self._stage_rows(visit.stages),
+        )
 
     def _stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:
         """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE), and how many they are."""
@@ -250,7 +263,13 @@ class Builder:
         name = reach.candidates[cand]
         entry = reach.vias[via] if reach.vias else None
         server = self.server_index.get(name, -1)
-        ends = (found.node, entry, self.world.servers[name].node if server >= 0 else name, reach.kind, reach.network)
+        ends = (
+            found.node,
+            entry,
+            self.world.servers[name].node if server >= 0 else name,
+            reach.kind,
+            reach.network,
+        )
         key = (*ends, server)
         if key not in self.way_cache:
             if ends not in self.ways_between:

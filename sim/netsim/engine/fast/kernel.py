@@ -8,7 +8,18 @@ import numpy as np
 
 from netsim.engine.fast.cores import new_thread, start_work
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import append, at, busy, came, drop_connection, drop_exchange, give_back, pop_front, row, todo
+from netsim.engine.fast.memory import (
+    append,
+    at,
+    busy,
+    came,
+    drop_connection,
+    drop_exchange,
+    give_back,
+    pop_front,
+    row,
+    todo,
+)
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import free_unit, new_unit, onward, stage_cost
 from netsim.engine.fast.tcp import (

@@ -6,7 +6,14 @@ that tables can grow between events. Names: H_ header cells, B_ bases, W_ widths
 
 from __future__ import annotations
 
-from netsim.engine.tally import E_BYTES, E_FATE, E_FINISH, E_SERIAL, E_START, E_TRIES, E_WL, W_ENDED
+from netsim.engine.tally import E_BYTES as E_BYTES
+from netsim.engine.tally import E_FATE as E_FATE
+from netsim.engine.tally import E_FINISH as E_FINISH
+from netsim.engine.tally import E_SERIAL as E_SERIAL
+from netsim.engine.tally import E_START as E_START
+from netsim.engine.tally import E_TRIES as E_TRIES
+from netsim.engine.tally import E_WL as E_WL
+from netsim.engine.tally import W_ENDED as W_ENDED
 
 HEADER = 128
 
@@ -50,8 +57,8 @@ W_RING = 6
 # Routes, their visits and stages
 RO_VISIT, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS = range(7)
 W_ROUTE = 7
-V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_STAGE, V_STAGES = range(6)
-W_VISIT = 6
+V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_STAGE, V_STAGES, V_PAYLOAD, V_PACKETS, V_COST = range(9)
+W_VISIT = 9
 SG_ID, SG_FIXED, SG_PACKET, SG_BYTE = range(4)
 W_STAGE = 4
 # Ways between one source and one destination
@@ -125,5 +132,3 @@ W_EV = 5  # operation, three arguments, next free
 W_TODO = 4
 
 NEVER = 1 << 62
-
-__all__ = [name for name in globals() if name.isupper()]

@@ -203,7 +203,9 @@ def next_arrival(M, D, wl, index):
     w = M[B_WL] + wl * W_WL
     line = M[w + WL_LINE]
     points = int(D[line])
-    gap = _draw(M[w + WL_GAP_KIND], 1.0, D[M[w + WL_CV]], 0.0, 0.0, np.uint64(M[w + WL_GAP_KEY]), np.uint64(index))
+    gap = _draw(
+        M[w + WL_GAP_KIND], 1.0, D[M[w + WL_CV]], 0.0, 0.0, np.uint64(M[w + WL_GAP_KEY]), np.uint64(index)
+    )
     times, rates = D[line + 3 : line + 3 + points], D[line + 3 + points : line + 3 + 2 * points]
     segment, at_s, there = grow_by(times, rates, int(D[line + 1]), D[line + 2], gap)
     D[line + 1] = segment

@@ -6,7 +6,17 @@ from __future__ import annotations
 
 from netsim.engine.fast.cores import softirq
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import append, at, busy, came, drop_exchange, drop_transfer, dropped, pop_front, waited
+from netsim.engine.fast.memory import (
+    append,
+    at,
+    busy,
+    came,
+    drop_exchange,
+    drop_transfer,
+    dropped,
+    pop_front,
+    waited,
+)
 from netsim.engine.fast.ops import *
 from netsim.engine.jit import entry, inner
 from netsim.engine.keys import Tag, fold_compiled
@@ -78,11 +88,34 @@ def stage_cost(M, g, payload, packets):
 
 @inner
 def visit_cost(M, v, payload, packets):
+    """The cost of all its stages; the last one asked for is remembered (a route meets few sizes)."""
+    if M[v + V_PAYLOAD] == payload and M[v + V_PACKETS] == packets:
+        return M[v + V_COST]
     total = 0
     first = M[v + V_STAGE]
     for g in range(first, first + M[v + V_STAGES]):
         total += stage_cost(M, g, payload, packets)
+    M[v + V_PAYLOAD] = payload
+    M[v + V_PACKETS] = packets
+    M[v + V_COST] = total
     return total
+
+
+@inner
+def spend_stages(M, u, v, when, least):
+    """A visit from ``when`` on, stage by stage; ``least``: what the first one takes more."""
+    o = M[B_UNIT_] + u * W_UNIT
+    payload, packets, accounted = M[o + U_PAYLOAD], M[o + U_PACKETS], M[o + U_ACCOUNTED]
+    split = M[B_USPLIT] + u * NS
+    g = M[B_STAGE] + M[v + V_STAGE] * W_STAGE
+    for _ in range(M[v + V_STAGES]):
+        when += M[g + SG_FIXED] + M[g + SG_PACKET] * packets + M[g + SG_BYTE] * payload // 1000 + least
+        least = 0
+        if when > accounted:
+            M[split + M[g + SG_ID]] += when - accounted
+            accounted = when
+        g += W_STAGE
+    M[o + U_ACCOUNTED] = accounted
 
 
 @inner
@@ -199,12 +232,10 @@ def receive(M, HT, HK, HI, HIST, u):
     busy(M, s, start, start + cost)
     waited(M, HIST, s, now, start - now)
     spend(M, u, P_Q_RX, start)
-    when = start
-    first = M[v + V_STAGE]
-    for stage in range(first, first + M[v + V_STAGES]):
-        when += stage_cost(M, stage, payload, packets) + least
-        least = 0
-        spend(M, u, M[M[B_STAGE] + stage * W_STAGE + SG_ID], when)
+    if M[o + U_SPLIT]:
+        spend_stages(M, u, v, start, least)
+    else:
+        spend(M, u, 0, start + cost)
     M[o + U_LAST] = start + cost
     M[o + U_AT] += 1
     onward(M, HT, HK, HI, u, start + cost)

@@ -232,7 +232,9 @@ class Fast:
     def run(self, until: int, progress: Callable[[int], bool]) -> bool:
         """All events before ``until``; False if ``progress`` asked to stop."""
         while True:
-            status = advance(self.M, self.D, self.HT, self.HK, self.HI, self.HIST, until, self.room, BATCH, self.most_ended)
+            status = advance(
+                self.M, self.D, self.HT, self.HK, self.HI, self.HIST, until, self.room, BATCH, self.most_ended
+            )
             if status == DONE:
                 return True
             if status == NEED_WAYS:
