@@ -72,6 +72,7 @@ class Builder:
         self.stages = Table(y.W_STAGE)
         self.ways = Table(y.W_WAYS)
         self.tracked: list[int] = []
+        self.steps: list[int] = []
         self.clients = Table(y.W_CLIENT)
         self.lists: list[int] = []
         self.waymap: list[int] = []
@@ -88,9 +89,10 @@ class Builder:
         self.server_index = {name: i for i, name in enumerate(world.servers)}
         self.link_index: dict[str, int] = {}
         self.route_cache: dict[Any, int] = {}
+        self.visit_cache: dict[Any, int] = {}
         self.stage_cache: dict[Any, int] = {}
         self.way_cache: dict[Any, int] = {}
-        self.ways_between: dict[Any, Ways] = {}
+        self.ways_between: dict[Any, dict[str, int]] = {}
         self.client_list: list[Client] = []
         self.most_calls = 1
         self._stations()
@@ -223,12 +225,19 @@ class Builder:
         key = (visits, route.mss_bytes, send, recv)
         found = self.route_cache.get(key)
         if found is None:
-            first = len(self.visits.rows)
-            self.visits.rows += [[*visit, -1, 0, 0] for visit in visits]
+            first = len(self.steps)
+            self.steps += [self._visit_row(visit) for visit in visits]
             found = self.route_cache[key] = self.routes.add(
-                RO_VISIT=first, RO_VISITS=len(visits), RO_MSS=route.mss_bytes, RO_SEND=send[0], RO_SENDS=send[1],
+                RO_STEP=first, RO_VISITS=len(visits), RO_MSS=route.mss_bytes, RO_SEND=send[0], RO_SENDS=send[1],
                 RO_RECV=recv[0], RO_RECVS=recv[1],
             )  # fmt: skip
+        return found
+
+    def _visit_row(self, visit: tuple[int, ...]) -> int:
+        found = self.visit_cache.get(visit)
+        if found is None:
+            found = self.visit_cache[visit] = len(self.visits.rows)
+            self.visits.rows.append([*visit, -1, 0, 0])
         return found
 
     def _visit(self, visit: Visit) -> tuple[int, ...]:
@@ -273,20 +282,22 @@ class Builder:
         key = (*ends, server)
         if key not in self.way_cache:
             if ends not in self.ways_between:
-                self.ways_between[ends] = self.world.book.ways(found.source, found.ask.target, name, entry)
-            self.way_cache[key] = self.way(self.ways_between[ends], server)
+                self.ways_between[ends] = self.way(
+                    self.world.book.ways(found.source, found.ask.target, name, entry)
+                )
+            self.way_cache[key] = self.ways.add(WA_SERVER=server, **self.ways_between[ends])
         row = self.clients.rows[client]
         cell = row[y.K_WAYS] + via * row[y.K_CANDS] + cand
         self.waymap[cell] = self.way_cache[key]
         return cell, self.way_cache[key]
 
-    def way(self, ways: Ways, server: int) -> int:
-        """The row of the routes between two ends."""
+    def way(self, ways: Ways) -> dict[str, int]:
+        """The columns of the routes between two ends."""
         nodes = [s.node for s in ways.syn.path.stages if s.stage == "conntrack.new"]
         first = len(self.tracked)
         self.tracked += [self.node_index[node] for node in nodes]
-        return self.ways.add(
-            WA_SYN=self.route(ways.syn), WA_SYN_ACK=self.route(ways.syn_ack), WA_REQUEST=self.route(ways.request),
-            WA_REPLY=self.route(ways.reply), WA_REQUEST_ACK=self.route(ways.request_ack),
-            WA_REPLY_ACK=self.route(ways.reply_ack), WA_SERVER=server, WA_CT=first, WA_CTS=len(nodes),
-        )  # fmt: skip
+        return {
+            "WA_SYN": self.route(ways.syn), "WA_SYN_ACK": self.route(ways.syn_ack), "WA_REQUEST": self.route(ways.request),
+            "WA_REPLY": self.route(ways.reply), "WA_REQUEST_ACK": self.route(ways.request_ack),
+            "WA_REPLY_ACK": self.route(ways.reply_ack), "WA_CT": first, "WA_CTS": len(nodes),
+        }  # fmt: skip

@@ -34,10 +34,10 @@ def _count(start: int, names: str) -> dict[str, int]:
 
 # Bases of tables
 (
-    B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_VISIT, B_STAGE, B_WAYS, B_CT, B_CTN, B_CLIENT,
+    B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_STEP, B_VISIT, B_STAGE, B_WAYS, B_CT, B_CTN, B_CLIENT,
     B_LIST, B_WAYMAP, B_RR, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
     B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_TODO, B_ENDED,
-) = range(64, 99)  # fmt: skip
+) = range(64, 100)  # fmt: skip
 
 # Stations: what is counted
 S_BUSY, S_WAIT, S_WAITS, S_DROPS, S_ARRIVED, S_SERVED, S_DROPPED, S_BYTES, S_LABEL = range(9)
@@ -55,7 +55,7 @@ W_NODE = 10
 G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL = range(6)
 W_RING = 6
 # Routes, their visits and stages
-RO_VISIT, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS = range(7)
+RO_STEP, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS = range(7)
 W_ROUTE = 7
 V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_STAGE, V_STAGES, V_PAYLOAD, V_PACKETS, V_COST = range(9)
 W_VISIT = 9

@@ -41,7 +41,7 @@ from netsim.engine.fast.kernel import (
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, find_slice, give_back, let_go, pop, put, todo, waited
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import link, receive, spend
+from netsim.engine.fast.plane import link, receive, spend, visit_row
 from netsim.engine.fast.tcp import acked, fill, send_unit, start_transfer, worked
 from netsim.engine.jit import entry, inner
 from netsim.engine.keys import fold_compiled
@@ -274,7 +274,7 @@ def waited_for(M, x):
 @inner
 def softirq_visit(M, HT, HK, HI, HIST, u):
     o = M[B_UNIT_] + u * W_UNIT
-    v = M[B_VISIT] + (M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_VISIT] + M[o + U_AT]) * W_VISIT
+    v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
     if M[v + V_CHOOSES] and M[o + U_KIND] == UK_SYN:
         conn = M[M[B_X] + M[o + U_A] * W_X + X_CONN]
         k = M[B_CONN] + conn * W_CONN

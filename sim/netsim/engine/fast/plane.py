@@ -87,6 +87,12 @@ def stage_cost(M, g, payload, packets):
 
 
 @inner
+def visit_row(M, r, step):
+    """The visit that is a route's step: routes share their visits."""
+    return M[B_VISIT] + M[M[B_STEP] + M[r + RO_STEP] + step] * W_VISIT
+
+
+@inner
 def visit_cost(M, v, payload, packets):
     """The cost of all its stages; the last one asked for is remembered (a route meets few sizes)."""
     if M[v + V_PAYLOAD] == payload and M[v + V_PACKETS] == packets:
@@ -125,7 +131,7 @@ def onward(M, HT, HK, HI, u, first_in):
     r = M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE
     payload, packets = M[o + U_PAYLOAD], M[o + U_PACKETS]
     while M[o + U_AT] < M[r + RO_VISITS]:
-        v = M[B_VISIT] + (M[r + RO_VISIT] + M[o + U_AT]) * W_VISIT
+        v = visit_row(M, r, M[o + U_AT])
         context = M[v + V_CONTEXT]
         if context != 0:
             key = fold_compiled(M[o + U_KEY], VISIT, M[o + U_AT])
@@ -165,7 +171,7 @@ def link(M, HT, HK, HI, HIST, u):
     M[H_VISITS] += 1
     o = M[B_UNIT_] + u * W_UNIT
     now, packets = M[H_NOW], M[o + U_PACKETS]
-    v = M[B_VISIT] + (M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_VISIT] + M[o + U_AT]) * W_VISIT
+    v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
     where = M[v + V_WHERE]
     k = M[B_LINK] + where * W_LINK
     s = M[k + L_STATION]
@@ -212,7 +218,7 @@ def receive(M, HT, HK, HI, HIST, u):
     """A unit reaches softirq on its receive queue's core. Whether the ring took it."""
     o = M[B_UNIT_] + u * W_UNIT
     now, packets, payload = M[H_NOW], M[o + U_PACKETS], M[o + U_PAYLOAD]
-    v = M[B_VISIT] + (M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_VISIT] + M[o + U_AT]) * W_VISIT
+    v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
     spend(M, u, P_WIRE, now)
     node = M[v + V_WHERE]
     n = M[B_NODE] + node * W_NODE
