@@ -7,13 +7,14 @@ conntrack peaks have to be equal.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from helpers import scenario_from
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from netsim.engine.fast.simulate import simulate as fast
@@ -110,6 +111,10 @@ def loads(draw: st.DrawFn, name: str) -> str:
     )
 
 
+#: A check of the test itself wants a failure soon, not a small one.
+PHASES = [Phase.explicit, Phase.generate] + ([] if "NETSIM_NO_SHRINKING" in os.environ else [Phase.shrink])
+
+
 @st.composite
 def scenarios(draw: st.DrawFn) -> str:
     nic = f"nic: {{rate: {draw(st.sampled_from(['20Mbit', '1Gbit', '10Gbit']))}, ring: {draw(st.sampled_from([8, 64, 1024]))}"
@@ -157,7 +162,7 @@ def assert_equal(a: RunRecord, b: RunRecord) -> None:
 
 
 @given(scenarios())
-@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck), phases=PHASES)
 def test_both_engines_give_the_same_picoseconds(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         scenario = scenario_from(text, Path(folder))

@@ -46,6 +46,7 @@ class Tag(IntEnum):
     DRAW = 22
     WORKER = 23
     SPARE = 24
+    DATAGRAM = 25
 
 
 def name_key(name: str) -> int:

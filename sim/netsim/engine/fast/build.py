@@ -11,6 +11,7 @@ import numpy.typing as npt
 from netsim.datapath.stage import Context, PathStage
 from netsim.engine.client import Client
 from netsim.engine.cpu import Quota
+from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
 from netsim.engine.keys import name_key
 from netsim.engine.parts import PART
@@ -81,6 +82,7 @@ class Builder:
         self.pools: list[int] = []
         self.quotas = Table(y.W_QUOTA)
         self.workloads = Table(y.W_WL)
+        self.streams = Table(y.W_STREAM)
         self.time_outs: dict[int, int] = {}
         self.floats: list[float] = [0.0]
         self.station_names = list(world.machine.meters)
@@ -190,6 +192,13 @@ class Builder:
             K_PARALLEL=client.parallel, K_HAS_THREAD=client.make_thread is not None, K_CLIENTS=client.clients,
             K_FIFO=-1 if ask.timeout is None else self.time_outs.setdefault(ask.timeout, len(self.time_outs)),
             K_FREE=-1, K_WAIT=-1, K_HASH=signed(client._hash_key), K_HOST=found.kind == "host" and not balanced,
+        )  # fmt: skip
+
+    def stream(self, stream: Datagrams) -> int:
+        """A stream's row."""
+        return self.streams.add(
+            DG_ROUTE=self.route(stream.route), DG_BYTES=stream.payload_bytes, DG_GAP=stream.gap_ps, DG_KEY=stream.key,
+            DG_UNTIL=stream.until_ps,
         )  # fmt: skip
 
     def workload(self, name: str) -> None:

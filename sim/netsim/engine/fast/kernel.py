@@ -864,6 +864,8 @@ def unit_dropped(M, HT, HK, HI, u, refused):
     elif kind == UK_DATA:
         if data_lost(M, HT, HK, HI, a, b, c):
             todo(M, OP_END, M[M[B_T] + a * W_T + T_X], F_TIMEOUT, 0)
+    elif kind == UK_DATAGRAM:
+        M[M[B_STREAM] + a * W_STREAM + DG_LOST] += 1
     else:
         ack_lost(M, HT, HK, HI, a, b, c)
     free_unit(M, u)
@@ -878,6 +880,8 @@ def unit_arrived(M, HT, HK, HI, u):
             transferred(M, HT, HK, HI, a, u)
     elif kind == UK_ACK:
         acked(M, HT, HK, HI, a, b)
+    elif kind == UK_DATAGRAM:
+        M[M[B_STREAM] + a * W_STREAM + DG_ARRIVED] += 1
     elif kind == UK_SYN:
         syn_arrived(M, HT, HK, HI, a, b, u)
     else:

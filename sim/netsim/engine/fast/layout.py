@@ -35,9 +35,9 @@ def _count(start: int, names: str) -> dict[str, int]:
 # Bases of tables
 (
     B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_STEP, B_VISIT, B_STAGE, B_WAYS, B_CT, B_CTN, B_CLIENT,
-    B_LIST, B_WAYMAP, B_RR, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
+    B_LIST, B_WAYMAP, B_RR, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
     B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_TODO, B_ENDED,
-) = range(64, 100)  # fmt: skip
+) = range(64, 101)  # fmt: skip
 
 # Stations: what is counted
 S_BUSY, S_WAIT, S_WAITS, S_DROPS, S_ARRIVED, S_SERVED, S_DROPPED, S_BYTES, S_LABEL = range(9)
@@ -95,6 +95,9 @@ W_QUOTA = 3
     WL_COMPLETED, WL_GOODPUT,
 ) = range(15)  # fmt: skip
 W_WL = 15
+# Streams of datagrams
+DG_ROUTE, DG_BYTES, DG_GAP, DG_KEY, DG_UNTIL, DG_SENT, DG_ARRIVED, DG_LOST = range(8)
+W_STREAM = 8
 # Units on their way
 U_ROUTE, U_AT, U_PAYLOAD, U_PACKETS, U_KEY, U_FLOW, U_LAST, U_ACCOUNTED, U_KIND, U_A, U_B, U_C, U_SPLIT = (
     range(13)

@@ -41,7 +41,7 @@ from netsim.engine.fast.kernel import (
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, find_slice, give_back, let_go, pop, put, todo, waited
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import link, receive, spend, visit_row
+from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
 from netsim.engine.fast.tcp import acked, fill, send_unit, start_transfer, worked
 from netsim.engine.jit import entry, inner
 from netsim.engine.keys import fold_compiled
@@ -65,6 +65,8 @@ def do(M, D, HT, HK, HI, HIST, op, a, b, c):
     elif op == OP_ARRIVED:
         spend(M, a, P_WIRE, M[M[B_UNIT_] + a * W_UNIT + U_LAST])
         unit_arrived(M, HT, HK, HI, a)
+    elif op == OP_DATAGRAM:
+        datagram(M, HT, HK, HI, a, b)
     elif op == OP_TSTART:
         start_transfer(M, HT, HK, HI, a)
     elif op == OP_ATTEMPT:

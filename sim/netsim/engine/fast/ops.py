@@ -8,14 +8,14 @@ from netsim.engine.parts import PART
 # Operations: events, and what follows from them at the same time. From OP_TSTART on, their first argument is a
 # transfer, from OP_REFUSED on an exchange: rows that stay as long as an operation names them.
 (
-    OP_LINK, OP_SOFTIRQ, OP_ARRIVED, OP_CORE_END, OP_ENQUEUE, OP_WL_ARRIVE, OP_USER_ASK, OP_TIMEOUT, OP_RETRY, OP_ATTEMPT,
+    OP_LINK, OP_SOFTIRQ, OP_ARRIVED, OP_DATAGRAM, OP_CORE_END, OP_ENQUEUE, OP_WL_ARRIVE, OP_USER_ASK, OP_TIMEOUT, OP_RETRY, OP_ATTEMPT,
     OP_RELEASE_SLOT, OP_POOL_RELEASE,
     OP_TSTART, OP_RETX, OP_ACKED,
     OP_REFUSED, OP_SYN_RETRY, OP_WAITED, OP_WITH_SLOT, OP_SEND, OP_SERVE, OP_SRV_START, OP_END, OP_OWNER_ENDED, OP_NEXT_CALLS,
     OP_CALL, OP_BACK, OP_ANSWER, OP_SYN, TH_SYN, TH_HELLO, TH_SRV_TLS, TH_CLIENT_TLS, TH_SEND, TH_READ, TH_WORK, TH_WRITE,
-) = range(37)  # fmt: skip
+) = range(38)  # fmt: skip
 
-UK_SYN, UK_SYN_ACK, UK_DATA, UK_ACK = range(4)
+UK_SYN, UK_SYN_ACK, UK_DATA, UK_ACK, UK_DATAGRAM = range(5)
 TK_HELLO, TK_HELLO_ANSWER, TK_REQUEST, TK_ANSWER = range(4)
 
 P_WIRE = PART["wire"]

@@ -21,7 +21,7 @@ from netsim.engine.fast.ops import *
 from netsim.engine.jit import entry, inner
 from netsim.engine.keys import Tag, fold_compiled
 
-VISIT = int(Tag.VISIT)
+VISIT, DATAGRAM = int(Tag.VISIT), int(Tag.DATAGRAM)
 ARRIVAL = 3
 PS_BITS = 8 * 10**12
 MIN_FRAME = 84
@@ -50,12 +50,25 @@ def new_unit(M, route, payload, key, flow, kind, a, b, c, split):
     M[o + U_SPLIT] = split
     if kind <= UK_SYN_ACK:
         M[M[B_X] + a * W_X + X_REFS] += 1
-    else:
+    elif kind <= UK_ACK:
         M[M[B_T] + a * W_T + T_REFS] += 1
     if split:
         p = M[B_USPLIT] + u * NS
         M[p : p + NS] = 0
     return u
+
+
+@entry
+def datagram(M, HT, HK, HI, stream, number):
+    """A stream sends a datagram, and will send the next one."""
+    d = M[B_STREAM] + stream * W_STREAM
+    key = fold_compiled(M[d + DG_KEY], DATAGRAM, number)
+    following = M[H_NOW] + M[d + DG_GAP]
+    if following < M[d + DG_UNTIL]:
+        at(M, HT, HK, HI, following, ARRIVAL, key, OP_DATAGRAM, stream, number + 1, 0)
+    M[d + DG_SENT] += 1
+    u = new_unit(M, M[d + DG_ROUTE], M[d + DG_BYTES], key, number, UK_DATAGRAM, stream, 0, 0, 0)
+    onward(M, HT, HK, HI, u, M[H_NOW])
 
 
 @inner
@@ -64,7 +77,7 @@ def free_unit(M, u):
     o = M[B_UNIT_] + u * W_UNIT
     if M[o + U_KIND] <= UK_SYN_ACK:
         drop_exchange(M, M[o + U_A])
-    else:
+    elif M[o + U_KIND] <= UK_ACK:
         drop_transfer(M, M[o + U_A])
     M[M[B_UNIT_] + u * W_UNIT + U_ROUTE] = M[H_UFREE]
     M[H_UFREE] = u

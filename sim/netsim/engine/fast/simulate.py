@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
+from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.build import ENTRY_KINDS, Builder, Ints, signed
 from netsim.engine.fast.kernel import think
@@ -63,9 +64,11 @@ def unsupported(scenario: Scenario) -> str | None:
 class Fast:
     """The memory of one run. ``tables`` holds each table's capacity in rows."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, streams: Sequence[Datagrams] = ()) -> None:
         self.world = world
         self.builder = builder = Builder(world)
+        for stream in streams:
+            builder.stream(stream)
         for name in sorted(world.scenario.load):
             builder.workload(name)
         self.room = 256 + 4 * builder.most_calls
@@ -104,7 +107,7 @@ class Fast:
         tables = {
             y.B_STATION: b.stations, y.B_LINK: b.links, y.B_CORE: b.cores, y.B_NODE: b.nodes, y.B_RING: b.rings,
             y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways, y.B_CLIENT: b.clients,
-            y.B_SERVER: b.servers, y.B_QUOTA: b.quotas, y.B_WL: b.workloads,
+            y.B_SERVER: b.servers, y.B_QUOTA: b.quotas, y.B_WL: b.workloads, y.B_STREAM: b.streams,
         }  # fmt: skip
         found = {base: table.array() for base, table in tables.items()}
         found[y.B_CT] = np.array(b.tracked, np.int64)
@@ -177,9 +180,9 @@ class Fast:
             M[o : o + len(new)] = new
             self.placed[base] = len(table.rows)
         for base, found in lists.items():
-            new = found[self.listed[base] :]
+            added = found[self.listed[base] :]
             o = int(M[base]) + self.listed[base]
-            M[o : o + len(new)] = new
+            M[o : o + len(added)] = added
             self.listed[base] = len(found)
 
     def grow(self) -> None:
@@ -307,10 +310,7 @@ def _run(fast: Fast, progress: Callable[[int], bool]) -> bool:
 def _record(fast: Fast, seed: int, replication: int, complete: bool) -> RunRecord:
     M, world = fast.M, fast.world
     now = int(M[y.H_NOW])
-    for link in range(len(fast.builder.links.rows)):
-        settle_link(M, link, now)
-    for ring in range(len(fast.builder.rings.rows)):
-        settle_ring(M, int(M[y.B_RING]) + ring * y.W_RING, now)
+    stations = station_records(fast)
     peaks = M[int(M[y.B_CTN]) : int(M[y.B_CTN]) + len(fast.builder.node_index) * y.W_CTN].reshape(-1, y.W_CTN)
     names = list(fast.builder.node_index)
     return RunRecord(
@@ -322,7 +322,7 @@ def _record(fast: Fast, seed: int, replication: int, complete: bool) -> RunRecor
         visits=int(M[y.H_VISITS]),
         slice_ps=world.slice_ps,
         workloads=_workloads(fast),
-        stations=_stations(fast, now),
+        stations=stations,
         conntrack_peak={
             names[i]: int(row[y.CN_PEAK])
             for i, row in sorted(enumerate(peaks), key=lambda p: names[p[0]])
@@ -331,8 +331,14 @@ def _record(fast: Fast, seed: int, replication: int, complete: bool) -> RunRecor
     )
 
 
-def _stations(fast: Fast, now: int) -> dict[str, StationRecord]:
+def station_records(fast: Fast) -> dict[str, StationRecord]:
+    """Close the books at the present time: every station's counters."""
     M, meters = fast.M, fast.world.machine.meters
+    now = int(M[y.H_NOW])
+    for link in range(len(fast.builder.links.rows)):
+        settle_link(M, link, now)
+    for ring in range(len(fast.builder.rings.rows)):
+        settle_ring(M, int(M[y.B_RING]) + ring * y.W_RING, now)
     _close_pools(fast, now)
     slices = int(M[y.H_SLICES])
     found = {}
