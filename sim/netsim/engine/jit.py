@@ -16,7 +16,8 @@ from typing import Any
 
 import numba
 from llvmlite import binding
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 
 
 def digest() -> str:
@@ -63,3 +64,15 @@ def inner(function: Callable[..., Any]) -> Any:
     """Compile a part of an entry's code: without wrappers for Python or C, most of the compile time."""
     options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
     return njit(**options)(function)
+
+
+@intrinsic
+def pointer(typing: Any, array: Any) -> Any:
+    """The address of an array's data, to be indexed with what is never negative: one argument instead of seven in
+    every call, and no look at the sign of every index. The array must stay alive as long as its pointer is used."""
+    signature = types.CPointer(array.dtype)(array)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.make_array(sig.args[0])(context, builder, args[0]).data
+
+    return signature, code

@@ -69,7 +69,7 @@ class Setup:
         fast = Fast(self.world, self.streams)
         M = fast.M
         for number in range(len(self.streams)):
-            datagram(M, fast.HT, fast.HK, fast.HI, number, 0)
+            datagram(M, number, 0)
         fast.run(2 * self.until_ps, lambda now: False)
         rows = fast.M[fast.M[y.B_STREAM] :][: len(self.streams) * y.W_STREAM].reshape(-1, y.W_STREAM)
         sent, arrived, lost = (int(rows[:, k].sum()) for k in (y.DG_SENT, y.DG_ARRIVED, y.DG_LOST))

@@ -44,7 +44,7 @@ def new_thread(M, key, node, quota):
 
 
 @inner
-def start_work(M, HT, HK, HI, th, cost, kind, a, b):
+def start_work(M, th, cost, kind, a, b):
     """Work of a thread on its node's cores, then the operation ``kind``; no work at all is done at once."""
     if cost == 0:
         todo(M, kind, a, b, 0)
@@ -62,7 +62,7 @@ def start_work(M, HT, HK, HI, th, cost, kind, a, b):
     M[o + TH_CORE] = index
     core = M[M[B_NODE] + node * W_NODE + N_CORE] + index
     came(M, M[M[B_CORE] + core * W_CORE + C_STATION])
-    enqueue(M, HT, HK, HI, core, th)
+    enqueue(M, core, th)
 
 
 @inner
@@ -102,24 +102,21 @@ def quantum(M, th):
 
 
 @inner
-def enqueue(M, HT, HK, HI, core, th):
+def enqueue(M, core, th):
     o = M[B_CORE] + core * W_CORE
     push_thread(M, o, th)
     if M[o + C_THREAD] < 0:
-        next_thread(M, HT, HK, HI, core)
+        next_thread(M, core)
     else:
-        shorten(M, HT, HK, HI, core)
+        shorten(M, core)
 
 
 @inner
-def queue_end(M, HT, HK, HI, core):
+def queue_end(M, core):
     o = M[B_CORE] + core * W_CORE
     serial = M[o + C_SERIAL]
     at(
         M,
-        HT,
-        HK,
-        HI,
         M[o + C_END],
         FINISH,
         fold_compiled(M[o + C_KEY], CORE, serial),
@@ -131,7 +128,7 @@ def queue_end(M, HT, HK, HI, core):
 
 
 @inner
-def shorten(M, HT, HK, HI, core):
+def shorten(M, core):
     """Somebody waits now: the running thread's turn ends with its time slice."""
     o = M[B_CORE] + core * W_CORE
     th = M[o + C_THREAD]
@@ -146,11 +143,11 @@ def shorten(M, HT, HK, HI, core):
     if q >= 0:
         M[M[B_QUOTA] + q * W_QUOTA + Q_LEFT] += cut
     M[o + C_SERIAL] += 1
-    queue_end(M, HT, HK, HI, core)
+    queue_end(M, core)
 
 
 @inner
-def next_thread(M, HT, HK, HI, core):
+def next_thread(M, core):
     o = M[B_CORE] + core * W_CORE
     now = M[H_NOW]
     M[o + C_THREAD] = -1
@@ -173,34 +170,34 @@ def next_thread(M, HT, HK, HI, core):
             if grant <= 0:
                 back = (now // QUOTA_PERIOD + 1) * QUOTA_PERIOD
                 key = fold_compiled(M[t + TH_KEY], THROTTLE, M[t + TH_CORE])
-                at(M, HT, HK, HI, back, FINISH, key, OP_ENQUEUE, core, th, 0)
+                at(M, back, FINISH, key, OP_ENQUEUE, core, th, 0)
                 continue
             M[z + Q_LEFT] -= grant
         M[o + C_THREAD] = th
         M[o + C_GRANT] = grant
         M[o + C_END] = max(now, M[o + C_SOFT]) + grant
         M[o + C_SERIAL] += 1
-        queue_end(M, HT, HK, HI, core)
+        queue_end(M, core)
         return
 
 
 @inner
-def core_end(M, HT, HK, HI, HIST, core, serial):
+def core_end(M, HIST, core, serial):
     o = M[B_CORE] + core * W_CORE
     if serial != M[o + C_SERIAL] or M[o + C_THREAD] < 0:
         return
     now = M[H_NOW]
     if now < M[o + C_END]:  # softirq took some of the time
-        queue_end(M, HT, HK, HI, core)
+        queue_end(M, core)
         return
     th = M[o + C_THREAD]
     t = M[B_TH] + th * W_TH
     M[t + TH_REM] -= M[o + C_GRANT]
     if M[t + TH_REM] > 0:
         push_thread(M, o, th)
-        next_thread(M, HT, HK, HI, core)
+        next_thread(M, core)
         return
-    next_thread(M, HT, HK, HI, core)
+    next_thread(M, core)
     cost, since, s = M[t + TH_COST], M[t + TH_SINCE], M[o + C_STATION]
     wait = now - since - cost
     busy(M, s, now - cost, now)

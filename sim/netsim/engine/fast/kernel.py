@@ -89,7 +89,8 @@ def new_request(M, client, key, parent, call, copy, wl, user, index):
     if parent >= 0:
         M[M[B_X] + parent * W_X + X_REFS] += 1
     p = M[B_RSPLIT] + r * NS
-    M[p : p + NS] = 0
+    for k in range(p, p + NS):
+        M[k] = 0
     o, now = M[B_R] + r * W_R, M[H_NOW]
     M[o + R_CLIENT] = client
     M[o + R_KEY] = key
@@ -108,14 +109,16 @@ def new_request(M, client, key, parent, call, copy, wl, user, index):
 
 
 @inner
-def attempt(M, HT, HK, HI, r):
+def attempt(M, r):
     o = M[B_R] + r * W_R
     M[o + R_TRIES] += 1
     x = row(M, H_XFREE, H_XLEFT, B_X, W_X)
     e, now, c = M[B_X] + x * W_X, M[H_NOW], M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT
-    M[e : e + W_X] = 0
+    for k in range(e, e + W_X):
+        M[k] = 0
     p = M[B_XSPLIT] + x * NS
-    M[p : p + NS] = 0
+    for k in range(p, p + NS):
+        M[k] = 0
     M[e + X_R] = r
     key = fold_compiled(M[o + R_KEY], T_ATTEMPT, M[o + R_TRIES])
     M[e + X_KEY] = key
@@ -130,12 +133,12 @@ def attempt(M, HT, HK, HI, r):
         M[e + X_TIMED] = 1
         M[e + X_DUE] = now + M[c + K_TIMEOUT]
         M[e + X_DUE_KEY] = fold_compiled(key, T_TIMEOUT, 0)
-        time_out_at(M, HT, HK, HI, M[c + K_FIFO], x)
+        time_out_at(M, M[c + K_FIFO], x)
     acquire(M, M[o + R_CLIENT], x)
 
 
 @inner
-def time_out_at(M, HT, HK, HI, fifo, x):
+def time_out_at(M, fifo, x):
     """Append to the time-outs of this duration (sorted, for those of the same picosecond)."""
     f, e = M[B_FIFO] + fifo * W_FIFO, M[B_X] + x * W_X
     due, key = M[e + X_DUE], M[e + X_DUE_KEY]
@@ -155,11 +158,11 @@ def time_out_at(M, HT, HK, HI, fifo, x):
         M[M[B_X] + before * W_X + X_AFTER] = x
         return
     M[f + F_HEAD] = x
-    look_at(M, HT, HK, HI, fifo)
+    look_at(M, fifo)
 
 
 @inner
-def look_at(M, HT, HK, HI, fifo):
+def look_at(M, fifo):
     """See that an event comes no later than the first time-out."""
     f = M[B_FIFO] + fifo * W_FIFO
     x = M[f + F_HEAD]
@@ -169,7 +172,7 @@ def look_at(M, HT, HK, HI, fifo):
     if due < M[f + F_TIME] or (due == M[f + F_TIME] and key < M[f + F_KEY]):
         M[f + F_TIME] = due
         M[f + F_KEY] = key
-        at(M, HT, HK, HI, due, TIMEOUT, key, OP_TIMEOUT, fifo, due, key)
+        at(M, due, TIMEOUT, key, OP_TIMEOUT, fifo, due, key)
 
 
 @inner
@@ -276,7 +279,7 @@ def need(M, client, via, cand):
 
 
 @inner
-def with_slot(M, HT, HK, HI, x, slot):
+def with_slot(M, x, slot):
     """There is a place for a connection. False: ways have to be made, then again."""
     e, now, client = M[B_X] + x * W_X, M[H_NOW], client_of(M, x)
     c, s = M[B_CLIENT] + client * W_CLIENT, M[B_SLOT] + slot * W_SLOT
@@ -306,7 +309,7 @@ def with_slot(M, HT, HK, HI, x, slot):
     via = entry_node(M, vias, number, True) if vias > 0 else 0
     if cands == 0:
         key = fold_compiled(M[e + X_KEY], T_REFUSAL, 0)
-        at(M, HT, HK, HI, now + REFUSAL_PS, TIMEOUT, key, OP_REFUSED, x, 0, 0)
+        at(M, now + REFUSAL_PS, TIMEOUT, key, OP_REFUSED, x, 0, 0)
         return True
     if M[c + K_HOST]:
         entry_node(M, cands, number, True)
@@ -359,7 +362,7 @@ def choose(M, conn):
 
 
 @inner
-def syn(M, HT, HK, HI, x, number):
+def syn(M, x, number):
     """Send a SYN. False: ways have to be made, then again."""
     e = M[B_X] + x * W_X
     conn = M[e + X_CONN]
@@ -370,18 +373,18 @@ def syn(M, HT, HK, HI, x, number):
         return False
     th = thread_of(M, x)
     if th < 0:
-        launch(M, HT, HK, HI, x, number, 0)
+        launch(M, x, number, 0)
         return True
     r = M[B_ROUTE] + M[ways_of(M, conn) + WA_SYN] * W_ROUTE
     cost = 0
     for g in range(M[r + RO_SEND], M[r + RO_SEND] + M[r + RO_SENDS]):
         cost += stage_cost(M, g, 0, 1)
-    start_work(M, HT, HK, HI, th, cost, TH_SYN, x, number)
+    start_work(M, th, cost, TH_SYN, x, number)
     return True
 
 
 @inner
-def launch(M, HT, HK, HI, x, number, wait):
+def launch(M, x, number, wait):
     """The SYN leaves; what its thread spent is in its split."""
     e = M[B_X] + x * W_X
     conn = M[e + X_CONN]
@@ -393,11 +396,11 @@ def launch(M, HT, HK, HI, x, number, wait):
         for g in range(M[r + RO_SEND], M[r + RO_SEND] + M[r + RO_SENDS]):
             M[p + M[M[B_STAGE] + g * W_STAGE + SG_ID]] += stage_cost(M, g, 0, 1)
         M[p + P_Q_CPU] += wait
-    onward(M, HT, HK, HI, u, M[H_NOW])
+    onward(M, u, M[H_NOW])
 
 
 @inner
-def syn_again(M, HT, HK, HI, x, number):
+def syn_again(M, x, number):
     e = M[B_X] + x * W_X
     k = M[B_CONN] + M[e + X_CONN] * W_CONN
     if M[k + O_CLOSED]:
@@ -407,11 +410,11 @@ def syn_again(M, HT, HK, HI, x, number):
         return
     wait = M[H_SYN_TIMEOUT] << min(number, 7)
     key = fold_compiled(M[e + X_KEY], T_RETRY, number)
-    at(M, HT, HK, HI, M[H_NOW] + wait, TIMEOUT, key, OP_SYN_RETRY, x, number + 1, 0)
+    at(M, M[H_NOW] + wait, TIMEOUT, key, OP_SYN_RETRY, x, number + 1, 0)
 
 
 @inner
-def syn_arrived(M, HT, HK, HI, x, number, u):
+def syn_arrived(M, x, number, u):
     e = M[B_X] + x * W_X
     conn = M[e + X_CONN]
     k = M[B_CONN] + conn * W_CONN
@@ -423,7 +426,7 @@ def syn_arrived(M, HT, HK, HI, x, number, u):
         s = M[B_SERVER] + server * W_SERVER
         if M[s + V_WAITING] >= M[s + V_BACKLOG]:
             M[k + O_FULL] = 1
-            syn_again(M, HT, HK, HI, x, number)
+            syn_again(M, x, number)
             return
         M[s + V_WAITING] += 1
     M[k + O_SERVER] = server
@@ -434,11 +437,11 @@ def syn_arrived(M, HT, HK, HI, x, number, u):
     p, q = M[B_USPLIT] + u * NS, M[B_USPLIT] + v * NS
     for part in range(NS):
         M[q + part] = M[p + part]
-    onward(M, HT, HK, HI, v, M[H_NOW])
+    onward(M, v, M[H_NOW])
 
 
 @inner
-def opened(M, HT, HK, HI, x, u):
+def opened(M, x, u):
     e = M[B_X] + x * W_X
     conn = M[e + X_CONN]
     k = M[B_CONN] + conn * W_CONN
@@ -455,7 +458,7 @@ def opened(M, HT, HK, HI, x, u):
         todo(M, TH_HELLO, x, -1, 0)
         return
     cost = message_cost(M, x, M[ways_of(M, conn) + WA_REQUEST], M[H_HELLO], True)
-    start_work(M, HT, HK, HI, th, cost, TH_HELLO, x, 0)
+    start_work(M, th, cost, TH_HELLO, x, 0)
 
 
 @inner
@@ -466,7 +469,7 @@ def begin_transfer(M, x, back, size, tag, kind):
 
 
 @inner
-def send_request(M, HT, HK, HI, x):
+def send_request(M, x):
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
     th = thread_of(M, x)
     if th < 0:
@@ -474,7 +477,7 @@ def send_request(M, HT, HK, HI, x):
         return
     conn = M[M[B_X] + x * W_X + X_CONN]
     cost = message_cost(M, x, M[ways_of(M, conn) + WA_REQUEST], M[c + K_REQUEST], True)
-    start_work(M, HT, HK, HI, th, cost, TH_SEND, x, 0)
+    start_work(M, th, cost, TH_SEND, x, 0)
 
 
 @inner
@@ -484,7 +487,7 @@ def record_cost(M, x, node, size):
 
 
 @inner
-def transferred(M, HT, HK, HI, t, u):
+def transferred(M, t, u):
     """A whole message is there."""
     o = M[B_T] + t * W_T
     x, kind, conn, split = M[o + T_X], M[o + T_KIND], M[o + T_CONN], M[B_USPLIT] + u * NS
@@ -509,7 +512,7 @@ def transferred(M, HT, HK, HI, t, u):
         cost = message_cost(M, x, M[ways_of(M, conn) + WA_REPLY], size, False)
         if M[c + K_TLS]:
             cost += record_cost(M, x, M[c + K_NODE], M[c + K_REQUEST] + size)
-        start_work(M, HT, HK, HI, th, cost, TH_READ, x, 0)
+        start_work(M, th, cost, TH_READ, x, 0)
     elif kind == TK_HELLO:
         take(M, x, split, P_Q_WINDOW)
         server = M[k + O_SERVER]
@@ -519,7 +522,7 @@ def transferred(M, HT, HK, HI, t, u):
         node = M[M[B_SERVER] + server * W_SERVER + V_NODE]
         cost = owe(M, x, P_TLS, M[M[B_NODE] + node * W_NODE + N_TLS])
         th = spare_thread(M, server)
-        start_work(M, HT, HK, HI, th, cost, TH_SRV_TLS, x, th)
+        start_work(M, th, cost, TH_SRV_TLS, x, th)
     else:
         take(M, x, split, P_Q_WINDOW)
         th = thread_of(M, x)
@@ -532,7 +535,7 @@ def transferred(M, HT, HK, HI, t, u):
         packets = max(1, -(-size // M[r + RO_MSS]))
         for g in range(M[r + RO_RECV], M[r + RO_RECV] + M[r + RO_RECVS]):
             cost += owe(M, x, M[M[B_STAGE] + g * W_STAGE + SG_ID], stage_cost(M, g, size, packets))
-        start_work(M, HT, HK, HI, th, cost, TH_CLIENT_TLS, x, 0)
+        start_work(M, th, cost, TH_CLIENT_TLS, x, 0)
 
 
 @inner
@@ -599,7 +602,7 @@ def release_slot(M, client, slot, keep):
 
 
 @inner
-def owner_ended(M, D, HT, HK, HI, x, fate):
+def owner_ended(M, D, x, fate):
     """An attempt ended: the request with it, or one more attempt."""
     r = M[M[B_X] + x * W_X + X_R]
     o, now, p = M[B_R] + r * W_R, M[H_NOW], M[B_RSPLIT] + r * NS
@@ -611,12 +614,12 @@ def owner_ended(M, D, HT, HK, HI, x, fate):
             total += M[q + k]
         M[p + P_Q_OTHER] += now - M[o + R_AT] - total
         M[o + R_AT] = now
-        finished(M, D, HT, HK, HI, r, fate)
+        finished(M, D, r, fate)
         return
     M[p + P_RETRY] += now - M[o + R_AT]
     M[o + R_AT] = now
     if M[o + R_TRIES] > M[c + K_RETRIES]:
-        finished(M, D, HT, HK, HI, r, fate)
+        finished(M, D, r, fate)
         return
     wait = M[c + K_BACKOFF] << min(M[o + R_TRIES] - 1, 20)
     jitter = D[M[c + K_JITTER]]
@@ -628,9 +631,6 @@ def owner_ended(M, D, HT, HK, HI, x, fate):
     else:
         at(
             M,
-            HT,
-            HK,
-            HI,
             now + wait,
             TIMEOUT,
             fold_compiled(M[o + R_KEY], T_RETRY, M[o + R_TRIES]),
@@ -642,7 +642,7 @@ def owner_ended(M, D, HT, HK, HI, x, fate):
 
 
 @inner
-def finished(M, D, HT, HK, HI, r, fate):
+def finished(M, D, r, fate):
     """A request ended with all its attempts: who called goes on, or a user thinks."""
     o, now = M[B_R] + r * W_R, M[H_NOW]
     if M[o + R_PARENT] >= 0:
@@ -656,7 +656,7 @@ def finished(M, D, HT, HK, HI, r, fate):
             M[H_OPEN] -= 1
             write_down(M, r, fate)
         if M[o + R_USER] >= 0:
-            think(M, D, HT, HK, HI, M[o + R_WL], M[o + R_USER], M[o + R_INDEX] + 1)
+            think(M, D, M[o + R_WL], M[o + R_USER], M[o + R_INDEX] + 1)
     give_back(M, H_RFREE, H_RLEFT, B_R, W_R, r)
 
 
@@ -708,13 +708,13 @@ def called_next(M, x, r, fate):
 
 
 @entry
-def think(M, D, HT, HK, HI, wl, user, index):
+def think(M, D, wl, user, index):
     w = M[B_WL] + wl * W_WL
     key = fold_compiled(M[w + WL_KEY], T_USER, user)
     pause = draw(M, D, M[w + WL_THINK_KIND], M[w + WL_THINK], key, THINK, index)
     when = max(M[H_NOW], M[w + WL_BEGIN]) + pause
     if when < M[w + WL_END]:
-        at(M, HT, HK, HI, when, ARRIVAL, fold_compiled(key, T_ARRIVAL, index), OP_USER_ASK, wl, user, index)
+        at(M, when, ARRIVAL, fold_compiled(key, T_ARRIVAL, index), OP_USER_ASK, wl, user, index)
 
 
 # Servers
@@ -777,7 +777,7 @@ def worker_thread(M, server, worker):
 
 
 @inner
-def service_starts(M, D, HT, HK, HI, x, worker):
+def service_starts(M, D, x, worker):
     e = M[B_X] + x * W_X
     conn, server = M[e + X_CONN], server_of(M, x)
     s, k = M[B_SERVER] + server * W_SERVER, M[B_CONN] + conn * W_CONN
@@ -792,18 +792,18 @@ def service_starts(M, D, HT, HK, HI, x, worker):
     )
     if M[c + K_TLS]:
         cost += record_cost(M, x, M[s + V_NODE], M[c + K_REQUEST] + M[c + K_RESPONSE])
-    start_work(M, HT, HK, HI, worker_thread(M, server, worker), cost, TH_WORK, x, 0)
+    start_work(M, worker_thread(M, server, worker), cost, TH_WORK, x, 0)
 
 
 @inner
-def waits(M, D, HT, HK, HI, x):
+def waits(M, D, x):
     e = M[B_X] + x * W_X
     s = M[B_SERVER] + server_of(M, x) * W_SERVER
     wait = draw(M, D, M[s + V_WAIT_KIND], M[s + V_WAIT], M[e + X_KEY], M[s + V_WAIT_PURPOSE], 0)
     if wait <= 0:
         todo(M, OP_WAITED, x, 0, 0)
     else:
-        at(M, HT, HK, HI, M[H_NOW] + wait, FINISH, fold_compiled(M[e + X_KEY], T_WAIT, 0), OP_WAITED, x, 0, 0)
+        at(M, M[H_NOW] + wait, FINISH, fold_compiled(M[e + X_KEY], T_WAIT, 0), OP_WAITED, x, 0, 0)
 
 
 @inner
@@ -833,7 +833,7 @@ def next_calls(M, x):
 
 
 @inner
-def answer(M, HT, HK, HI, x):
+def answer(M, x):
     e = M[B_X] + x * W_X
     conn, server = M[e + X_CONN], server_of(M, x)
     M[e + X_FATE] = M[e + X_SFATE]
@@ -843,47 +843,47 @@ def answer(M, HT, HK, HI, x):
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
     size = M[c + K_RESPONSE] if M[e + X_SFATE] == F_COMPLETED else 0
     cost = message_cost(M, x, M[ways_of(M, conn) + WA_REPLY], size, True)
-    start_work(M, HT, HK, HI, worker_thread(M, server, M[e + X_WORKER]), cost, TH_WRITE, x, size)
+    start_work(M, worker_thread(M, server, M[e + X_WORKER]), cost, TH_WRITE, x, size)
 
 
 @inner
-def unit_dropped(M, HT, HK, HI, u, refused):
+def unit_dropped(M, u, refused):
     o = M[B_UNIT_] + u * W_UNIT
     kind, a, b, c = M[o + U_KIND], M[o + U_A], M[o + U_B], M[o + U_C]
     if kind == UK_SYN:
         if refused:
             todo(M, OP_END, a, F_NO_BACKEND, 0)
         else:
-            syn_again(M, HT, HK, HI, a, b)
+            syn_again(M, a, b)
     elif kind == UK_SYN_ACK:
         k = M[B_CONN] + M[M[B_X] + a * W_X + X_CONN] * W_CONN
         if M[k + O_SERVER] >= 0 and not M[k + O_CLOSED]:
             M[M[B_SERVER] + M[k + O_SERVER] * W_SERVER + V_WAITING] -= 1
             M[k + O_SERVER] = -1
-        syn_again(M, HT, HK, HI, a, b)
+        syn_again(M, a, b)
     elif kind == UK_DATA:
-        if data_lost(M, HT, HK, HI, a, b, c):
+        if data_lost(M, a, b, c):
             todo(M, OP_END, M[M[B_T] + a * W_T + T_X], F_TIMEOUT, 0)
     elif kind == UK_DATAGRAM:
         M[M[B_STREAM] + a * W_STREAM + DG_LOST] += 1
     else:
-        ack_lost(M, HT, HK, HI, a, b, c)
+        ack_lost(M, a, b, c)
     free_unit(M, u)
 
 
 @inner
-def unit_arrived(M, HT, HK, HI, u):
+def unit_arrived(M, u):
     o = M[B_UNIT_] + u * W_UNIT
     kind, a, b, c = M[o + U_KIND], M[o + U_A], M[o + U_B], M[o + U_C]
     if kind == UK_DATA:
-        if data_arrived(M, HT, HK, HI, a, b, c >> 6):
-            transferred(M, HT, HK, HI, a, u)
+        if data_arrived(M, a, b, c >> 6):
+            transferred(M, a, u)
     elif kind == UK_ACK:
-        acked(M, HT, HK, HI, a, b)
+        acked(M, a, b)
     elif kind == UK_DATAGRAM:
         M[M[B_STREAM] + a * W_STREAM + DG_ARRIVED] += 1
     elif kind == UK_SYN:
-        syn_arrived(M, HT, HK, HI, a, b, u)
+        syn_arrived(M, a, b, u)
     else:
-        opened(M, HT, HK, HI, a, u)
+        opened(M, a, u)
     free_unit(M, u)

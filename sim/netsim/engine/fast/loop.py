@@ -43,7 +43,7 @@ from netsim.engine.fast.memory import at, find_slice, give_back, let_go, pop, pu
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
 from netsim.engine.fast.tcp import acked, fill, send_unit, start_transfer, worked
-from netsim.engine.jit import entry, inner
+from netsim.engine.jit import entry, inner, pointer
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _draw
 from netsim.workload.arrivals import grow_by as plain_grow_by
@@ -53,36 +53,36 @@ grow_by = inner(plain_grow_by)
 
 
 @inner
-def do(M, D, HT, HK, HI, HIST, op, a, b, c):
+def do(M, D, HIST, op, a, b, c):
     """One operation. False: ways have to be made, then the same again."""
     if op == OP_LINK:
-        if not link(M, HT, HK, HI, HIST, a):
-            unit_dropped(M, HT, HK, HI, a, False)
+        if not link(M, HIST, a):
+            unit_dropped(M, a, False)
     elif op == OP_CORE_END:
-        core_end(M, HT, HK, HI, HIST, a, b)
+        core_end(M, HIST, a, b)
     elif op == OP_SOFTIRQ:
-        return softirq_visit(M, HT, HK, HI, HIST, a)
+        return softirq_visit(M, HIST, a)
     elif op == OP_ARRIVED:
         spend(M, a, P_WIRE, M[M[B_UNIT_] + a * W_UNIT + U_LAST])
-        unit_arrived(M, HT, HK, HI, a)
+        unit_arrived(M, a)
     elif op == OP_DATAGRAM:
-        datagram(M, HT, HK, HI, a, b)
+        datagram(M, a, b)
     elif op == OP_TSTART:
-        start_transfer(M, HT, HK, HI, a)
+        start_transfer(M, a)
     elif op == OP_ATTEMPT:
-        attempt(M, HT, HK, HI, a)
+        attempt(M, a)
     elif op == OP_WITH_SLOT:
-        return with_slot(M, HT, HK, HI, a, b)
+        return with_slot(M, a, b)
     elif op == OP_SEND:
-        send_request(M, HT, HK, HI, a)
+        send_request(M, a)
     elif op == OP_SERVE:
         pool_acquire(M, server_of(M, a), a, OP_SRV_START)
     elif op == OP_SRV_START:
         waited_in_line(M, HIST, a, c)
-        service_starts(M, D, HT, HK, HI, a, b)
+        service_starts(M, D, a, b)
     elif op == TH_WORK:
         worked(M, a)
-        waits(M, D, HT, HK, HI, a)
+        waits(M, D, a)
     elif op == OP_WAITED:
         waited_for(M, a)
     elif op == OP_NEXT_CALLS:
@@ -95,11 +95,11 @@ def do(M, D, HT, HK, HI, HIST, op, a, b, c):
         if M[M[B_X] + a * W_X + X_WORKER] < 0:
             pool_acquire(M, server_of(M, a), a, OP_ANSWER)
         else:
-            answer(M, HT, HK, HI, a)
+            answer(M, a)
     elif op == OP_ANSWER:
         waited_in_line(M, HIST, a, c)
         fill(M, a, P_Q_WORKERS)
-        answer(M, HT, HK, HI, a)
+        answer(M, a)
     elif op == TH_WRITE:
         worked(M, a)
         begin_transfer(M, a, 1, b, T_ANSWER, TK_ANSWER)
@@ -120,13 +120,13 @@ def do(M, D, HT, HK, HI, HIST, op, a, b, c):
     elif op == OP_RELEASE_SLOT:
         release_slot(M, a, b, c)
     elif op == OP_OWNER_ENDED:
-        owner_ended(M, D, HT, HK, HI, a, b)
+        owner_ended(M, D, a, b)
     elif op == OP_WL_ARRIVE:
-        arrival(M, D, HT, HK, HI, a, b)
+        arrival(M, D, a, b)
     elif op == OP_TIMEOUT:
-        timed_out(M, HT, HK, HI, a, b, c)
+        timed_out(M, a, b, c)
     else:
-        return rare(M, D, HT, HK, HI, HIST, op, a, b, c)
+        return rare(M, D, HIST, op, a, b, c)
     return True
 
 
@@ -137,12 +137,12 @@ def waited_in_line(M, HIST, x, arrived):
 
 
 @inner
-def rare(M, D, HT, HK, HI, HIST, op, a, b, c):
+def rare(M, D, HIST, op, a, b, c):
     """What happens seldom: handshakes, losses, retries."""
     if op == OP_SYN:
-        return syn(M, HT, HK, HI, a, b)
+        return syn(M, a, b)
     if op == TH_SYN:
-        launch(M, HT, HK, HI, a, b, c)
+        launch(M, a, b, c)
     elif op == OP_SYN_RETRY:
         if alive(M, a):
             fill(M, a, P_SYN_RETRY)
@@ -162,18 +162,18 @@ def rare(M, D, HT, HK, HI, HIST, op, a, b, c):
         if alive(M, a):
             todo(M, OP_SEND, a, 0, 0)
     elif op == OP_RETX:
-        send_unit(M, HT, HK, HI, a, b, c >> 6, c & 63)
+        send_unit(M, a, b, c >> 6, c & 63)
     elif op == OP_ACKED:
-        acked(M, HT, HK, HI, a, b)
+        acked(M, a, b)
     elif op == OP_RETRY:
         o = M[B_R] + a * W_R
         M[M[B_RSPLIT] + a * NS + P_RETRY] += M[H_NOW] - M[o + R_AT]
         M[o + R_AT] = M[H_NOW]
-        attempt(M, HT, HK, HI, a)
+        attempt(M, a)
     elif op == OP_REFUSED:
         end(M, a, F_NO_BACKEND)
     elif op == OP_ENQUEUE:
-        enqueue(M, HT, HK, HI, a, b)
+        enqueue(M, a, b)
     elif op == OP_USER_ASK:
         w = M[B_WL] + a * W_WL
         key = fold_compiled(fold_compiled(M[w + WL_KEY], T_USER, b), T_ARRIVAL, c)
@@ -219,24 +219,24 @@ def next_arrival(M, D, wl, index):
 
 
 @entry
-def queue_arrival(M, D, HT, HK, HI, wl, index):
+def queue_arrival(M, D, wl, index):
     """Queue the start of request ``index``."""
     when = next_arrival(M, D, wl, index)
     if when < NEVER:
         key = fold_compiled(M[M[B_WL] + wl * W_WL + WL_KEY], T_ARRIVAL, index)
-        at(M, HT, HK, HI, when, ARRIVAL, key, OP_WL_ARRIVE, wl, index, 0)
+        at(M, when, ARRIVAL, key, OP_WL_ARRIVE, wl, index, 0)
 
 
 @inner
-def arrival(M, D, HT, HK, HI, wl, index):
+def arrival(M, D, wl, index):
     w = M[B_WL] + wl * W_WL
-    queue_arrival(M, D, HT, HK, HI, wl, index + 1)
+    queue_arrival(M, D, wl, index + 1)
     key = fold_compiled(M[w + WL_KEY], T_ARRIVAL, index)
     count(M, new_request(M, M[w + WL_CLIENT] + index % M[w + WL_CLIENTS], key, -1, 0, 0, wl, -1, index))
 
 
 @inner
-def timed_out(M, HT, HK, HI, fifo, due, key):
+def timed_out(M, fifo, due, key):
     """The event of a row of time-outs: its first one, if that was not given up meanwhile."""
     f = M[B_FIFO] + fifo * W_FIFO
     if due != M[f + F_TIME] or key != M[f + F_KEY]:
@@ -245,7 +245,7 @@ def timed_out(M, HT, HK, HI, fifo, due, key):
     M[f + F_TIME] = NEVER
     if x >= 0 and M[M[B_X] + x * W_X + X_DUE] == due and M[M[B_X] + x * W_X + X_DUE_KEY] == key:
         give_up(M, x)
-    look_at(M, HT, HK, HI, fifo)
+    look_at(M, fifo)
 
 
 @inner
@@ -274,7 +274,7 @@ def waited_for(M, x):
 
 
 @inner
-def softirq_visit(M, HT, HK, HI, HIST, u):
+def softirq_visit(M, HIST, u):
     o = M[B_UNIT_] + u * W_UNIT
     v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
     if M[v + V_CHOOSES] and M[o + U_KIND] == UK_SYN:
@@ -285,48 +285,50 @@ def softirq_visit(M, HT, HK, HI, HIST, u):
                 return False
             M[o + U_ROUTE] = M[M[B_WAYS] + M[k + O_WAYS] * W_WAYS + WA_SYN]
     M[H_VISITS] += 1
-    if not receive(M, HT, HK, HI, HIST, u):
-        unit_dropped(M, HT, HK, HI, u, False)
+    if not receive(M, HIST, u):
+        unit_dropped(M, u, False)
     return True
 
 
 @entry
-def advance(M, D, HT, HK, HI, HIST, until, room, most, most_ended):
+def advance(memory, D, histograms, until, room, most, most_ended):
     """Run events before ``until``, at most ``most``. Returns DONE (with what is left of ``most`` unused), GROW
     when less than ``room`` rows are left somewhere, FULL when ended requests have to be counted, or NEED_WAYS."""
+    M, HIST = pointer(memory), pointer(histograms)
+    M[H_UNTIL] = until
     while True:
         while M[H_TODO] > 0:
             M[H_TODO] -= 1
             o = M[B_TODO] + M[H_TODO] * W_TODO
             op, a, b, c = M[o], M[o + 1], M[o + 2], M[o + 3]
-            if not do(M, D, HT, HK, HI, HIST, op, a, b, c):
+            if not do(M, D, HIST, op, a, b, c):
                 put(M, op, a, b, c)
                 return NEED_WAYS
             let_go(M, op, a)
-        if M[H_EVENTS] == 0 or HT[0] >= until:
+        if M[H_EVENTS] == 0 or M[M[B_HEAP]] >= until:
             M[H_NOW] = max(M[H_NOW], until)
             return DONE
         if most == 0:
             return PAUSE
         most -= 1
-        if short(M, HT, room):
+        if short(M, room):
             return GROW
         if M[H_ENDED] + room > most_ended:
             return FULL
-        M[H_NOW] = HT[0]
-        if HT[0] >= M[H_SLICE_TO] or M[H_SLICE_TO] == 0:
+        M[H_NOW] = M[M[B_HEAP]]
+        if M[H_NOW] >= M[H_SLICE_TO] or M[H_SLICE_TO] == 0:
             find_slice(M)
-        o = pop(M, HT, HK, HI)
+        o = pop(M)
         put(M, M[o], M[o + 1], M[o + 2], M[o + 3])
 
 
 @inner
-def short(M, HT, room):
+def short(M, room):
     """Whether some table is nearly full (they stand one after the other in memory)."""
     return (
         M[H_ULEFT] < room
         or M[H_QLEFT] < room
-        or M[H_EVENTS] + room > HT.shape[0]
+        or M[H_EVENTS] + room > M[H_HEAP]
         or M[H_XLEFT] < room
         or M[H_RLEFT] < room
         or M[H_TLEFT] < room

@@ -4,10 +4,9 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
-import numpy as np
-
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.ops import OP_REFUSED, OP_TSTART
+from netsim.engine.histogram import BUCKETS
 from netsim.engine.histogram import bucket as plain_bucket
 from netsim.engine.jit import entry, inner
 
@@ -107,7 +106,7 @@ def put(M, op, a, b, c):
 
 
 @entry
-def at(M, HT, HK, HI, time, phase, key, op, a, b, c):
+def at(M, time, phase, key, op, a, b, c):
     """Queue an event by (time, phase, key)."""
     hold(M, op, a)
     e = M[H_EVFREE]
@@ -117,48 +116,64 @@ def at(M, HT, HK, HI, time, phase, key, op, a, b, c):
     M[o + 1] = a
     M[o + 2] = b
     M[o + 3] = c
-    k = (np.uint64(phase) << np.uint64(62)) | np.uint64(key)
+    k = order(phase, key)
+    heap = M[B_HEAP]
     i = M[H_EVENTS]
     M[H_EVENTS] = i + 1
     while i > 0:
         p = (i - 1) >> 2
-        if HT[p] < time or (HT[p] == time and HK[p] <= k):
+        q = heap + p * W_HEAP
+        if M[q] < time or (M[q] == time and M[q + 1] <= k):
             break
-        HT[i] = HT[p]
-        HK[i] = HK[p]
-        HI[i] = HI[p]
+        o = heap + i * W_HEAP
+        M[o] = M[q]
+        M[o + 1] = M[q + 1]
+        M[o + 2] = M[q + 2]
         i = p
-    HT[i] = time
-    HK[i] = k
-    HI[i] = e
+    o = heap + i * W_HEAP
+    M[o] = time
+    M[o + 1] = k
+    M[o + 2] = e
 
 
 @inner
-def pop(M, HT, HK, HI):
+def order(phase, key):
+    """Phase and key (62 bits) in one number that is compared with its sign."""
+    return ((phase - 2) << 62) + key
+
+
+@inner
+def pop(M):
     """Take the first event: its row. The heap has four children per node."""
-    e = HI[0]
+    heap = M[B_HEAP]
+    e = M[heap + 2]
     n = M[H_EVENTS] - 1
     M[H_EVENTS] = n
     if n > 0:
-        time, k, last = HT[n], HK[n], HI[n]
+        o = heap + n * W_HEAP
+        time, k, last = M[o], M[o + 1], M[o + 2]
         i = 0
         while True:
             child = 4 * i + 1
             if child >= n:
                 break
-            best = child
+            best = heap + child * W_HEAP
+            to, tk, which = M[best], M[best + 1], child
             for j in range(child + 1, min(child + 4, n)):
-                if HT[j] < HT[best] or (HT[j] == HT[best] and HK[j] < HK[best]):
-                    best = j
-            if HT[best] > time or (HT[best] == time and HK[best] >= k):
+                q = heap + j * W_HEAP
+                if M[q] < to or (M[q] == to and M[q + 1] < tk):
+                    to, tk, which = M[q], M[q + 1], j
+            if to > time or (to == time and tk >= k):
                 break
-            HT[i] = HT[best]
-            HK[i] = HK[best]
-            HI[i] = HI[best]
-            i = best
-        HT[i] = time
-        HK[i] = k
-        HI[i] = last
+            o = heap + i * W_HEAP
+            M[o] = to
+            M[o + 1] = tk
+            M[o + 2] = M[heap + which * W_HEAP + 2]
+            i = which
+        o = heap + i * W_HEAP
+        M[o] = time
+        M[o + 1] = k
+        M[o + 2] = last
     o = M[B_EV] + e * W_EV
     M[o + 4] = M[H_EVFREE]
     M[H_EVFREE] = e
@@ -232,7 +247,7 @@ def waited(M, HIST, s, arrived, wait):
         o = M[B_STATION] + s * W_STATION
         M[o + S_WAITS] += 1
         M[o + S_WAIT] += wait
-        HIST[s, bucket(wait)] += 1
+        HIST[s * BUCKETS + bucket(wait)] += 1
 
 
 @inner

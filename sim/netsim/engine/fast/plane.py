@@ -54,21 +54,22 @@ def new_unit(M, route, payload, key, flow, kind, a, b, c, split):
         M[M[B_T] + a * W_T + T_REFS] += 1
     if split:
         p = M[B_USPLIT] + u * NS
-        M[p : p + NS] = 0
+        for k in range(p, p + NS):
+            M[k] = 0
     return u
 
 
 @entry
-def datagram(M, HT, HK, HI, stream, number):
+def datagram(M, stream, number):
     """A stream sends a datagram, and will send the next one."""
     d = M[B_STREAM] + stream * W_STREAM
     key = fold_compiled(M[d + DG_KEY], DATAGRAM, number)
     following = M[H_NOW] + M[d + DG_GAP]
     if following < M[d + DG_UNTIL]:
-        at(M, HT, HK, HI, following, ARRIVAL, key, OP_DATAGRAM, stream, number + 1, 0)
+        at(M, following, ARRIVAL, key, OP_DATAGRAM, stream, number + 1, 0)
     M[d + DG_SENT] += 1
     u = new_unit(M, M[d + DG_ROUTE], M[d + DG_BYTES], key, number, UK_DATAGRAM, stream, 0, 0, 0)
-    onward(M, HT, HK, HI, u, M[H_NOW])
+    onward(M, u, M[H_NOW])
 
 
 @inner
@@ -138,7 +139,7 @@ def spend_stages(M, u, v, when, least):
 
 
 @inner
-def onward(M, HT, HK, HI, u, first_in):
+def onward(M, u, first_in):
     """From here to the next station: delays need no event."""
     o = M[B_UNIT_] + u * W_UNIT
     r = M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE
@@ -149,9 +150,9 @@ def onward(M, HT, HK, HI, u, first_in):
         if context != 0:
             key = fold_compiled(M[o + U_KEY], VISIT, M[o + U_AT])
             if context == 3:
-                at(M, HT, HK, HI, first_in, ARRIVAL, key, OP_LINK, u, 0, 0)
+                at(M, first_in, ARRIVAL, key, OP_LINK, u, 0, 0)
             else:
-                at(M, HT, HK, HI, M[o + U_LAST], ARRIVAL, key, OP_SOFTIRQ, u, 0, 0)
+                at(M, M[o + U_LAST], ARRIVAL, key, OP_SOFTIRQ, u, 0, 0)
             return
         least = 1 if visit_cost(M, v, payload, packets) == 0 else 0
         first = M[v + V_STAGE]
@@ -162,8 +163,12 @@ def onward(M, HT, HK, HI, u, first_in):
             M[o + U_LAST] += ps
             spend(M, u, M[M[B_STAGE] + g * W_STAGE + SG_ID], first_in)
         M[o + U_AT] += 1
+    if M[o + U_KIND] == UK_DATAGRAM and M[o + U_LAST] < M[H_UNTIL]:
+        M[M[B_STREAM] + M[o + U_A] * W_STREAM + DG_ARRIVED] += 1  # nobody waits for it: no event is needed
+        free_unit(M, u)
+        return
     key = fold_compiled(M[o + U_KEY], VISIT, M[o + U_AT])
-    at(M, HT, HK, HI, M[o + U_LAST], ARRIVAL, key, OP_ARRIVED, u, 0, 0)
+    at(M, M[o + U_LAST], ARRIVAL, key, OP_ARRIVED, u, 0, 0)
 
 
 @entry
@@ -179,7 +184,7 @@ def settle_link(M, link, now):
 
 
 @inner
-def link(M, HT, HK, HI, HIST, u):
+def link(M, HIST, u):
     """A unit's first packet reaches a transmitter. Whether it was taken."""
     M[H_VISITS] += 1
     o = M[B_UNIT_] + u * W_UNIT
@@ -213,7 +218,7 @@ def link(M, HT, HK, HI, HIST, u):
     spend(M, u, M[M[B_STAGE] + M[v + V_STAGE] * W_STAGE + SG_ID], start + one)
     M[o + U_LAST] = finish
     M[o + U_AT] += 1
-    onward(M, HT, HK, HI, u, start + one)
+    onward(M, u, start + one)
     return True
 
 
@@ -227,7 +232,7 @@ def settle_ring(M, g, now):
 
 
 @inner
-def receive(M, HT, HK, HI, HIST, u):
+def receive(M, HIST, u):
     """A unit reaches softirq on its receive queue's core. Whether the ring took it."""
     o = M[B_UNIT_] + u * W_UNIT
     now, packets, payload = M[H_NOW], M[o + U_PACKETS], M[o + U_PAYLOAD]
@@ -257,5 +262,5 @@ def receive(M, HT, HK, HI, HIST, u):
         spend(M, u, 0, start + cost)
     M[o + U_LAST] = start + cost
     M[o + U_AT] += 1
-    onward(M, HT, HK, HI, u, start + cost)
+    onward(M, u, start + cost)
     return True

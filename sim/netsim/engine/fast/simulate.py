@@ -80,10 +80,7 @@ class Fast:
         self._header()
         self._lay_out()
         self.D = np.array(builder.floats, np.float64)
-        self.HT: Ints = np.zeros(4 * first, np.int64)
-        self.HK = np.zeros(4 * first, np.uint64)
-        self.HI: Ints = np.zeros(4 * first, np.int64)
-        self.HIST: npt.NDArray[np.int32] = np.zeros((len(builder.station_names), BUCKETS), np.int32)
+        self.HIST: npt.NDArray[np.int32] = np.zeros(len(builder.station_names) * BUCKETS, np.int32)
 
     def _header(self) -> None:
         M, world, tcp = self.M, self.world, self.world.tcp
@@ -133,6 +130,8 @@ class Fast:
         laid = bool(old[y.B_STATION])
         sizes = {base: self.rows[base] * width for base, width, *_ in FREE_LISTS}
         sizes |= {split: self.rows[base] * NS for split, base in SPLITS}
+        sizes[y.B_HEAP] = self.rows[y.B_EV] * y.W_HEAP
+        header[y.H_HEAP] = self.rows[y.B_EV]
         sizes[y.B_ENDED] = self.most_ended * W_ROW
         sizes[y.B_TODO] = self.rows[y.B_TODO] * y.W_TODO
         before = {base: int(old[base]) for base in range(y.B_STATION, y.B_ENDED + 1)} if laid else {}
@@ -191,12 +190,8 @@ class Fast:
         for base, _, _, _, left in FREE_LISTS:
             if left >= 0 and M[left] < 2 * self.room:
                 self.rows[base] *= 2
-        if M[y.H_EVENTS] + 2 * self.room > len(self.HT):
-            n = len(self.HT)
-            self.HT, self.HI = np.resize(self.HT, 2 * n), np.resize(self.HI, 2 * n)
-            self.HK = np.resize(self.HK, 2 * n)
-        if len(self.HT) > self.rows[y.B_EV]:
-            self.rows[y.B_EV] = len(self.HT)
+        if M[y.H_EVENTS] + 2 * self.room > self.rows[y.B_EV]:
+            self.rows[y.B_EV] *= 2
         self._lay_out()
 
     def start(self) -> None:
@@ -207,13 +202,13 @@ class Fast:
             if not row[y.WL_CLIENTS]:
                 continue
             if load.arrivals is not None:
-                queue_arrival(M, self.D, self.HT, self.HK, self.HI, number, 0)
+                queue_arrival(M, self.D, number, 0)
             else:
                 for user in range(load.users or 0):
-                    while M[y.H_EVENTS] + self.room > len(self.HT):
+                    while M[y.H_EVENTS] + self.room > self.rows[y.B_EV]:
                         self.grow()
                         M = self.M
-                    think(M, self.D, self.HT, self.HK, self.HI, number, user, 0)
+                    think(M, self.D, number, user, 0)
 
     def count(self) -> None:
         """Count the requests that have ended."""
@@ -240,9 +235,7 @@ class Fast:
     def run(self, until: int, progress: Callable[[int], bool]) -> bool:
         """All events before ``until``; False if ``progress`` asked to stop."""
         while True:
-            status = advance(
-                self.M, self.D, self.HT, self.HK, self.HI, self.HIST, until, self.room, BATCH, self.most_ended
-            )
+            status = advance(self.M, self.D, self.HIST, until, self.room, BATCH, self.most_ended)
             if status == DONE:
                 return True
             if status == NEED_WAYS:
@@ -345,11 +338,12 @@ def station_records(fast: Fast) -> dict[str, StationRecord]:
     for i, name in enumerate(fast.builder.station_names):
         row = M[int(M[y.B_STATION]) + i * y.W_STATION :][: y.W_STATION]
         record = meters[name].record
-        (used,) = np.nonzero(fast.HIST[i])
+        histogram = fast.HIST[i * BUCKETS : (i + 1) * BUCKETS]
+        (used,) = np.nonzero(histogram)
         arrived, served, gone = (int(row[c]) for c in (y.S_ARRIVED, y.S_SERVED, y.S_DROPPED))
         found[name] = StationRecord(
             name, record.kind, record.node, record.servers, int(row[y.S_BUSY]), int(row[y.S_WAIT]), int(row[y.S_WAITS]),
-            {int(k): int(fast.HIST[i, k]) for k in used}, int(row[y.S_DROPS]), arrived, served, gone,
+            {int(k): int(histogram[k]) for k in used}, int(row[y.S_DROPS]), arrived, served, gone,
             arrived - served - gone, int(row[y.S_BYTES]),
             [int(v) for v in M[int(M[y.B_SLICE]) + i * slices :][:slices]],
         )  # fmt: skip

@@ -120,7 +120,7 @@ def mss_of(M, t):
 
 
 @inner
-def start_transfer(M, HT, HK, HI, t):
+def start_transfer(M, t):
     """Slow start after idle, then what the window allows."""
     o = M[B_T] + t * W_T
     k = M[B_CONN] + M[o + T_CONN] * W_CONN
@@ -136,11 +136,11 @@ def start_transfer(M, HT, HK, HI, t):
             idle -= wait
         M[f] = max(M[f], least)
     M[k + O_LAST] = now
-    pump(M, HT, HK, HI, t)
+    pump(M, t)
 
 
 @inner
-def pump(M, HT, HK, HI, t):
+def pump(M, t):
     o = M[B_T] + t * W_T
     k = M[B_CONN] + M[o + T_CONN] * W_CONN
     f = flow_cell(M, t)
@@ -159,11 +159,11 @@ def pump(M, HT, HK, HI, t):
         M[o + T_NEXT] += size
         M[o + T_FLYING] += size
         M[o + T_COUNT] += 1
-        send_unit(M, HT, HK, HI, t, size, M[o + T_COUNT], 0)
+        send_unit(M, t, size, M[o + T_COUNT], 0)
 
 
 @inner
-def send_unit(M, HT, HK, HI, t, size, number, losses):
+def send_unit(M, t, size, number, losses):
     o = M[B_T] + t * W_T
     conn = M[o + T_CONN]
     k = M[B_CONN] + conn * W_CONN
@@ -173,7 +173,7 @@ def send_unit(M, HT, HK, HI, t, size, number, losses):
     route = M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]
     key = fold_compiled(M[o + T_KEY], UNIT, number * 64 + losses)
     u = new_unit(M, route, size, key, M[k + O_HASH], UK_DATA, t, size, number * 64 + losses, 1)
-    onward(M, HT, HK, HI, u, M[H_NOW])
+    onward(M, u, M[H_NOW])
 
 
 @inner
@@ -188,7 +188,7 @@ def grow(M, t, size):
 
 
 @inner
-def data_arrived(M, HT, HK, HI, t, size, number):
+def data_arrived(M, t, size, number):
     """A unit is there. Whether the whole message is."""
     o = M[B_T] + t * W_T
     M[o + T_ARRIVED] += size
@@ -198,7 +198,7 @@ def data_arrived(M, HT, HK, HI, t, size, number):
         route = M[w + WA_REPLY_ACK] if M[o + T_BACK] else M[w + WA_REQUEST_ACK]
         key = fold_compiled(M[o + T_KEY], ACK, number)
         u = new_unit(M, route, 0, key, M[M[B_CONN] + conn * W_CONN + O_HASH], UK_ACK, t, size, number, 0)
-        onward(M, HT, HK, HI, u, M[H_NOW])
+        onward(M, u, M[H_NOW])
         return False
     M[o + T_FLYING] -= size
     if M[o + T_ARRIVED] >= M[o + T_SIZE]:
@@ -208,21 +208,21 @@ def data_arrived(M, HT, HK, HI, t, size, number):
 
 
 @inner
-def acked(M, HT, HK, HI, t, size):
+def acked(M, t, size):
     M[M[B_T] + t * W_T + T_FLYING] -= size
     grow(M, t, size)
-    pump(M, HT, HK, HI, t)
+    pump(M, t)
 
 
 @inner
-def ack_lost(M, HT, HK, HI, t, size, number):
+def ack_lost(M, t, size, number):
     o = M[B_T] + t * W_T
     when = M[H_NOW] + M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_SRTT]
-    at(M, HT, HK, HI, when, TIMEOUT, fold_compiled(M[o + T_KEY], LATE_ACK, number), OP_ACKED, t, size, 0)
+    at(M, when, TIMEOUT, fold_compiled(M[o + T_KEY], LATE_ACK, number), OP_ACKED, t, size, 0)
 
 
 @inner
-def data_lost(M, HT, HK, HI, t, size, code):
+def data_lost(M, t, size, code):
     """A unit was dropped. Whether TCP gives up."""
     o = M[B_T] + t * W_T
     k = M[B_CONN] + M[o + T_CONN] * W_CONN
@@ -240,7 +240,7 @@ def data_lost(M, HT, HK, HI, t, size, code):
         M[f + 1] = max(2 * mss, int(M[f] * DECREASE))
         M[f] = M[f + 1] if fast else mss
     key = fold_compiled(M[o + T_KEY], RETRY, code)
-    at(M, HT, HK, HI, now + max(1, wait), TIMEOUT, key, OP_RETX, t, size, code + 1)
+    at(M, now + max(1, wait), TIMEOUT, key, OP_RETX, t, size, code + 1)
     return False
 
 
