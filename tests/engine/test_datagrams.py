@@ -9,7 +9,9 @@ import pytest
 from netsim.engine.star import Setup
 
 
-@pytest.mark.parametrize(("gap_ps", "buffer"), [(11_584_000, 1_000_000), (1_100_000, 30_000), (700_000, 6_000)])
+@pytest.mark.parametrize(
+    ("gap_ps", "buffer"), [(11_584_000, 1_000_000), (1_100_000, 30_000), (700_000, 6_000)]
+)
 def test_both_machineries_agree(gap_ps: int, buffer: int) -> None:
     slow, fast = (
         Setup(5, 400_000, gap_ps=gap_ps, buffer=buffer).run(engine) for engine in ("reference", "fast")

@@ -29,8 +29,8 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_ENTRY_KEY, H_ENTRY_DRAWS, H_CT_HEAD, H_CT_TAIL, H_TIME_WAIT, H_IW, H_UNIT, H_WINDOW, H_SNDBUF, H_RTO_MIN,
     H_RTO_MAX, H_SYN_TIMEOUT, H_SYN_RETRIES, H_RETRIES2, H_DUPACKS, H_HELLO, H_HELLO_ANSWER, H_NS, H_ULEFT, H_QLEFT,
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
-    H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_HEAP, H_UNTIL,
-) = range(56)  # fmt: skip
+    H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_HEAP, H_UNTIL, H_HOLE,
+) = range(57)  # fmt: skip
 
 # Bases of tables
 (

@@ -39,7 +39,7 @@ from netsim.engine.fast.kernel import (
     with_slot,
 )  # fmt: skip
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import at, find_slice, give_back, let_go, pop, put, todo, waited
+from netsim.engine.fast.memory import at, close_hole, find_slice, give_back, let_go, pop, put, todo, waited
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
 from netsim.engine.fast.tcp import acked, fill, send_unit, start_transfer, worked
@@ -303,8 +303,12 @@ def advance(memory, D, histograms, until, room, most, most_ended):
             op, a, b, c = M[o], M[o + 1], M[o + 2], M[o + 3]
             if not do(M, D, HIST, op, a, b, c):
                 put(M, op, a, b, c)
+                if M[H_HOLE]:
+                    close_hole(M)
                 return NEED_WAYS
             let_go(M, op, a)
+        if M[H_HOLE]:
+            close_hole(M)
         if M[H_EVENTS] == 0 or M[M[B_HEAP]] >= until:
             M[H_NOW] = max(M[H_NOW], until)
             return DONE

@@ -117,6 +117,10 @@ def at(M, time, phase, key, op, a, b, c):
     M[o + 2] = b
     M[o + 3] = c
     k = order(phase, key)
+    if M[H_HOLE]:
+        M[H_HOLE] = 0
+        sink(M, M[H_EVENTS], time, k, e)
+        return
     heap = M[B_HEAP]
     i = M[H_EVENTS]
     M[H_EVENTS] = i + 1
@@ -144,40 +148,52 @@ def order(phase, key):
 
 @inner
 def pop(M):
-    """Take the first event: its row. The heap has four children per node."""
-    heap = M[B_HEAP]
-    e = M[heap + 2]
-    n = M[H_EVENTS] - 1
-    M[H_EVENTS] = n
-    if n > 0:
-        o = heap + n * W_HEAP
-        time, k, last = M[o], M[o + 1], M[o + 2]
-        i = 0
-        while True:
-            child = 4 * i + 1
-            if child >= n:
-                break
-            best = heap + child * W_HEAP
-            to, tk, which = M[best], M[best + 1], child
-            for j in range(child + 1, min(child + 4, n)):
-                q = heap + j * W_HEAP
-                if M[q] < to or (M[q] == to and M[q + 1] < tk):
-                    to, tk, which = M[q], M[q + 1], j
-            if to > time or (to == time and tk >= k):
-                break
-            o = heap + i * W_HEAP
-            M[o] = to
-            M[o + 1] = tk
-            M[o + 2] = M[heap + which * W_HEAP + 2]
-            i = which
-        o = heap + i * W_HEAP
-        M[o] = time
-        M[o + 1] = k
-        M[o + 2] = last
+    """Take the first event: its row. Its place in the heap stays open: most events queue another one, which takes it."""
+    e = M[M[B_HEAP] + 2]
+    M[H_HOLE] = 1
     o = M[B_EV] + e * W_EV
     M[o + 4] = M[H_EVFREE]
     M[H_EVFREE] = e
     return o
+
+
+@inner
+def close_hole(M):
+    """Nothing took the first event's place: the last one does."""
+    M[H_HOLE] = 0
+    n = M[H_EVENTS] - 1
+    M[H_EVENTS] = n
+    if n > 0:
+        o = M[B_HEAP] + n * W_HEAP
+        sink(M, n, M[o], M[o + 1], M[o + 2])
+
+
+@inner
+def sink(M, n, time, k, e):
+    """Put an event at the top of a heap of n, and down to where it belongs. The heap has four children per node."""
+    heap = M[B_HEAP]
+    i = 0
+    while True:
+        child = 4 * i + 1
+        if child >= n:
+            break
+        q = heap + child * W_HEAP
+        best, to, tk = child, M[q], M[q + 1]
+        for j in range(child + 1, min(child + 4, n)):
+            q += W_HEAP
+            if M[q] < to or (M[q] == to and M[q + 1] < tk):
+                best, to, tk = j, M[q], M[q + 1]
+        if to > time or (to == time and tk >= k):
+            break
+        o = heap + i * W_HEAP
+        M[o] = to
+        M[o + 1] = tk
+        M[o + 2] = M[heap + best * W_HEAP + 2]
+        i = best
+    o = heap + i * W_HEAP
+    M[o] = time
+    M[o + 1] = k
+    M[o + 2] = e
 
 
 @inner
