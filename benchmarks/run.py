@@ -1,43 +1,119 @@
-"""The speed of the engines on the same work, interleaved in one run: ``python benchmarks/run.py [--json FILE]``.
+"""The speed of netsim beside its peers on the same work: ``python benchmarks/run.py [--rounds 5] [--json FILE]``.
 
-Every round runs each engine once; the best of all rounds counts. Ratios are what to look at: absolute numbers
-belong to the machine.
+Every measurement runs in a process of its own; rounds are interleaved, the best of each counts. Ratios are what to
+look at: absolute numbers belong to the machine. A peer that is not installed is left out, and the table says so;
+``--python asyncflow=/path/to/python`` names another interpreter for it.
 """
 
 from __future__ import annotations
 
 import argparse
+import glob
 import json
-import time
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
-from netsim.engine.fast.warmup import warm_up
-from netsim.model.build import build_model
-from netsim.results.run import simulator
-from netsim.scenario import load
-
 HERE = Path(__file__).parent
-ENGINES = ("reference", "fast")
+Numbers = dict[str, float]
+NS3 = ("applications", "bridge", "core", "internet", "network", "point-to-point", "stats", "traffic-control")
+
+#: case -> who -> what runs; the first is what the others are compared with.
+OURS = {
+    "packet star (packet-hops)": {"netsim fast": "star fast", "netsim reference": "star reference"},
+    "three-tier chain (requests)": {"netsim fast": "chain fast", "netsim reference": "chain reference"},
+    "containers (visits)": {f"{n:,}": f"scale:{n}:1 fast" for n in (200, 1000, 5000, 20000)},
+    "load, 1,000 containers (visits)": {f"x{k}": f"scale:1000:1:{k} fast" for k in (1, 2, 4)},
+    "duration, chain (visits)": {f"{s} s": f"chain:{s} fast" for s in (10, 40, 160)},
+}
+PEERS = {
+    "packet star (packet-hops)": {
+        "plain SimPy": ("simpy", "simpy_star.py 32 0.01"), "ns.py": ("ns", "nspy_star.py 32 0.01"),
+        "ns-3": ("ns3", "32 0.02"),
+    },
+    "three-tier chain (requests)": {"AsyncFlow": ("asyncflow", "asyncflow_chain.py 2000 20")},
+}  # fmt: skip
 
 
-def measure(rounds: int) -> dict[str, dict[str, float]]:
-    """Requests, visits and the best wall time (s) by engine."""
-    scenario = load(HERE / "chain.yaml")
-    model = build_model(scenario)
-    warm_up()
-    best: dict[str, dict[str, float]] = {}
-    for _ in range(rounds):
-        for engine in ENGINES:
-            began = time.perf_counter()
-            record = simulator(engine)(scenario, model, 1, 0)
-            wall = time.perf_counter() - began
-            requests = int(record.workloads["users"].fates.sum())
-            if engine not in best or wall < best[engine]["wall_s"]:
-                best[engine] = {"wall_s": wall, "visits": record.visits, "requests": requests}
+def interpreter(module: str, given: dict[str, str]) -> str | None:
+    """A Python that has the module; None if there is none."""
+    python = given.get(module, sys.executable)
+    found = subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False)
+    return python if found.returncode == 0 else None
+
+
+def ns3_star(folder: str) -> str | None:
+    """The compiled ns-3 star; None without its libraries or a compiler."""
+    paths = {
+        name: glob.glob(f"/usr/lib/*/libns3*-{name}.so") + glob.glob(f"/usr/lib/*/libns3-{name}.so")
+        for name in NS3
+    }
+    if shutil.which("g++") is None or not all(paths.values()):
+        return None
+    program = str(Path(folder) / "ns3_star")
+    built = [
+        "g++",
+        "-O2",
+        str(HERE / "peers" / "ns3_star.cc"),
+        "-o",
+        program,
+        *(found[0] for found in paths.values()),
+    ]
+    return program if subprocess.run(built, capture_output=True, check=False).returncode == 0 else None
+
+
+def commands(folder: str, pythons: dict[str, str]) -> tuple[dict[str, dict[str, list[str]]], list[str]]:
+    """What to run, by case and name, and which peers are not there."""
+    found: dict[str, dict[str, list[str]]] = {}
+    missing = []
+    for case, ours in OURS.items():
+        found[case] = {
+            who: [sys.executable, str(HERE / "one.py"), *what.split()] for who, what in ours.items()
+        }
+        for who, (module, what) in PEERS.get(case, {}).items():
+            first = ns3_star(folder) if module == "ns3" else interpreter(module, pythons)
+            if first is None:
+                missing.append(who)
+                continue
+            words = what.split()
+            script = [] if module == "ns3" else [str(HERE / "peers" / words.pop(0))]
+            found[case][who] = [first, *script, *words]
+    return found, missing
+
+
+def measure(plan: dict[str, dict[str, list[str]]], rounds: int) -> dict[str, dict[str, Numbers]]:
+    """The best of all rounds, interleaved."""
+    best: dict[str, dict[str, Numbers]] = {case: {} for case in plan}
+    steps = [(case, who, command) for case, names in plan.items() for who, command in names.items()]
+    for case, who, command in track([*steps] * rounds, "measuring", console=Console(stderr=True)):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        numbers = json.loads(done.stdout.strip().splitlines()[-1])
+        numbers["per_s"] = numbers["visits" if "visits" in case else "work"] / numbers["wall_s"]
+        if who not in best[case] or numbers["per_s"] > best[case][who]["per_s"]:
+            best[case][who] = numbers
     return best
+
+
+def show(found: dict[str, dict[str, Numbers]], missing: list[str]) -> None:
+    """One table for each case; the ratio says how many times faster the first row is."""
+    for case, rows in found.items():
+        table = Table("who", "per second", "visits/s", "wall s", "peak MB", "first is faster by", title=case)
+        first = next(iter(rows.values()))["per_s"]
+        for who, n in rows.items():
+            visits = f"{n['visits'] / n['wall_s']:,.0f}" if "visits" in n else ""
+            peak = f"{n['peak_bytes'] / 1e6:.0f}" if "peak_bytes" in n else ""
+            table.add_row(
+                who, f"{n['per_s']:,.0f}", visits, f"{n['wall_s']:.2f}", peak, f"{first / n['per_s']:.2f}"
+            )
+        Console().print(table)
+    if missing:
+        Console().print("Not installed here, so not measured: " + ", ".join(missing))
 
 
 def main() -> None:
@@ -45,22 +121,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", help="cases whose name begins so")
+    parser.add_argument("--python", action="append", default=[], metavar="MODULE=PATH")
     options = parser.parse_args()
-    found = measure(options.rounds)
-    table = Table("engine", "wall s", "requests/s", "visits/s", "times the reference")
-    base = found["reference"]["wall_s"]
-    for engine, numbers in found.items():
-        wall = numbers["wall_s"]
-        table.add_row(
-            engine,
-            f"{wall:.2f}",
-            f"{numbers['requests'] / wall:,.0f}",
-            f"{numbers['visits'] / wall:,.0f}",
-            f"{base / wall:.1f}",
-        )
-    Console().print(table)
+    with tempfile.TemporaryDirectory() as folder:
+        plan, missing = commands(folder, dict(pair.split("=", 1) for pair in options.python))
+        if options.only:
+            plan = {case: rows for case, rows in plan.items() if case.startswith(options.only)}
+        found = measure(plan, options.rounds)
+    show(found, missing)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(
+            json.dumps({"cases": found, "missing": missing}, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

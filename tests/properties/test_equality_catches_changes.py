@@ -15,17 +15,15 @@ FAST = "sim/netsim/engine/fast"
 
 #: What is changed: file, the text that is there, what takes its place.
 CHANGES = {
-    "a transmit queue takes one packet less": (
-        "plane.py", "M[k + L_PACKETS] + packets > M[k + L_RING]", "M[k + L_PACKETS] + packets >= M[k + L_RING]",
+    "a receive ring takes one packet less": (
+        "plane.py", "M[g + G_PACKETS] + packets > M[g + G_SIZE]", "M[g + G_PACKETS] + packets >= M[g + G_SIZE]",
     ),
-    "a ring forgets what leaves now a moment later": (
-        "plane.py", "M[M[B_Q] + M[g + G_HEAD] * W_Q] <= now", "M[M[B_Q] + M[g + G_HEAD] * W_Q] < now",
+    "a switch port forgets the size of what comes": (
+        "plane.py", "M[k + L_BYTES] + wire > M[k + L_BUFFER]", "M[k + L_BYTES] > M[k + L_BUFFER]",
     ),
-    "time-outs come before what finishes": (
-        "kernel.py", "FINISH, TIMEOUT, ARRIVAL = 1, 2, 3", "FINISH, TIMEOUT, ARRIVAL = 2, 1, 3",
-    ),
+    "what arrives comes before what finishes": ("plane.py", "ARRIVAL = 3\n", "ARRIVAL = 0\n"),
     "only the first time-out of a row is seen": (
-        "loop.py", "        give_up(M, x)\n    look_at(M, HT, HK, HI, fifo)", "        give_up(M, x)",
+        "loop.py", "        give_up(M, x)\n    look_at(M, fifo)", "        give_up(M, x)",
     ),
     "receive work does not delay the running thread": (
         "cores.py", "        M[o + C_END] += cost", "        M[o + C_END] += 0",
@@ -33,8 +31,8 @@ CHANGES = {
     "a thread keeps its core for two time slices": (
         "cores.py", "turn = max(quantum(M, th), ", "turn = max(2 * quantum(M, th), ",
     ),
-    "the window grows one unit earlier": (
-        "tcp.py", "2 * (M[o + T_FLYING] + size) > M[f]", "2 * (M[o + T_FLYING] + size) >= M[f]",
+    "the window grows twice as fast after a loss": (
+        "tcp.py", "M[f] += max(1, mss_of(M, t) * size // M[f])", "M[f] += max(1, 2 * mss_of(M, t) * size // M[f])",
     ),
     "a loss halves the window": ("tcp.py", "DECREASE = 0.7", "DECREASE = 0.5"),
     "a listen queue takes one connection more": (

@@ -66,8 +66,7 @@ def inner(function: Callable[..., Any]) -> Any:
     return njit(**options)(function)
 
 
-@intrinsic
-def pointer(typing: Any, array: Any) -> Any:
+def _pointer(typing: Any, array: Any) -> Any:
     """The address of an array's data, to be indexed with what is never negative: one argument instead of seven in
     every call, and no look at the sign of every index. The array must stay alive as long as its pointer is used."""
     signature = types.CPointer(array.dtype)(array)
@@ -76,3 +75,6 @@ def pointer(typing: Any, array: Any) -> Any:
         return context.make_array(sig.args[0])(context, builder, args[0]).data
 
     return signature, code
+
+
+pointer: Any = intrinsic(_pointer)

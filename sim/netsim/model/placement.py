@@ -8,6 +8,7 @@ service, then with the fewest tasks in total, then the order of the nodes. Limit
 from __future__ import annotations
 
 from collections import Counter
+from heapq import heapify, heappop, heapreplace
 from collections.abc import Iterable
 
 from netsim.model.entities import Node
@@ -44,14 +45,29 @@ class Placer:
             if not allowed:
                 self._tell(name, service, 1, allowed, here)
             return placed
+        fitting = [node for node in allowed if self._refusal(node, service, here) is None]
+        ranked = [(0, self.total[node.name], node.index, node) for node in fitting]
+        heapify(ranked)
         for slot in range(1, service.replicas + 1):
-            fitting = [node for node in allowed if self._refusal(node, service, here) is None]
             if not fitting:
                 self._tell(name, service, slot, allowed, here)
                 return placed
-            best = self._prefer(fitting, allowed, service, here)
+            best = (
+                self._prefer(fitting, allowed, service, here)
+                if service.placement.preferences
+                else ranked[0][3]
+            )
             self._take(best, service, here)
             placed.append(best)
+            # A task changes what its own node can take, and nothing else.
+            fits = self._refusal(best, service, here) is None
+            if service.placement.preferences:
+                fitting = fitting if fits else [node for node in fitting if node is not best]
+            elif fits:
+                heapreplace(ranked, (here[best.name], self.total[best.name], best.index, best))
+            else:
+                heappop(ranked)
+                fitting = [entry[3] for entry in ranked]
         return placed
 
     def _take(self, node: Node, service: Service, here: Counter[str]) -> None:

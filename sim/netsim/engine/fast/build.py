@@ -291,9 +291,8 @@ class Builder:
         key = (*ends, server)
         if key not in self.way_cache:
             if ends not in self.ways_between:
-                self.ways_between[ends] = self.way(
-                    self.world.book.ways(found.source, found.ask.target, name, entry)
-                )
+                made = Ways(self.world.model, reach, found.source, name, entry)  # not kept: rows are enough
+                self.ways_between[ends] = self.way(made)
             self.way_cache[key] = self.ways.add(WA_SERVER=server, **self.ways_between[ends])
         row = self.clients.rows[client]
         cell = row[y.K_WAYS] + via * row[y.K_CANDS] + cand
