@@ -83,7 +83,9 @@ def command(
 
 
 def _compiling() -> None:
-    say("netsim: compiling the fast engine; the next start finds it ready")
+    from netsim.engine.jit import FOLDER, UNKEPT
+
+    say("netsim: compiling the fast engine; the next start finds it ready" if FOLDER else f"netsim: {UNKEPT}")
 
 
 def exit_code(result: Result) -> Code:

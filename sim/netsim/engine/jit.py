@@ -48,6 +48,12 @@ def cache_folder() -> str | None:
 
 FOLDER = cache_folder()
 
+#: Told once by commands when compiled code cannot be kept.
+UNKEPT = (
+    "compiled code cannot be kept (no folder can be written): every start compiles anew, about half a minute; "
+    "set NETSIM_CACHE_DIR to a folder that can be written"
+)
+
 
 def entry(function: Callable[..., Any]) -> Any:
     """Compile what Python calls; the compiled code is kept on disk where that is possible."""
@@ -55,7 +61,7 @@ def entry(function: Callable[..., Any]) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = FOLDER or before
     try:
-        return njit(cache=FOLDER is not None, error_model="numpy")(function)
+        return _once(njit(cache=FOLDER is not None, error_model="numpy")(function))
     finally:
         config.CACHE_DIR = before
 
@@ -63,7 +69,20 @@ def entry(function: Callable[..., Any]) -> Any:
 def inner(function: Callable[..., Any]) -> Any:
     """Compile a part of an entry's code: without wrappers for Python or C, most of the compile time."""
     options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
-    return njit(**options)(function)
+    return _once(njit(**options)(function))
+
+
+def _once(dispatcher: Any) -> Any:
+    """Compile for the types of arguments, not once more for every constant that is passed: a third of the time."""
+    compiled_for = dispatcher.get_call_template
+
+    def for_types(args: Any, kws: Any) -> Any:
+        return compiled_for(
+            tuple(types.unliteral(a) for a in args), {k: types.unliteral(v) for k, v in kws.items()}
+        )
+
+    dispatcher.get_call_template = for_types
+    return dispatcher
 
 
 def _pointer(typing: Any, array: Any) -> Any:

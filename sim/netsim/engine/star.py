@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from netsim.datapath.stage import Context, Path, PathStage
 from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
-from netsim.engine.fast.plane import datagram
+from netsim.engine.fast.entries import begin_stream
 from netsim.engine.fast.simulate import Fast, station_records
 from netsim.engine.record import StationRecord
 from netsim.engine.route import Route
@@ -69,7 +69,7 @@ class Setup:
         fast = Fast(self.world, self.streams)
         M = fast.M
         for number in range(len(self.streams)):
-            datagram(M, number, 0)
+            begin_stream(M, number)
         fast.run(2 * self.until_ps, lambda now: False)
         rows = fast.M[fast.M[y.B_STREAM] :][: len(self.streams) * y.W_STREAM].reshape(-1, y.W_STREAM)
         sent, arrived, lost = (int(rows[:, k].sum()) for k in (y.DG_SENT, y.DG_ARRIVED, y.DG_LOST))

@@ -8,8 +8,8 @@ service, then with the fewest tasks in total, then the order of the nodes. Limit
 from __future__ import annotations
 
 from collections import Counter
-from heapq import heapify, heappop, heapreplace
 from collections.abc import Iterable
+from heapq import heapify, heappop, heapreplace
 
 from netsim.model.entities import Node
 from netsim.model.problems import Problems

@@ -36,7 +36,7 @@ from netsim.engine.fast.tcp import (
     take,
     ways_of,
 )  # fmt: skip
-from netsim.engine.jit import entry, inner
+from netsim.engine.jit import inner
 from netsim.engine.keys import Tag, fold_compiled, name_key
 from netsim.engine.streams import _draw, _uniform
 
@@ -707,7 +707,7 @@ def called_next(M, x, r, fate):
         todo(M, OP_NEXT_CALLS, x, 0, 0)
 
 
-@entry
+@inner
 def think(M, D, wl, user, index):
     w = M[B_WL] + wl * W_WL
     key = fold_compiled(M[w + WL_KEY], T_USER, user)
@@ -738,6 +738,7 @@ def pool_acquire(M, server, x, op):
 def worker_taken(M, s, worker, arrived, x, op):
     z = M[B_POOL] + (M[s + V_POOL] + worker) * W_POOL
     M[z + P_SINCE] = M[H_NOW]
+    M[z + P_BUSY] = 1
     M[M[B_X] + x * W_X + X_QUEUED] = arrived
     M[M[B_X] + x * W_X + X_WORKER] = worker
     todo(M, op, x, worker, arrived)
@@ -750,6 +751,7 @@ def pool_release(M, server, worker):
     M[M[B_STATION] + st * W_STATION + S_SERVED] += 1
     z = M[B_POOL] + (M[s + V_POOL] + worker) * W_POOL
     busy(M, st, M[z + P_SINCE], M[H_NOW])
+    M[z + P_BUSY] = 0
     if M[s + V_HEAD] >= 0:
         q = pop_front(M, s + V_HEAD)
         x = M[q + 1]

@@ -218,7 +218,7 @@ def next_arrival(M, D, wl, index):
     return when if when < M[w + WL_END] else NEVER
 
 
-@entry
+@inner
 def queue_arrival(M, D, wl, index):
     """Queue the start of request ``index``."""
     when = next_arrival(M, D, wl, index)

@@ -8,7 +8,7 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.ops import OP_REFUSED, OP_TSTART
 from netsim.engine.histogram import BUCKETS
 from netsim.engine.histogram import bucket as plain_bucket
-from netsim.engine.jit import entry, inner
+from netsim.engine.jit import inner
 
 bucket = inner(plain_bucket)
 
@@ -105,7 +105,7 @@ def put(M, op, a, b, c):
     M[H_TODO] += 1
 
 
-@entry
+@inner
 def at(M, time, phase, key, op, a, b, c):
     """Queue an event by (time, phase, key)."""
     hold(M, op, a)
@@ -226,7 +226,7 @@ def pop_front(M, head):
     return o
 
 
-@entry
+@inner
 def busy(M, s, start, end):
     """A server of station ``s`` was busy from start to end."""
     start = max(start, 0)

@@ -18,7 +18,7 @@ from netsim.engine.fast.memory import (
     waited,
 )
 from netsim.engine.fast.ops import *
-from netsim.engine.jit import entry, inner
+from netsim.engine.jit import inner
 from netsim.engine.keys import Tag, fold_compiled
 
 VISIT, DATAGRAM = int(Tag.VISIT), int(Tag.DATAGRAM)
@@ -59,7 +59,7 @@ def new_unit(M, route, payload, key, flow, kind, a, b, c, split):
     return u
 
 
-@entry
+@inner
 def datagram(M, stream, number):
     """A stream sends a datagram, and will send the next one."""
     d = M[B_STREAM] + stream * W_STREAM
@@ -171,7 +171,7 @@ def onward(M, u, first_in):
     at(M, M[o + U_LAST], ARRIVAL, key, OP_ARRIVED, u, 0, 0)
 
 
-@entry
+@inner
 def settle_link(M, link, now):
     o = M[B_LINK] + link * W_LINK
     served = 0
@@ -222,7 +222,7 @@ def link(M, HIST, u):
     return True
 
 
-@entry
+@inner
 def settle_ring(M, g, now):
     s = M[B_STATION] + M[g + G_STATION] * W_STATION
     while M[g + G_HEAD] >= 0 and M[M[B_Q] + M[g + G_HEAD] * W_Q] <= now:

@@ -12,10 +12,9 @@ import numpy.typing as npt
 from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.build import ENTRY_KINDS, Builder, Ints, signed
-from netsim.engine.fast.kernel import think
-from netsim.engine.fast.loop import advance, queue_arrival
+from netsim.engine.fast.entries import begin_arrivals, begin_user, close_books
+from netsim.engine.fast.loop import advance
 from netsim.engine.fast.ops import DONE, FULL, GROW, NEED_WAYS
-from netsim.engine.fast.plane import settle_link, settle_ring
 from netsim.engine.histogram import BUCKETS
 from netsim.engine.parts import NS
 from netsim.engine.record import RunRecord, StationRecord, WorkloadRecord
@@ -202,13 +201,13 @@ class Fast:
             if not row[y.WL_CLIENTS]:
                 continue
             if load.arrivals is not None:
-                queue_arrival(M, self.D, number, 0)
+                begin_arrivals(M, self.D, number)
             else:
                 for user in range(load.users or 0):
                     while M[y.H_EVENTS] + self.room > self.rows[y.B_EV]:
                         self.grow()
                         M = self.M
-                    think(M, self.D, number, user, 0)
+                    begin_user(M, self.D, number, user)
 
     def count(self) -> None:
         """Count the requests that have ended."""
@@ -327,12 +326,8 @@ def _record(fast: Fast, seed: int, replication: int, complete: bool) -> RunRecor
 def station_records(fast: Fast) -> dict[str, StationRecord]:
     """Close the books at the present time: every station's counters."""
     M, meters = fast.M, fast.world.machine.meters
-    now = int(M[y.H_NOW])
-    for link in range(len(fast.builder.links.rows)):
-        settle_link(M, link, now)
-    for ring in range(len(fast.builder.rings.rows)):
-        settle_ring(M, int(M[y.B_RING]) + ring * y.W_RING, now)
-    _close_pools(fast, now)
+    b = fast.builder
+    close_books(M, len(b.links.rows), len(b.rings.rows), len(b.servers.rows))
     slices = int(M[y.H_SLICES])
     found = {}
     for i, name in enumerate(fast.builder.station_names):
@@ -348,22 +343,6 @@ def station_records(fast: Fast) -> dict[str, StationRecord]:
             [int(v) for v in M[int(M[y.B_SLICE]) + i * slices :][:slices]],
         )  # fmt: skip
     return found
-
-
-def _close_pools(fast: Fast, now: int) -> None:
-    """Count the requests in service until now."""
-    from netsim.engine.fast.memory import busy
-
-    M = fast.M
-    for i in range(len(fast.builder.servers.rows)):
-        s = M[int(M[y.B_SERVER]) + i * y.W_SERVER :][: y.W_SERVER]
-        pool = M[int(M[y.B_POOL]) + int(s[y.V_POOL]) * y.W_POOL :][: int(s[y.V_WORKERS]) * y.W_POOL].reshape(
-            -1, y.W_POOL
-        )
-        free = set(pool[: int(s[y.V_FREE]), y.P_FREE].tolist())
-        for worker in range(len(pool)):
-            if worker not in free:
-                busy(M, int(s[y.V_STATION]), int(pool[worker, y.P_SINCE]), now)
 
 
 def _workloads(fast: Fast) -> dict[str, WorkloadRecord]:
