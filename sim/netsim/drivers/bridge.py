@@ -1,42 +1,59 @@
-"""Bridge networks: the default one, user-defined ones, and what docker_gwbridge has in common with them.
+"""Bridge networks: user-defined ones, and docker0, the network of containers that name none.
 
-The functions give the stages that the driver contributes to a path, in order. ``new`` is true for the first
-packet of a connection, which conntrack does not know yet.
+A bridge belongs to one node. Its containers reach each other through it unless ``icc`` is off, the world by
+masquerading unless it is internal, and are reached at the ports that they publish.
 """
 
 from __future__ import annotations
 
-#: MTU of a bridge unless the network says otherwise (bytes); the engine does not look at the card's.
-DEFAULT_MTU = 1500
+from netsim.drivers.base import DEFAULT_MTU, Driver, Stages, conntrack
+from netsim.scenario.schema_network import Network
 
-Stages = tuple[str, ...]
-
-
-def conntrack(new: bool) -> str:
-    """The conntrack stage of a packet."""
-    return "conntrack.new" if new else "conntrack.hit"
+#: A bridge numbers its ports with 10 bits and keeps 0 for itself (Linux: net/bridge/br_private.h).
+MAX_PORTS = 1023
 
 
-def local() -> Stages:
-    """From one container to another on the same bridge."""
-    return ("veth", "bridge", "veth")
+class Bridge(Driver):
+    """A user-defined bridge."""
+
+    name = "bridge"
+    words = frozenset({"icc"})
+
+    def gives_gateway(self, network: Network) -> bool:
+        return not network.internal
+
+    def mtu(self, network: Network, nic_mtu: int) -> int:
+        return network.mtu or DEFAULT_MTU
+
+    def barrier(self, network: Network, same_node: bool) -> str | None:
+        if not same_node:
+            return "is a bridge of one node"
+        return None if network.icc else "has icc: false, which drops what its containers send each other"
+
+    def local(self, network: Network) -> Stages:
+        return ("veth", "bridge", "veth")
+
+    def egress(self, network: Network, new: bool) -> Stages:
+        return ("veth", "bridge", conntrack(new), "nat.snat", "ip.forward")
+
+    def egress_reply(self, network: Network) -> Stages:
+        return ("conntrack.hit", "nat.snat", "ip.forward", "bridge", "veth")
+
+    def publish(self, network: Network, new: bool) -> Stages:
+        return (conntrack(new), "nat.dnat", "ip.forward", "bridge", "veth")
+
+    def publish_reply(self, network: Network) -> Stages:
+        return ("veth", "bridge", "conntrack.hit", "nat.dnat", "ip.forward")
+
+    def to_host(self, network: Network, new: bool) -> Stages:
+        return ("veth", "bridge", conntrack(new))
+
+    def from_host(self, network: Network, new: bool) -> Stages:
+        return (conntrack(new), "bridge", "veth")
 
 
-def egress(new: bool) -> Stages:
-    """From a container out through the bridge: masqueraded, then routed to the card."""
-    return ("veth", "bridge", conntrack(new), "nat.snat", "ip.forward")
+class DefaultBridge(Bridge):
+    """docker0. Its containers have addresses but no names, except those that legacy links write down."""
 
-
-def egress_reply() -> Stages:
-    """The answer from outside, back to the container."""
-    return ("conntrack.hit", "nat.snat", "ip.forward", "bridge", "veth")
-
-
-def publish(new: bool) -> Stages:
-    """From the card to a container that publishes a port on this node (host mode)."""
-    return (conntrack(new), "nat.dnat", "ip.forward", "bridge", "veth")
-
-
-def publish_reply() -> Stages:
-    """The container's answer on the way to the card."""
-    return ("veth", "bridge", "conntrack.hit", "nat.dnat", "ip.forward")
+    name = "bridge"
+    named = False

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 
-from netsim.drivers import gwbridge
+from netsim.drivers import gwbridge, ingress
 from netsim.model.entities import DEFAULT_BRIDGE, GWBRIDGE, INGRESS, NetworkPlan, Node, Task
 from netsim.model.problems import Problems
 from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_network import Network
 
 #: Docker's local pools behind docker0's and docker_gwbridge's: 172.19 to 172.31 as /16, 192.168 as /20.
 LOCAL_POOLS = (
@@ -21,26 +22,31 @@ LOCAL_POOLS = (
     *IPv4Network("192.168.0.0/16").subnets(new_prefix=20),
 )
 
+#: The default bridge, as the engine makes it.
+DOCKER0 = Network(driver="bridge", subnet="172.17.0.0/16")
+
 
 def plan_networks(scenario: Scenario, problems: Problems) -> dict[str, NetworkPlan]:
     """All networks with their subnets and gateways; no other address is given out yet."""
     plans = {
-        INGRESS: NetworkPlan(INGRESS, "overlay", "", ""),
-        DEFAULT_BRIDGE: NetworkPlan(DEFAULT_BRIDGE, "bridge", "172.17.0.0/16", ""),
-        GWBRIDGE: NetworkPlan(GWBRIDGE, "bridge", gwbridge.SUBNET, ""),
+        INGRESS: NetworkPlan(INGRESS, ingress.NETWORK, ""),
+        DEFAULT_BRIDGE: NetworkPlan(DEFAULT_BRIDGE, DOCKER0, str(DOCKER0.subnet)),
+        GWBRIDGE: NetworkPlan(GWBRIDGE, gwbridge.NETWORK, gwbridge.SUBNET),
+        **{name: NetworkPlan(name, Network(driver=name), "") for name in ("host", "none")},
     }
     for name, network in scenario.networks.items():
-        subnet = str(network.subnet) if network.subnet else ""
-        plans[name] = NetworkPlan(name, network.driver, subnet, "", network.internal, network.mtu)
+        plans[name] = NetworkPlan(name, network, str(network.subnet) if network.subnet else "")
     taken = [IPv4Network(plan.subnet) for plan in plans.values() if plan.subnet]
     swarm = scenario.swarm
     pools = {
-        "overlay": _free(_cut(swarm.default_addr_pool, swarm.default_addr_pool_mask_length), taken),
-        "bridge": _free(iter(LOCAL_POOLS), taken),
+        "swarm": _free(_cut(swarm.default_addr_pool, swarm.default_addr_pool_mask_length), taken),
+        "node": _free(iter(LOCAL_POOLS), taken),
     }
     for name, plan in plans.items():
+        if not plan.driver.addressed:
+            continue
         if not plan.subnet:
-            subnet_found = next(pools[plan.driver], None)
+            subnet_found = next(pools[plan.driver.scope], None)
             if subnet_found is None:
                 path = ("networks", name) if name in scenario.networks else ("swarm", "default_addr_pool")
                 problems.add(path, "POOL_EMPTY", f"a free subnet for {name}", "none left in the pool")
@@ -94,10 +100,10 @@ def give_addresses(
         if not plan.subnet:
             continue
         members = [task for task in everyone if plan.name in _attachments(task, published)]
-        if plan.driver == "bridge":
-            _bridge(plan, members, problems)
+        if plan.driver.per_node:
+            _by_node(plan, members, problems)
         else:
-            _overlay(plan, members, nodes, published, problems)
+            _shared(plan, members, nodes, published, problems)
 
 
 def _attachments(task: Task, published: set[str]) -> set[str]:
@@ -109,13 +115,13 @@ def _attachments(task: Task, published: set[str]) -> set[str]:
     return found
 
 
-def _bridge(plan: NetworkPlan, members: list[Task], problems: Problems) -> None:
+def _by_node(plan: NetworkPlan, members: list[Task], problems: Problems) -> None:
     givers: dict[str, Giver] = {}
     for task in members:
         if task.node.name not in givers:
             giver = givers[task.node.name] = Giver(plan, task.node.name)
             if plan.name == GWBRIDGE:
-                giver.give("ingress_sbox")
+                giver.give(gwbridge.SANDBOX)
         address = givers[task.node.name].give(task.name)
         if address is None:
             _full(plan, problems, f"{plan.name} on {task.node.name}")
@@ -123,19 +129,19 @@ def _bridge(plan: NetworkPlan, members: list[Task], problems: Problems) -> None:
         task.addresses[plan.name] = address
 
 
-def _overlay(
+def _shared(
     plan: NetworkPlan, members: list[Task], nodes: dict[str, Node], published: set[str], problems: Problems
 ) -> None:
     giver = Giver(plan)
     wanted: list[tuple[dict[str, str], str, str]] = []
-    services = dict.fromkeys(task.service for task in members if task.service)
+    services = dict.fromkeys(task.service for task in members if task.service and plan.driver.balanced)
     wanted += [(plan.vips, service, f"vip {service}") for service in services]
     if plan.name == INGRESS:
         # Every node takes part in the mesh, with or without a task.
         here = list(nodes) if published else []
     else:
         present = {task.node.name for task in members}
-        here = [name for name in nodes if name in present]
+        here = [name for name in nodes if name in present and plan.driver.balanced]
     wanted += [(plan.balancers, node, f"balancer {node}") for node in here]
     for into, key, owner in wanted:
         address = giver.give(owner)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from netsim.drivers import gwbridge
-from netsim.model.addresses import give_addresses, plan_networks
-from netsim.model.entities import DEFAULT_BRIDGE, Model, Node, PublishedPort, Task
+from netsim.drivers.gateway import gateway_network
+from netsim.model.addresses import DOCKER0, give_addresses, plan_networks
+from netsim.model.entities import DEFAULT_BRIDGE, GWBRIDGE, Model, Node, PublishedPort, Task
 from netsim.model.nodes import build_nodes
 from netsim.model.placement import Placer
 from netsim.model.problems import ModelError, Problems
@@ -54,12 +54,9 @@ def gateway_of(task: Task, scenario: Scenario) -> str | None:
     """The bridge by which a task reaches the outside. A service without networks has docker_gwbridge too
     once a port of it is published, and docker0 otherwise."""
     if not task.networks:
-        return gwbridge.NAME if task.spec.ports else DEFAULT_BRIDGE
+        return GWBRIDGE if task.spec.ports else DEFAULT_BRIDGE
     known = scenario.networks
-    return gwbridge.gateway_network(
-        (name, known[name].driver, known[name].internal) if name in known else (name, "bridge", False)
-        for name in task.networks
-    )
+    return gateway_network((name, known.get(name, DOCKER0), 0) for name in task.networks)
 
 
 def _ports(scenario: Scenario) -> tuple[PublishedPort, ...]:
