@@ -23,20 +23,15 @@ def request_path(model: Model, found: Reach, src: str, dst: str, via: str | None
     if found.kind == "ingress":
         assert via is not None and target is not None
         _mesh_request(walk, plan, model.nodes[via], target, new)
-    elif found.kind == "loopback":
-        assert source is not None
-        walk.send(source, "ip.recv").deliver(source)
-    elif source is None:
-        assert target is not None
-        walk.from_outside(target).receive(target, "nic.rx", *driver.publish(network, new)).deliver(target)
-    elif found.kind == "nat":
-        if source is target:
-            walk.send(source, *driver.to_host(network, new), "ip.recv").deliver(source)
-        else:
-            _across(walk, source, target, driver.egress(network, new), ())
-    else:
+    elif found.kind == "host":
+        _across(walk, source, target, (), driver.publish(network, new))
+    elif found.kind in ("vip", "direct"):
         before = driver.balance(network, new) if found.kind == "vip" else ()
         _inside(walk, plan, source, target, before, ())
+    elif source is not None and source is target:
+        walk.send(source, *_own_node(plan, found.kind, new), "ip.recv").deliver(source)
+    else:
+        _across(walk, source, target, driver.egress(network, new), ())
     return walk.path(_mss(found, plan, _ends(model, source, target, via)))
 
 
@@ -48,21 +43,36 @@ def reply_path(model: Model, found: Reach, src: str, dst: str, via: str | None) 
     if found.kind == "ingress":
         assert via is not None and target is not None
         _mesh_reply(walk, plan, model.nodes[via], target)
-    elif found.kind == "loopback":
-        assert source is not None
-        walk.send(source, "ip.recv").deliver(source)
-    elif source is None:
-        assert target is not None
-        walk.send(target, *driver.publish_reply(network), "nic.xmit").to_outside(target)
-    elif found.kind == "nat":
-        if source is target:
-            walk.send(source, *driver.from_host(network, False), "ip.recv").deliver(source)
-        else:
-            _across(walk, target, source, (), driver.egress_reply(network))
-    else:
+    elif found.kind == "host":
+        _across(walk, target, source, driver.publish_reply(network), ())
+    elif found.kind in ("vip", "direct"):
         after = driver.balance_reply(network) if found.kind == "vip" else ()
         _inside(walk, plan, target, source, (), after)
+    elif source is not None and source is target:
+        walk.send(source, *_own_node_reply(plan, found.kind), "ip.recv").deliver(source)
+    else:
+        _across(walk, target, source, (), driver.egress_reply(network))
     return walk.path(_mss(found, plan, _ends(model, source, target, via)))
+
+
+def _own_node(plan: NetworkPlan, kind: str, new: bool) -> tuple[str, ...]:
+    """Between a node and an endpoint on it, or inside either: what is between the two sockets."""
+    if kind == "loopback":
+        return ()
+    if kind in ("node", "proxy"):
+        inner = plan.driver.from_host(plan.spec, new)
+        return inner if kind == "node" else ("ip.recv", "proxy", *inner)
+    return plan.driver.to_host(plan.spec, new)
+
+
+def _own_node_reply(plan: NetworkPlan, kind: str) -> tuple[str, ...]:
+    """The same on the way back."""
+    if kind == "loopback":
+        return ()
+    if kind in ("node", "proxy"):
+        inner = plan.driver.to_host(plan.spec, False)
+        return inner if kind == "node" else (*inner, "ip.recv", "proxy")
+    return plan.driver.from_host(plan.spec, False)
 
 
 def _inside(
@@ -75,7 +85,7 @@ def _inside(
 ) -> None:
     """From one endpoint of a network to another; ``before`` and ``after``: stages that balancing adds."""
     driver, network = plan.driver, plan.spec
-    if sender is not None and sender is receiver:
+    if sender is not None and sender is receiver and not driver.hairpin(network):
         # The veth's backlog is worked off in the sender's context.
         local = driver.local(network)
         walk.send(sender, *before, *local, *after, "ip.recv").deliver(receiver)
@@ -140,7 +150,7 @@ def _mss(found: Reach, plan: NetworkPlan, ends: list[Node | None]) -> int:
     """
     nodes = [node for node in ends if node is not None]
     mtus = [plan.driver.mtu(plan.spec, node.nic.mtu) for node in nodes]
-    if found.kind in ("nat", "host"):
+    if found.kind in ("nat", "routed", "host"):
         mtus += [node.nic.mtu for node in nodes]
     if len(nodes) < len(ends):
         mtus.append(OUTSIDE_MTU)

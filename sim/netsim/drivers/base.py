@@ -31,6 +31,21 @@ class Refusal:
     help: str | None = None
 
 
+MTU_OPTION = "com.docker.network.driver.mtu"
+
+
+def flag(network: Network, key: str, default: bool = False) -> bool:
+    """An option that is true or false, however it is written; there without a value it is true."""
+    value = network.options.get(key, default)
+    return str(value).lower() not in ("false", "0", "no")
+
+
+def mtu_option(network: Network) -> int | None:
+    """The option ``com.docker.network.driver.mtu`` (bytes), if it is given and is a number."""
+    text = str(network.options.get(MTU_OPTION, ""))
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
+
+
 def conntrack(new: bool) -> str:
     """The conntrack stage of a packet."""
     return "conntrack.new" if new else "conntrack.hit"
@@ -56,6 +71,10 @@ class Driver(Protocol):
     named: bool = True
     #: Whether endpoints stand in the underlay with addresses of its own, so that nothing needs publishing.
     exposed: bool = False
+    #: Whether it carries published ports of the node to its endpoints.
+    publishes: bool = False
+    #: Whether it stands on an interface of the node, its ``parent``.
+    on_parent: bool = False
     #: Words of a network that it understands besides driver, subnet, mtu and internal.
     words: frozenset[str] = frozenset()
     #: Keys of ``options`` that it understands.
@@ -79,7 +98,7 @@ class Driver(Protocol):
 
     def mtu(self, network: Network, nic_mtu: int) -> int:
         """Largest IP packet of an endpoint (bytes), on a node whose card takes ``nic_mtu``."""
-        return network.mtu or DEFAULT_MTU
+        return network.mtu or mtu_option(network) or DEFAULT_MTU
 
     def underlay_mtu(self, network: Network, nic_mtu: int) -> int:
         """Largest IP packet (bytes) that it sends on a card that takes ``nic_mtu``; 0 if it sends none."""
@@ -88,6 +107,14 @@ class Driver(Protocol):
     def barrier(self, network: Network, same_node: bool) -> str | None:
         """Why two endpoints cannot reach each other; None if they can."""
         return None if same_node else "is a network of one node"
+
+    def vlan(self, network: Network) -> int | None:
+        """The VLAN that it stands on, if it stands on one."""
+        return None
+
+    def hairpin(self, network: Network) -> bool:
+        """Whether endpoints on one node reach each other by way of the switch only."""
+        return False
 
     def host_barrier(self, network: Network) -> str | None:
         """Why an endpoint cannot reach the node that it runs on; None if it can."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from netsim.drivers.gwbridge import NAME as GWBRIDGE
-from netsim.drivers.registry import driver_of
+from netsim.drivers.registry import GWBRIDGE, driver_of
 from netsim.scenario.schema_network import Network
 
 

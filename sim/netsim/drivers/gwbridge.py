@@ -8,7 +8,6 @@ from __future__ import annotations
 from netsim.drivers.bridge import Bridge
 from netsim.scenario.schema_network import Network
 
-NAME = "docker_gwbridge"
 SUBNET = "172.18.0.0/16"
 #: The ingress sandbox takes the first address after the gateway on every node.
 SANDBOX = "ingress_sbox"

@@ -10,9 +10,6 @@ from netsim.drivers.base import Stages, conntrack
 from netsim.drivers.overlay import Overlay
 from netsim.scenario.schema_network import Network
 
-NAME = "ingress"
-NETWORK = Network(driver="overlay", ingress=True)
-
 
 class Ingress(Overlay):
     """The overlay of the mesh: an overlay with a door on every node."""

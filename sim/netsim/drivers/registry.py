@@ -13,11 +13,14 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
+from netsim.drivers import gwbridge
 from netsim.drivers.base import Driver
 from netsim.drivers.bridge import Bridge, DefaultBridge
 from netsim.drivers.gwbridge import GatewayBridge
 from netsim.drivers.host import Host
 from netsim.drivers.ingress import Ingress
+from netsim.drivers.ipvlan import Ipvlan
+from netsim.drivers.macvlan import Macvlan
 from netsim.drivers.none import Nothing
 from netsim.drivers.overlay import Overlay
 from netsim.scenario.schema_network import Network
@@ -28,7 +31,9 @@ GWBRIDGE = "docker_gwbridge"
 INGRESS = "ingress"
 
 #: By the word that a network's ``driver`` says.
-BUILT_IN: dict[str, Driver] = {d.name: d for d in (Bridge(), Overlay(), Host(), Nothing())}
+BUILT_IN: dict[str, Driver] = {
+    d.name: d for d in (Overlay(), Bridge(), Macvlan(), Ipvlan(), Host(), Nothing())
+}
 #: Networks that Docker makes itself, by their names.
 _OWN: dict[str, Driver] = {
     DEFAULT_BRIDGE: DefaultBridge(),
@@ -37,6 +42,14 @@ _OWN: dict[str, Driver] = {
     "none": BUILT_IN["none"],
 }
 _MESH = Ingress()
+#: How Docker makes them, in the order in which they get their subnets.
+OWN_NETWORKS: dict[str, Network] = {
+    INGRESS: Network(driver="overlay", ingress=True),
+    DEFAULT_BRIDGE: Network(driver="bridge", subnet="172.17.0.0/16"),
+    GWBRIDGE: gwbridge.NETWORK,
+    "host": Network(driver="host"),
+    "none": Network(driver="none"),
+}
 
 
 class DriverError(RuntimeError):

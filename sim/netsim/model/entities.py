@@ -90,7 +90,8 @@ class NetworkPlan:
     ``spec``: what the scenario says of it, or what Docker makes it with. ``subnet`` and ``gateway``: empty
     where endpoints have no addresses (host, none). ``vips``: service -> virtual address. ``balancers``: node ->
     address of the load-balancer sandbox. ``owners``: address -> who has it; where each node gives out addresses
-    by itself, ``(node, address)`` is written ``node address``.
+    by itself, ``(node, address)`` is written ``node address``. ``wanted``: how many addresses are asked for, by
+    node there, otherwise under the empty name.
     """
 
     name: str
@@ -100,6 +101,7 @@ class NetworkPlan:
     vips: dict[str, str] = field(default_factory=dict)
     balancers: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
+    wanted: dict[str, int] = field(default_factory=dict)
 
     @property
     def driver(self) -> Driver:
@@ -124,7 +126,8 @@ class Model:
 
     ``tasks``: by name, tasks of services and standalone containers; ``services``: tasks by service, in slot
     order; ``containers``: the standalone ones; ``addresses``: networks by name; ``ports``: all published;
-    ``mesh``: the network of the routing mesh.
+    ``mesh``: the network of the routing mesh. ``starved``: tasks that get no address and so never run; they are
+    in none of the other tables.
     """
 
     scenario: Scenario
@@ -137,6 +140,7 @@ class Model:
     addresses: dict[str, NetworkPlan]
     ports: tuple[PublishedPort, ...]
     mesh: str = INGRESS
+    starved: tuple[str, ...] = ()
 
     def party_tasks(self, name: str) -> list[Task]:
         """The tasks of a service, or the one container of that name; empty for other names."""
