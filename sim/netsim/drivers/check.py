@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 
-from netsim.drivers.base import Driver
+from netsim.drivers.base import MTU_OPTION, Driver, mtu_option
+from netsim.drivers.bridge import ICC, MASQUERADE
 from netsim.drivers.macvlan import Macvlan
+from netsim.drivers.overlay import DSR
 from netsim.drivers.parent import interface
 from netsim.drivers.registry import OWN_NETWORKS, driver_of, drivers
 from netsim.scenario.check import Finder
@@ -14,6 +16,8 @@ from netsim.scenario.problems import PathTuple, suggest
 from netsim.scenario.schema_attach import fixed_address
 from netsim.scenario.schema_network import Network
 
+#: Options that are true or false.
+FLAGS = {ICC, MASQUERADE, DSR, "encrypted"}
 #: Words of a network that are for some drivers only.
 _WORDS = ("encrypted", "attachable", "ingress", "parent", "icc")
 
@@ -96,6 +100,12 @@ class DriverFacts:
                     key,
                     suggest(key, sorted(driver.options), "options"),
                 )
+        if MTU_OPTION in network.options and not 576 <= (mtu_option(network) or 0) <= 65_535:
+            value = network.options[MTU_OPTION]
+            add((*path, "options", MTU_OPTION), "BAD_VALUE", "an MTU from 576 to 65535 bytes", value)
+        for key in sorted(FLAGS & set(network.options)):
+            if str(network.options[key]).lower() not in ("true", "false", "1", "0"):
+                add((*path, "options", key), "BAD_VALUE", "true or false", network.options[key])
         for refusal in driver.refuses(network):
             add((*path, *refusal.key), refusal.code, refusal.expected, refusal.found, refusal.help)
 

@@ -52,6 +52,10 @@ OWN_NETWORKS: dict[str, Network] = {
 }
 
 
+#: Drivers that are there for a while, as in tests; see `netsim.testing.installed`.
+EXTRA: dict[str, Driver] = {}
+
+
 class DriverError(RuntimeError):
     """An installed package's driver cannot be used; the text says which and why."""
 
@@ -75,7 +79,7 @@ def _installed() -> dict[str, Driver]:
 
 def drivers() -> dict[str, Driver]:
     """All drivers that a network may name. A built-in one cannot be replaced."""
-    return _installed() | BUILT_IN
+    return _installed() | EXTRA | BUILT_IN
 
 
 def driver_of(name: str, network: Network) -> Driver:
