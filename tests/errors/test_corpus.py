@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from netsim.model.build import build_model
 from netsim.scenario import ScenarioError, load, loads
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -16,7 +17,7 @@ BAD = sorted(CORPUS.glob("*.yaml"))
 
 def messages(path: Path) -> str:
     with pytest.raises(ScenarioError) as caught:
-        load(path)
+        build_model(load(path))
     return str(caught.value).replace(str(path.parent) + os.sep, "") + "\n"
 
 

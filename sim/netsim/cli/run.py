@@ -27,6 +27,7 @@ from netsim.cli.common import (
 if TYPE_CHECKING:
     from netsim.results.result import Result
     from netsim.results.run import Progress
+    from netsim.scenario.schema import Scenario
 
 
 @guarded
@@ -46,16 +47,23 @@ def command(
         int, typer.Option(min=0, help="Replications at the same time, in processes; 0: one for each core.")
     ] = 1,
     overrides: Overrides = None,
+    ignore_limits: Annotated[
+        bool, typer.Option("--ignore-limits", help="Simulate although a hard limit is exceeded.")
+    ] = False,
     output: Output = Format.TEXT,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate a scenario and tell throughput, latency, errors and what is busiest."""
+    """Simulate a scenario and tell throughput, latency, errors and what is busiest.
+
+    What cannot work is refused first (exit code 4), as netsim check tells it.
+    """
     from netsim.results import run as runner
     from netsim.results.executor import usable_cores
     from netsim.scenario.load import load
 
     runner.resolve_engine(engine)
     scenario = load(str(file), parse_overrides(overrides))
+    limits = audited(str(file), scenario, ignore_limits)
     if out is not None:
         prepare_folder(out)
     with _progress(not quiet and terminal()) as progress:
@@ -68,6 +76,7 @@ def command(
             None if quiet else _compiling,
             jobs or usable_cores(),
         )
+    result.data["limits"] = limits
     paths = write(result, out) if out is not None else []
     for warning in result.warnings:
         say(f"netsim: {warning}")
@@ -80,6 +89,25 @@ def command(
 
         typer.echo(summary(result, paths))
     raise typer.Exit(exit_code(result))
+
+
+def audited(file: str, scenario: Scenario, ignore: bool) -> list[dict[str, object]]:
+    """The limits of a scenario; it is told to run anyway if they are to be ignored. Exits if it cannot work."""
+    from netsim.audit import audit, to_dict
+    from netsim.cli.check import tell_exceeded
+    from netsim.model.build import build_model
+
+    model = build_model(scenario, audit=True)
+    limits = [to_dict(limit, model) for limit in audit(model)]
+    if ignore:
+        scenario.tolerate()
+        if model.starved:
+            names = ", ".join(model.starved[:3]) + (" ..." if len(model.starved) > 3 else "")
+            say(f"netsim: {len(model.starved)} tasks get no address and do not run: {names}")
+    elif tell_exceeded(file, limits):
+        say("netsim run --ignore-limits goes on as far as it can")
+        raise typer.Exit(Code.LIMIT)
+    return limits
 
 
 def _compiling() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netsim.datapath.stage import Context, Path, PathStage
-from netsim.drivers import overlay
+from netsim.drivers.registry import stage_bytes
 from netsim.model.entities import OUTSIDE, Model, Node
 
 #: IPv4 header 20, TCP header 20, timestamps 12 (RFC 7323), per wire packet.
@@ -96,4 +96,4 @@ def added_bytes(stage: str) -> int:
         return TCP_BYTES
     if stage == "nic.rx":
         return -ETHERNET_BYTES
-    return overlay.added_bytes(stage)
+    return stage_bytes().get(stage, 0)

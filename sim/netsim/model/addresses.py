@@ -11,9 +11,12 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 
 from netsim.drivers import gwbridge
-from netsim.model.entities import DEFAULT_BRIDGE, GWBRIDGE, INGRESS, NetworkPlan, Node, Task
+from netsim.drivers.registry import OWN_NETWORKS
+from netsim.model.entities import GWBRIDGE, INGRESS, NetworkPlan, Node, Task
 from netsim.model.problems import Problems
 from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_attach import fixed_address
+from netsim.scenario.schema_service import Service
 
 #: Docker's local pools behind docker0's and docker_gwbridge's: 172.19 to 172.31 as /16, 192.168 as /20.
 LOCAL_POOLS = (
@@ -24,23 +27,24 @@ LOCAL_POOLS = (
 
 def plan_networks(scenario: Scenario, problems: Problems) -> dict[str, NetworkPlan]:
     """All networks with their subnets and gateways; no other address is given out yet."""
+    mesh = mesh_network(scenario)
+    known = {**OWN_NETWORKS, **scenario.networks}
     plans = {
-        INGRESS: NetworkPlan(INGRESS, "overlay", "", ""),
-        DEFAULT_BRIDGE: NetworkPlan(DEFAULT_BRIDGE, "bridge", "172.17.0.0/16", ""),
-        GWBRIDGE: NetworkPlan(GWBRIDGE, "bridge", gwbridge.SUBNET, ""),
+        name: NetworkPlan(name, network, str(network.subnet) if network.subnet else "")
+        for name, network in known.items()
+        if name != INGRESS or mesh == INGRESS
     }
-    for name, network in scenario.networks.items():
-        subnet = str(network.subnet) if network.subnet else ""
-        plans[name] = NetworkPlan(name, network.driver, subnet, "", network.internal, network.mtu)
     taken = [IPv4Network(plan.subnet) for plan in plans.values() if plan.subnet]
     swarm = scenario.swarm
     pools = {
-        "overlay": _free(_cut(swarm.default_addr_pool, swarm.default_addr_pool_mask_length), taken),
-        "bridge": _free(iter(LOCAL_POOLS), taken),
+        "swarm": _free(_cut(swarm.default_addr_pool, swarm.default_addr_pool_mask_length), taken),
+        "node": _free(iter(LOCAL_POOLS), taken),
     }
     for name, plan in plans.items():
+        if not plan.driver.addressed:
+            continue
         if not plan.subnet:
-            subnet_found = next(pools[plan.driver], None)
+            subnet_found = next(pools[plan.driver.scope], None)
             if subnet_found is None:
                 path = ("networks", name) if name in scenario.networks else ("swarm", "default_addr_pool")
                 problems.add(path, "POOL_EMPTY", f"a free subnet for {name}", "none left in the pool")
@@ -48,6 +52,11 @@ def plan_networks(scenario: Scenario, problems: Problems) -> dict[str, NetworkPl
             plan.subnet = str(subnet_found)
         plan.gateway = str(IPv4Network(plan.subnet).network_address + 1)
     return plans
+
+
+def mesh_network(scenario: Scenario) -> str:
+    """The network of the routing mesh: the scenario's own, or the one that Docker makes."""
+    return next((name for name, network in scenario.networks.items() if network.ingress), INGRESS)
 
 
 def _cut(pools: Iterable[str], mask: int) -> Iterator[IPv4Network]:
@@ -61,99 +70,132 @@ def _free(subnets: Iterator[IPv4Network], taken: list[IPv4Network]) -> Iterator[
 
 
 class Giver:
-    """Gives out the addresses of one network; on bridges, of one node's bridge."""
+    """Gives out the addresses of one network, or of its part on one node, upwards; fixed ones are kept free."""
 
-    def __init__(self, plan: NetworkPlan, node: str | None = None) -> None:
+    def __init__(self, plan: NetworkPlan, fixed: Iterable[str] = (), node: str = "") -> None:
         self.plan = plan
+        self.node = node
         self.prefix = f"{node} " if node else ""
         subnet = IPv4Network(plan.subnet)
         self.next = int(subnet.network_address) + 1
         self.last = int(subnet.broadcast_address) - 1
+        self.fixed = {int(IPv4Address(address)) for address in fixed}
         self.give("gateway")
 
-    def give(self, owner: str) -> str | None:
-        """The next address, or None when the subnet is used up."""
-        if self.next > self.last:
-            return None
-        address = str(IPv4Address(self.next))
-        self.next += 1
-        self.plan.owners[self.prefix + address] = owner
-        return address
+    def give(self, owner: str, fixed: str | None = None) -> str | None:
+        """The address that is asked for or the next one; None when the subnet is used up."""
+        self.plan.wanted[self.node] = self.plan.wanted.get(self.node, 0) + 1
+        if fixed is None:
+            while self.next in self.fixed:
+                self.next += 1
+            if self.next > self.last:
+                return None
+            fixed = str(IPv4Address(self.next))
+            self.next += 1
+        self.plan.owners[self.prefix + fixed] = owner
+        return fixed
 
 
-def give_addresses(
-    plans: dict[str, NetworkPlan],
-    nodes: dict[str, Node],
-    tasks: Iterable[Task],
-    published: set[str],
-    problems: Problems,
-) -> None:
-    """Fill in VIPs, balancers and the tasks' addresses. ``published``: services on the routing mesh."""
-    everyone = list(tasks)
-    for plan in plans.values():
-        if not plan.subnet:
-            continue
-        members = [task for task in everyone if plan.name in _attachments(task, published)]
-        if plan.driver == "bridge":
-            _bridge(plan, members, problems)
+class AddressPlan:
+    """Who gets which address. ``starved``: tasks that get none, since their subnet is used up."""
+
+    def __init__(
+        self, plans: dict[str, NetworkPlan], nodes: dict[str, Node], meshed: set[str], mesh: str
+    ) -> None:
+        """``meshed``: services with a port in the routing mesh, which is the network ``mesh``."""
+        self.plans, self.nodes, self.meshed, self.mesh = plans, nodes, meshed, mesh
+        self.starved: set[str] = set()
+        self.full: dict[str, str] = {}
+
+    def give(self, tasks: Iterable[Task]) -> None:
+        """Fill in VIPs, balancers and the tasks' addresses."""
+        members: dict[str, list[Task]] = {name: [] for name in self.plans}
+        for task in tasks:
+            for name in attachments(task, self.meshed, self.mesh):
+                members[name].append(task)
+        for plan in self.plans.values():
+            if plan.subnet and plan.driver.per_node:
+                self._by_node(plan, members[plan.name])
+            elif plan.subnet:
+                self._shared(plan, members[plan.name])
+
+    def tell(self, problems: Problems) -> None:
+        """One problem for each subnet that is used up."""
+        for name, where in self.full.items():
+            own = name in problems.scenario.networks
+            path = ("networks", name) if own else ("swarm", "default_addr_pool_mask_length")
+            help = (
+                "give the network a larger subnet" if own else "set swarm.default_addr_pool_mask_length: 20"
+            )
+            room = IPv4Network(self.plans[name].subnet).num_addresses - 2
+            problems.add(path, "SUBNET_FULL", f"room for all addresses of {where}", f"room for {room}", help)
+
+    def _by_node(self, plan: NetworkPlan, members: list[Task]) -> None:
+        by_node: dict[str, list[Task]] = {}
+        for task in members:
+            by_node.setdefault(task.node.name, []).append(task)
+        for node, here in by_node.items():
+            giver = Giver(plan, [address for task in here for address in _fixed(task, plan.name)], node)
+            if plan.name == GWBRIDGE:
+                giver.give(gwbridge.SANDBOX)
+            for task in here:
+                self._task(plan, giver, task, f"{plan.name} on {node}")
+
+    def _shared(self, plan: NetworkPlan, members: list[Task]) -> None:
+        giver = Giver(plan, [address for task in members for address in _fixed(task, plan.name)])
+        without: set[str] = set()
+        for into, key, owner in self._infrastructure(plan, members):
+            address = giver.give(owner)
+            if address is None:
+                self.full[plan.name] = plan.name
+                without.add(key)
+            else:
+                into[key] = address
+        for task in members:
+            if task.service in without or task.node.name in without:
+                giver.give(task.name)
+                self.starved.add(task.name)
+            else:
+                self._task(plan, giver, task, plan.name)
+
+    def _infrastructure(
+        self, plan: NetworkPlan, members: list[Task]
+    ) -> Iterator[tuple[dict[str, str], str, str]]:
+        """Virtual addresses of services and load balancers of nodes: where to put them, for whom, their owner."""
+        if not plan.driver.balanced:
+            return
+        for service in dict.fromkeys(task.service for task in members if task.service and _virtual(task)):
+            yield plan.vips, service, f"vip {service}"
+        present = {task.node.name for task in members}
+        for node in self.nodes:
+            # Every node takes part in the mesh, with or without a task.
+            if node in present or (plan.name == self.mesh and self.meshed):
+                yield plan.balancers, node, f"balancer {node}"
+
+    def _task(self, plan: NetworkPlan, giver: Giver, task: Task, where: str) -> None:
+        address = giver.give(task.name, next(iter(_fixed(task, plan.name)), None))
+        if address is None:
+            self.full[plan.name] = where
+            self.starved.add(task.name)
         else:
-            _overlay(plan, members, nodes, published, problems)
+            task.addresses[plan.name] = address
 
 
-def _attachments(task: Task, published: set[str]) -> set[str]:
+def attachments(task: Task, meshed: set[str], mesh: str) -> set[str]:
+    """All networks of a task: its own, the mesh's if it publishes there, and the one of its default route."""
     found = set(task.networks)
-    if task.service in published:
-        found.add(INGRESS)
+    if task.service in meshed:
+        found.add(mesh)
     if task.egress is not None:
         found.add(task.egress)
     return found
 
 
-def _bridge(plan: NetworkPlan, members: list[Task], problems: Problems) -> None:
-    givers: dict[str, Giver] = {}
-    for task in members:
-        if task.node.name not in givers:
-            giver = givers[task.node.name] = Giver(plan, task.node.name)
-            if plan.name == GWBRIDGE:
-                giver.give("ingress_sbox")
-        address = givers[task.node.name].give(task.name)
-        if address is None:
-            _full(plan, problems, f"{plan.name} on {task.node.name}")
-            return
-        task.addresses[plan.name] = address
+def _fixed(task: Task, network: str) -> list[str]:
+    """The address that the task asks for on a network, if it asks for one."""
+    found = (fixed_address(name) for name in task.networks if name == network)
+    return [address for address in found if address is not None]
 
 
-def _overlay(
-    plan: NetworkPlan, members: list[Task], nodes: dict[str, Node], published: set[str], problems: Problems
-) -> None:
-    giver = Giver(plan)
-    wanted: list[tuple[dict[str, str], str, str]] = []
-    services = dict.fromkeys(task.service for task in members if task.service)
-    wanted += [(plan.vips, service, f"vip {service}") for service in services]
-    if plan.name == INGRESS:
-        # Every node takes part in the mesh, with or without a task.
-        here = list(nodes) if published else []
-    else:
-        present = {task.node.name for task in members}
-        here = [name for name in nodes if name in present]
-    wanted += [(plan.balancers, node, f"balancer {node}") for node in here]
-    for into, key, owner in wanted:
-        address = giver.give(owner)
-        if address is None:
-            _full(plan, problems, plan.name)
-            return
-        into[key] = address
-    for task in members:
-        address = giver.give(task.name)
-        if address is None:
-            _full(plan, problems, plan.name)
-            return
-        task.addresses[plan.name] = address
-
-
-def _full(plan: NetworkPlan, problems: Problems, where: str) -> None:
-    own = plan.name in problems.scenario.networks
-    path = ("networks", plan.name) if own else ("swarm", "default_addr_pool_mask_length")
-    help = "give the network a larger subnet" if own else "set swarm.default_addr_pool_mask_length: 20"
-    room = IPv4Network(plan.subnet).num_addresses - 2
-    problems.add(path, "SUBNET_FULL", f"room for all addresses of {where}", f"room for {room}", help)
+def _virtual(task: Task) -> bool:
+    return isinstance(task.spec, Service) and task.spec.endpoint_mode == "vip"

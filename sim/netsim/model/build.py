@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from netsim.drivers import gwbridge
-from netsim.model.addresses import give_addresses, plan_networks
-from netsim.model.entities import DEFAULT_BRIDGE, Model, Node, PublishedPort, Task
+from collections import Counter
+
+from netsim.drivers.gateway import gateway_network
+from netsim.drivers.registry import DEFAULT_BRIDGE, OWN_NETWORKS
+from netsim.model.addresses import AddressPlan, mesh_network, plan_networks
+from netsim.model.entities import Model, Node, PublishedPort, Task
 from netsim.model.nodes import build_nodes
+from netsim.model.oversize import check_sizes
 from netsim.model.placement import Placer
 from netsim.model.problems import ModelError, Problems
+from netsim.model.reachable import check_ways
 from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_attach import gateway_priority
 
 __all__ = ["ModelError", "build_model"]
 
-FIRST_DYNAMIC_PORT = 30000  # swarmkit's portallocator: 30000 to 32767
+# swarmkit's manager/allocator/portallocator.go
+FIRST_DYNAMIC_PORT, LAST_DYNAMIC_PORT = 30000, 32767
+# Linux's net.ipv4.ip_local_port_range, from which the engine takes ports of containers
+FIRST_EPHEMERAL_PORT = 32768
 
 
-def build_model(scenario: Scenario) -> Model:
-    """Everything that is decided before the clock starts. Raises `ModelError` with all problems."""
+def build_model(scenario: Scenario, audit: bool = False) -> Model:
+    """Everything that is decided before the clock starts. Raises `ModelError` with all problems.
+
+    In a scenario that was told to `Scenario.tolerate`, tasks for which there is no address are left out, as a
+    swarm leaves them pending. ``audit``: so they are, and nothing that is a matter of limits is a problem.
+    """
     problems = Problems(scenario)
     nodes = build_nodes(scenario, problems)
     problems.raise_if_any()
@@ -28,15 +41,41 @@ def build_model(scenario: Scenario) -> Model:
     tasks = {task.name: task for found in services.values() for task in found} | containers
     plans = plan_networks(scenario, problems)
     problems.raise_if_any()
-    for task in tasks.values():
-        task.egress = gateway_of(task, scenario)
-    ports = _ports(scenario)
+    ports, mesh = _ports(scenario, problems), mesh_network(scenario)
     meshed = {port.party for port in ports if port.mode == "ingress"}
-    give_addresses(plans, nodes, tasks.values(), meshed, problems)
-    problems.raise_if_any()
-    return Model(
-        scenario, scenario.fabric, scenario.outside, nodes, tasks, services, containers, plans, ports
+    gateways: dict[tuple[str, ...], str | None] = {}
+    for task in tasks.values():
+        key = (*task.networks, mesh) if task.party in meshed else task.networks
+        if key not in gateways or task.service is None:
+            gateways[key] = _gateway(key, scenario)
+        task.egress = gateways[key]
+    addresses = AddressPlan(plans, nodes, meshed, mesh)
+    addresses.give(tasks.values())
+    if not scenario.tolerant and not audit:
+        addresses.tell(problems)
+        problems.raise_if_any()
+    starved = tuple(name for name in tasks if name in addresses.starved)
+    for name in starved:
+        task = tasks.pop(name)
+        (services[task.service].remove(task) if task.service else containers.pop(name))
+    model = Model(
+        scenario,
+        scenario.fabric,
+        scenario.outside,
+        nodes,
+        tasks,
+        services,
+        containers,
+        plans,
+        ports,
+        mesh,
+        starved,
     )
+    check_ways(model, problems)
+    if not audit:
+        check_sizes(model, problems)
+    problems.raise_if_any()
+    return model
 
 
 def _tasks(scenario: Scenario, nodes: dict[str, Node], problems: Problems) -> dict[str, list[Task]]:
@@ -50,24 +89,32 @@ def _tasks(scenario: Scenario, nodes: dict[str, Node], problems: Problems) -> di
     return found
 
 
-def gateway_of(task: Task, scenario: Scenario) -> str | None:
-    """The bridge by which a task reaches the outside. A service without networks has docker_gwbridge too
-    once a port of it is published, and docker0 otherwise."""
-    if not task.networks:
-        return gwbridge.NAME if task.spec.ports else DEFAULT_BRIDGE
-    known = scenario.networks
-    return gwbridge.gateway_network(
-        (name, known[name].driver, known[name].internal) if name in known else (name, "bridge", False)
-        for name in task.networks
-    )
+def _gateway(networks: tuple[str, ...], scenario: Scenario) -> str | None:
+    """The network of the default route. A task that names no network and is not in the mesh is on docker0."""
+    if not networks:
+        return DEFAULT_BRIDGE
+    known = {**OWN_NETWORKS, **scenario.networks}
+    return gateway_network((name, known[name], gateway_priority(name)) for name in networks)
 
 
-def _ports(scenario: Scenario) -> tuple[PublishedPort, ...]:
+def _ports(scenario: Scenario, problems: Problems) -> tuple[PublishedPort, ...]:
+    """All published ports. Those of containers are published on their node, whatever the mode says."""
     taken = {p.published for s in scenario.services.values() for p in s.ports}
-    free = (port for port in range(FIRST_DYNAMIC_PORT, 32768) if port not in taken)
+    free = (port for port in range(FIRST_DYNAMIC_PORT, LAST_DYNAMIC_PORT + 1) if port not in taken)
     found = []
     for name, service in scenario.services.items():
-        for port in service.ports:
-            published = next(free) if port.published is None else port.published
+        for i, port in enumerate(service.ports):
+            published = next(free, None) if port.published is None else port.published
+            if published is None:
+                room = LAST_DYNAMIC_PORT - FIRST_DYNAMIC_PORT + 1
+                expected = f"a free port from {FIRST_DYNAMIC_PORT} to {LAST_DYNAMIC_PORT}"
+                problems.add(("services", name, "ports", i), "PORTS_FULL", expected, f"all {room} taken")
+                continue
             found.append(PublishedPort(published, port.target, port.protocol, port.mode, name))
+    ephemeral: Counter[str] = Counter()
+    for name, container in scenario.containers.items():
+        for port in container.ports:
+            number = port.published or FIRST_EPHEMERAL_PORT + ephemeral[container.node]
+            ephemeral[container.node] += port.published is None
+            found.append(PublishedPort(number, port.target, port.protocol, "host", name))
     return tuple(found)

@@ -6,14 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netsim.datapath.profile import HostProfile
+from netsim.drivers.base import Driver
+from netsim.drivers.registry import DEFAULT_BRIDGE, GWBRIDGE, INGRESS, driver_of
 from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_network import Network
 from netsim.scenario.schema_nodes import Fabric, Nic, Outside
 from netsim.scenario.schema_service import Container, Service
 
+__all__ = [
+    "DEFAULT_BRIDGE",
+    "GWBRIDGE",
+    "INGRESS",
+    "OUTSIDE",
+    "Model",
+    "NetworkPlan",
+    "Node",
+    "PublishedPort",
+    "Task",
+]
+
 OUTSIDE = "outside"
-INGRESS = "ingress"
-GWBRIDGE = "docker_gwbridge"
-DEFAULT_BRIDGE = "bridge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +85,28 @@ class Task:
 
 @dataclass(slots=True)
 class NetworkPlan:
-    """A network and its addresses. ``driver``: overlay or bridge; a bridge is a network of its own on each node.
+    """A network and its addresses.
 
-    ``vips``: service -> virtual address. ``balancers``: node -> address of the load-balancer sandbox.
-    ``owners``: address -> who has it; on bridges, ``(node, address)`` is written ``node address``.
-    ``mtu``: largest IP packet (bytes) if the user gave one.
+    ``spec``: what the scenario says of it, or what Docker makes it with. ``subnet`` and ``gateway``: empty
+    where endpoints have no addresses (host, none). ``vips``: service -> virtual address. ``balancers``: node ->
+    address of the load-balancer sandbox. ``owners``: address -> who has it; where each node gives out addresses
+    by itself, ``(node, address)`` is written ``node address``. ``wanted``: how many addresses are asked for, by
+    node there, otherwise under the empty name.
     """
 
     name: str
-    driver: str
+    spec: Network
     subnet: str
-    gateway: str
-    internal: bool = False
-    mtu: int | None = None
+    gateway: str = ""
     vips: dict[str, str] = field(default_factory=dict)
     balancers: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
+    wanted: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def driver(self) -> Driver:
+        """The driver, which says what can be reached and how."""
+        return driver_of(self.name, self.spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +125,9 @@ class Model:
     """The scenario with everything decided that is decided before the clock starts.
 
     ``tasks``: by name, tasks of services and standalone containers; ``services``: tasks by service, in slot
-    order; ``containers``: the standalone ones; ``addresses``: networks by name; ``ports``: all published.
+    order; ``containers``: the standalone ones; ``addresses``: networks by name; ``ports``: all published;
+    ``mesh``: the network of the routing mesh. ``starved``: tasks that get no address and so never run; they are
+    in none of the other tables.
     """
 
     scenario: Scenario
@@ -119,6 +139,8 @@ class Model:
     containers: dict[str, Task]
     addresses: dict[str, NetworkPlan]
     ports: tuple[PublishedPort, ...]
+    mesh: str = INGRESS
+    starved: tuple[str, ...] = ()
 
     def party_tasks(self, name: str) -> list[Task]:
         """The tasks of a service, or the one container of that name; empty for other names."""

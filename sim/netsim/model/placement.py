@@ -7,9 +7,9 @@ service, then with the fewest tasks in total, then the order of the nodes. Limit
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Iterable
-from heapq import heapify, heappop, heapreplace
 
 from netsim.model.entities import Node
 from netsim.model.problems import Problems
@@ -45,29 +45,35 @@ class Placer:
             if not allowed:
                 self._tell(name, service, 1, allowed, here)
             return placed
-        fitting = [node for node in allowed if self._refusal(node, service, here) is None]
-        ranked = [(0, self.total[node.name], node.index, node) for node in fitting]
-        heapify(ranked)
+        if not service.placement.preferences:
+            return self._fewest_first(name, service, allowed, here)
         for slot in range(1, service.replicas + 1):
+            fitting = [node for node in allowed if self._refusal(node, service, here) is None]
             if not fitting:
                 self._tell(name, service, slot, allowed, here)
                 return placed
-            best = (
-                self._prefer(fitting, allowed, service, here)
-                if service.placement.preferences
-                else ranked[0][3]
-            )
+            best = self._prefer(fitting, allowed, service, here)
             self._take(best, service, here)
             placed.append(best)
-            # A task changes what its own node can take, and nothing else.
-            fits = self._refusal(best, service, here) is None
-            if service.placement.preferences:
-                fitting = fitting if fits else [node for node in fitting if node is not best]
-            elif fits:
-                heapreplace(ranked, (here[best.name], self.total[best.name], best.index, best))
-            else:
-                heappop(ranked)
-                fitting = [entry[3] for entry in ranked]
+        return placed
+
+    def _fewest_first(
+        self, name: str, service: Service, allowed: list[Node], here: Counter[str]
+    ) -> list[Node]:
+        """Without preferences only the node just taken changes its rank, and one that refuses goes on refusing."""
+        rank = [(0, self.total[node.name], node.index, node) for node in allowed]
+        heapq.heapify(rank)
+        placed: list[Node] = []
+        for slot in range(1, service.replicas + 1):
+            while rank and self._refusal(rank[0][3], service, here) is not None:
+                heapq.heappop(rank)
+            if not rank:
+                self._tell(name, service, slot, allowed, here)
+                return placed
+            mine, total, index, node = rank[0]
+            self._take(node, service, here)
+            placed.append(node)
+            heapq.heapreplace(rank, (mine + 1, total + 1, index, node))
         return placed
 
     def _take(self, node: Node, service: Service, here: Counter[str]) -> None:

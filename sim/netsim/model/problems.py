@@ -24,6 +24,6 @@ class Problems:
         self.found.append(Problem(file, line, col, code, show_path(path), expected, found, help))
 
     def raise_if_any(self) -> None:
-        """Raises `ModelError` with all of them."""
+        """Raises `ModelError` with all of them, in the order of the file."""
         if self.found:
-            raise ModelError(self.found)
+            raise ModelError(sorted(self.found, key=lambda problem: (problem.line, problem.col)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, collapse_addresses
+from pkgutil import resolve_name
+from typing import Protocol
 
 from netsim.scenario.check_load import check_load
 from netsim.scenario.expectations import ExpectError, parse_expectation
@@ -17,6 +19,25 @@ BUILT_IN_NETWORKS = ("bridge", "host", "none")
 RESERVED_NETWORKS = (*BUILT_IN_NETWORKS, "ingress", "docker_gwbridge")
 
 
+#: Who knows about network drivers. A later room, so it is named here and imported when a scenario is checked.
+NETWORK_FACTS = "netsim.drivers.check:DriverFacts"
+
+
+class NetworkFacts(Protocol):
+    """What the drivers say of the scenario's networks, by name."""
+
+    def check(self) -> None:
+        """Add all problems of networks and attachments."""
+
+    def named(self, network: str) -> bool:
+        """Whether endpoints on it can be called."""
+        ...
+
+    def exposed(self, network: str) -> bool:
+        """Whether the outside reaches endpoints on it without a published port."""
+        ...
+
+
 class Finder:
     """Collects problems and finds their places."""
 
@@ -24,6 +45,7 @@ class Finder:
         self.scenario = scenario
         self.tree = tree
         self.problems: list[Problem] = []
+        self.facts: NetworkFacts = resolve_name(NETWORK_FACTS)(self)
 
     def add(
         self,
@@ -55,6 +77,7 @@ def check(scenario: Scenario, tree: Node) -> list[Problem]:
     finder = Finder(scenario, tree)
     _nodes(finder)
     _networks(finder)
+    finder.facts.check()
     _members(finder)
     _ports(finder)
     _calls(finder)
@@ -102,46 +125,15 @@ def _networks(finder: Finder) -> None:
                 (*path, "subnet"), "SUBNET_OVERLAP", f"a subnet apart from that of {other}", network.subnet
             )
         placed.append((subnet, name))
-        needed = addresses_needed(scenario, name)
-        room = max(0, subnet.num_addresses - 2)
-        if needed > room:
-            help = f"a /{_prefix_for(needed)} is large enough"
-            finder.add(
-                (*path, "subnet"), "SUBNET_SMALL", f"room for {needed} addresses", f"room for {room}", help
-            )
     _pool(finder)
 
 
-def addresses_needed(scenario: Scenario, network: str) -> int:
-    """Addresses that an overlay or bridge takes: gateway, tasks, a VIP per service, a balancer per node."""
-    nodes = sum(group.count for group in scenario.nodes.values())
-    services = [s for s in scenario.services.values() if network in s.networks]
-    tasks = sum(nodes if s.mode.startswith("global") else s.replicas for s in services)
-    containers = sum(1 for c in scenario.containers.values() if network in c.networks)
-    balancers = min(nodes, tasks + containers) if scenario.networks[network].driver == "overlay" else 0
-    vips = sum(1 for s in services if s.endpoint_mode == "vip")
-    return 1 + tasks + containers + vips + balancers
-
-
-def _prefix_for(addresses: int) -> int:
-    return 32 - (addresses + 1).bit_length()
-
-
 def _pool(finder: Finder) -> None:
-    """Networks without their own subnet get one of the pool's: each has to fit, and there must be enough."""
+    """Networks without their own subnet get one of the pool's: there must be enough."""
     scenario = finder.scenario
     swarm = scenario.swarm
     without = [n for n, net in scenario.networks.items() if net.driver == "overlay" and net.subnet is None]
     mask = swarm.default_addr_pool_mask_length
-    for name in without:
-        needed = addresses_needed(scenario, name)
-        room = 2 ** (32 - mask) - 2
-        if needed > room:
-            help = (
-                f"give the network a subnet of /{_prefix_for(needed)}, like 10.20.0.0/{_prefix_for(needed)}"
-            )
-            finder.add(("networks", name), "SUBNET_SMALL", f"room for {needed} addresses",
-                       f"room for {room} in a /{mask} of the swarm's pool", help)  # fmt: skip
     pools = collapse_addresses(IPv4Network(pool) for pool in swarm.default_addr_pool)
     subnets = sum(2 ** max(0, mask - pool.prefixlen) for pool in pools if pool.prefixlen <= mask)
     if len(without) + 1 > subnets:
@@ -154,13 +146,7 @@ def _members(finder: Finder) -> None:
     known = [*scenario.networks, *BUILT_IN_NETWORKS]
     for name, service in scenario.services.items():
         for i, network in enumerate(service.networks):
-            path = ("services", name, "networks", i)
-            if not finder.reference(path, network, known, "network"):
-                continue
-            driver = scenario.networks[network].driver if network in scenario.networks else network
-            if driver in ("bridge", "none"):
-                help = "services attach to overlay networks"
-                finder.add(path, "NETWORK_SCOPE", "a network that spans the swarm", network, help)
+            finder.reference(("services", name, "networks", i), network, known, "network")
         _no_repeats(finder, ("services", name, "networks"), service.networks)
     nodes = scenario.node_names()
     for name, container in scenario.containers.items():
@@ -168,13 +154,10 @@ def _members(finder: Finder) -> None:
             finder.add(("containers", name), "NAME_CLASH", "a name that no service has", name, of_key=True)
         finder.reference(("containers", name, "node"), container.node, nodes, "node")
         for i, network in enumerate(container.networks):
-            path = ("containers", name, "networks", i)
-            if not finder.reference(path, network, known, "network") or network not in scenario.networks:
-                continue
-            found = scenario.networks[network]
-            if found.driver == "overlay" and not found.attachable:
-                help = f"set networks.{network}.attachable: true"
-                finder.add(path, "NOT_ATTACHABLE", "an attachable network", network, help)
+            finder.reference(("containers", name, "networks", i), network, known, "network")
+        for i, link in enumerate(container.links):
+            here = [other for other, spec in scenario.containers.items() if spec.node == container.node]
+            finder.reference(("containers", name, "links", i), link, here, "container")
         _no_repeats(finder, ("containers", name, "networks"), container.networks)
 
 
@@ -187,6 +170,12 @@ def _no_repeats(finder: Finder, path: PathTuple, names: tuple[str, ...]) -> None
 def _ports(finder: Finder) -> None:
     """A published port belongs to one service in the mesh; in host mode, to one task of a node."""
     taken: dict[tuple[int, str], str] = {}
+    mesh = {
+        port.published
+        for s in finder.scenario.services.values()
+        for port in s.ports
+        if port.mode == "ingress"
+    }
     for name, service in finder.scenario.services.items():
         for i, port in enumerate(service.ports):
             if port.published is None:
@@ -197,6 +186,21 @@ def _ports(finder: Finder) -> None:
                 finder.add(path, "PORT_CLASH", "a port that is not published yet", f"{key[0]}/{key[1]}",
                            f"{taken[key]} publishes it")  # fmt: skip
             taken.setdefault(key, name)
+        if service.endpoint_mode == "dnsrr":
+            for i, port in enumerate(service.ports):
+                if port.mode == "ingress":
+                    finder.add(("services", name, "ports", i), "DNSRR_INGRESS", "ports with mode: host under endpoint_mode dnsrr",
+                               "mode ingress", "the mesh balances by a virtual address, and dnsrr has none")  # fmt: skip
+    on_node: dict[tuple[str, int, str], str] = {}
+    for name, container in finder.scenario.containers.items():
+        for i, port in enumerate(container.ports):
+            if port.published is None:
+                continue
+            other = on_node.setdefault((container.node, port.published, port.protocol), name)
+            owner = other if other != name else taken.get((port.published, port.protocol))
+            if owner is not None and (other != name or port.published in mesh):
+                finder.add(("containers", name, "ports", i), "PORT_CLASH", "a port that is not published yet",
+                           f"{port.published}/{port.protocol}", f"{owner} publishes it")  # fmt: skip
 
 
 def _calls(finder: Finder) -> None:
@@ -222,8 +226,22 @@ def shares_network(finder: Finder, path: PathTuple, source: str, target: str) ->
     """Whether two services or containers have a network in common; a problem if not."""
     scenario = finder.scenario
     parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
-    if source == target or set(parties[source].networks) & set(parties[target].networks):
+    shared = [network for network in parties[source].networks if network in parties[target].networks]
+    if source == target or any(finder.facts.named(network) for network in shared):
         return True
+    if shared:
+        links = getattr(parties[source], "links", ())
+        if target in links:
+            return True
+        help = f"attach both to a network of your own, or set containers.{source}.links: [{target}]"
+        finder.add(
+            path,
+            "NO_NAME",
+            f"a network that knows the name {target}",
+            f"the default network {shared[0]}",
+            help,
+        )
+        return False
     mine = ", ".join(parties[source].networks) or "no network"
     theirs = ", ".join(parties[target].networks) or "no network"
     finder.add(path, "NO_COMMON_NETWORK", f"a network that {source} and {target} share",

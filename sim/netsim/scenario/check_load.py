@@ -94,7 +94,9 @@ def _reachable(finder: Finder, name: str, load: Load, source: str, target: str) 
 
 
 def _published(finder: Finder, path: PathTuple, load: Load, party: Service | Container, target: str) -> None:
-    """From outside, only published ports can be reached."""
+    """From outside, only published ports and what stands in the underlay can be reached."""
+    if any(finder.facts.exposed(network) for network in party.networks):
+        return
     published = [port.published for port in party.ports if port.published is not None]
     port = load.to.partition(":")[2]
     if not published:

@@ -55,6 +55,7 @@ class Scenario(Strict):
     _source: str | None = PrivateAttr(default=None)
     _sha256: str = PrivateAttr(default="")
     _tree: Node | None = PrivateAttr(default=None)
+    _tolerant: bool = PrivateAttr(default=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -67,6 +68,15 @@ class Scenario(Strict):
     def source(self) -> str | None:
         """The file that it was read from."""
         return self._source
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether it is to run although a hard limit is exceeded."""
+        return self._tolerant
+
+    def tolerate(self) -> None:
+        """Let it run although a hard limit is exceeded."""
+        self._tolerant = True
 
     @property
     def sha256(self) -> str:

@@ -27,13 +27,15 @@ class Network(Strict):
     ingress: Flag = Field(default=False, description="This network is the swarm's routing mesh.")
     subnet: Subnet | None = Field(default=None, description="IPv4 subnet; without it, from the swarm's pool.")
     mtu: Mtu | None = Field(
-        default=None, description="MTU of the network (bytes); without it, the node's less encapsulation."
+        default=None,
+        description="Largest IP packet of its containers (bytes); without it the driver's: 1500 less encapsulation.",
     )
     parent: Text | None = Field(default=None, description="Parent interface (macvlan, ipvlan).")
     mode: Text | None = Field(default=None, description="Mode of the driver: l2, l3, bridge, private, ...")
     icc: Flag = Field(default=True, description="Containers on one bridge may talk to each other.")
     options: dict[Text, Text | int | bool] = Field(
-        default={}, description="Driver options, as in docker network create -o."
+        default={},
+        description="Driver options, as in docker network create -o, like com.docker.network.driver.mtu.",
     )
 
     @classmethod

@@ -109,6 +109,27 @@ class Hypervisor(Strict):
     nodes: tuple[Text, ...] = Field(description="Names of the nodes that run on it.")
 
 
+def _vlan(value: Any) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if (
+        not isinstance(text, str)
+        or not text.isascii()
+        or not text.isdigit()
+        or not 1 <= int(text[:9]) <= 4094
+    ):
+        raise UnitError("BAD_VALUE", "the number of a VLAN, from 1 to 4094")
+    return text
+
+
+VlanId = Annotated[str, Value(_vlan, {"type": "string", "pattern": "^[1-9][0-9]{0,3}$"})]
+
+
+class Vlan(Strict):
+    """A VLAN of the switch."""
+
+    gateway: Flag = Field(default=True, description="The switch routes it to the outside and to the nodes.")
+
+
 class Fabric(Strict):
     """The switch that connects the nodes."""
 
@@ -118,6 +139,14 @@ class Fabric(Strict):
     )
     buffer: PositiveSize = Field(
         default=12 * 2**20, description="Buffer of each port (bytes); beyond it, drops."
+    )
+    vlans: dict[VlanId, Vlan] = Field(
+        default={},
+        description="VLANs on the nodes' ports, by number; without any the switch carries and routes all.",
+    )
+    reflective_relay: Flag = Field(
+        default=False,
+        description="A frame may leave by the port that it came from (802.1Qbg), as vepa needs.",
     )
 
 

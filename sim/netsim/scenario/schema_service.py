@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
+from netsim.scenario.schema_attach import Networks
 from netsim.scenario.schema_network import Port
 from netsim.scenario.schema_types import (
     Cpus,
@@ -166,16 +167,6 @@ class Image(Strict):
         return {"name": value} if isinstance(value, str) else value
 
 
-def _network_list(value: Any) -> Any:
-    """Compose also allows a mapping of network names to settings; the names are what counts here."""
-    if isinstance(value, dict) and all(item in (None, {}) for item in value.values()):
-        return list(value)
-    return value
-
-
-Networks = Annotated[tuple[Name, ...], BeforeValidator(_network_list)]
-
-
 class Service(Strict):
     """A swarm service."""
 
@@ -215,7 +206,11 @@ class Container(Strict):
 
     node: Text = Field(description="The node that it runs on, like worker-1.")
     networks: Networks = Field(
-        default=("bridge",), description="Names of its networks; without it the default bridge."
+        default=("bridge",),
+        description="Its networks: names, or names with ipv4_address and gw_priority; without it the default bridge.",
+    )
+    links: tuple[Name, ...] = Field(
+        default=(), description="Containers of its node whose names it knows on the default bridge."
     )
     ports: tuple[Port, ...] = Field(default=(), description="Published ports (on its node).")
     resources: Resources = Field(default=Resources(), description="Limits.")

@@ -21,15 +21,11 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
     for name, group in scenario.nodes.items():
         if not {"tso", "gro"} <= set(group.nic.offloads):
             yield ("nodes", name, "nic", "offloads"), "a card without tso and gro", "list tso and gro"
-    yield from _networks(scenario)
     yield from _services(scenario)
     for name, container in scenario.containers.items():
-        path: PathTuple = ("containers", name)
-        if container.ports:
-            yield (*path, "ports"), "ports of a container", "publish ports of a service"
-        for i, network in enumerate(container.networks):
-            if network in ("host", "none"):
-                yield (*path, "networks", i), f"the network {network}", None
+        for i, port in enumerate(container.ports):
+            if port.protocol != "tcp":
+                yield ("containers", name, "ports", i, "protocol"), port.protocol, "tcp can be simulated"
     for name, load in scenario.load.items():
         if load.to in scenario.node_names():
             yield ("load", name, "to"), "a node as target", "load a service or a container"
@@ -37,36 +33,13 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
             yield ("load", name, "from"), "a node as source", "load from outside or from a container"
 
 
-def _networks(scenario: Scenario) -> Iterator[Finding]:
-    for name, network in scenario.networks.items():
-        path: PathTuple = ("networks", name)
-        if network.driver not in ("overlay", "bridge"):
-            yield (*path, "driver"), f"the driver {network.driver}", "overlay and bridge can be simulated"
-        if network.encrypted:
-            yield (*path, "encrypted"), "an encrypted network", None
-        if network.ingress:
-            yield (*path, "ingress"), "another ingress network", None
-        if not network.icc:
-            yield (*path, "icc"), "icc: false", None
-        for word in ("parent", "mode"):
-            if getattr(network, word) is not None:
-                yield (*path, word), word, None
-        if network.options:
-            yield (*path, "options"), "driver options", None
-
-
 def _services(scenario: Scenario) -> Iterator[Finding]:
     for name, service in scenario.services.items():
         path: PathTuple = ("services", name)
         if service.mode not in ("replicated", "global"):
             yield (*path, "mode"), f"the mode {service.mode}", None
-        if service.endpoint_mode != "vip":
-            yield (*path, "endpoint_mode"), f"endpoint_mode {service.endpoint_mode}", None
         if service.healthcheck is not None and not service.healthcheck.disable:
             yield (*path, "healthcheck"), "a health check", None
-        for i, network in enumerate(service.networks):
-            if network == "host":
-                yield (*path, "networks", i), "the network host", None
         for i, port in enumerate(service.ports):
             if port.protocol != "tcp":
                 yield (*path, "ports", i, "protocol"), port.protocol, "tcp can be simulated"

@@ -1,0 +1,233 @@
+"""Who can be reached from where, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from netsim.model.entities import OUTSIDE, Model, NetworkPlan, PublishedPort, Task
+from netsim.scenario.problems import nearest
+
+#: The network of processes on the nodes themselves.
+HOST = "host"
+#: As a target of a node: what is published there, asked at 127.0.0.1.
+LOCALHOST = "localhost"
+
+
+class ReachError(ValueError):
+    """There is no way from there to there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a target is reached from a source.
+
+    ``kind``: ingress | host | vip | direct | nat | routed | node | proxy | loopback. ``balancer``: ipvs or None.
+    ``candidates``: who may answer, in IPVS's list order (newest first). ``vias``: the nodes to enter by, if the
+    mesh is used. ``network``: the network whose driver says what is on the way: the one in common (vip, direct),
+    the mesh's (ingress), the one of the published port (host, node, proxy) or of the default route (nat, routed);
+    ``host`` between nodes.
+    """
+
+    kind: str
+    balancer: str | None
+    candidates: tuple[str, ...]
+    vias: tuple[str, ...] = ()
+    network: str = HOST
+
+
+def reach(model: Model, src: str, target: str) -> Reach:
+    """How ``target`` (``web:8080``, ``db``, ``db.1``, a container, a node, ``outside``) is reached from
+    ``src`` (``outside``, a task, a container or a node). Raises `ReachError`."""
+    name, _, port = target.partition(":")
+    if src == OUTSIDE:
+        return _from_outside(model, name, port)
+    if src in model.nodes:
+        return _from_node(model, src, name, port)
+    if src not in model.tasks:
+        raise ReachError(_unknown(model, src))
+    source = model.tasks[src]
+    if name == OUTSIDE or name in model.nodes:
+        return _to_underlay(model, source, name)
+    _exists(model, name)
+    if name == src:
+        return Reach("loopback", None, (src,))
+    return _inside(model, source, name)
+
+
+def _from_outside(model: Model, name: str, port: str) -> Reach:
+    if name in model.nodes:
+        return Reach("direct", None, (name,))
+    if name == OUTSIDE:
+        raise ReachError("from outside to outside there is nothing of the swarm")
+    _exists(model, name)
+    tasks = [model.tasks[name]] if name in model.tasks else model.party_tasks(name)
+    found = _published(model, name, port)
+    if found is not None and found.mode == "ingress":
+        return Reach("ingress", "ipvs", _newest_first(tasks), model.entry_nodes(), model.mesh)
+    network = _door(model, tasks) if found is not None else _exposed(model, tasks)
+    if found is None and network is None:
+        known = ", ".join(f"{name}:{p.published}" for p in model.ports_of(name))
+        raise ReachError(f"{name} publishes {known or 'no port'}, so it cannot be reached from outside so")
+    if network is None:
+        raise ReachError(f"{name} has no network that carries published ports of its node")
+    plan = model.addresses[network]
+    # What has an address of the underlay is asked there; a published port is asked at a node.
+    entries = set(model.nodes if plan.driver.exposed and network != HOST else model.entry_nodes())
+    here = tuple(task.name for task in tasks if task.node.name in entries)
+    return Reach("host", None, here, (), network)
+
+
+def _published(model: Model, party: str, port: str) -> PublishedPort | None:
+    return next((p for p in model.ports_of(party) if not port or str(p.published) == port), None)
+
+
+def _door(model: Model, tasks: list[Task]) -> str | None:
+    """The network by which a port that is published on the node comes in."""
+    return next(
+        (n for task in tasks[:1] for n in _all_networks(task) if _publishes(model.addresses[n])), None
+    ) or (_exposed(model, tasks))
+
+
+def _publishes(plan: NetworkPlan) -> bool:
+    return plan.driver.publishes and not plan.spec.internal
+
+
+def _exposed(model: Model, tasks: list[Task]) -> str | None:
+    """The network on which the outside reaches a task without a published port."""
+    for name in tasks[0].networks if tasks else ():
+        plan = model.addresses[name]
+        if plan.driver.exposed and plan.driver.gives_gateway(plan.spec) and _routed(model, plan):
+            return name
+    return None
+
+
+def _routed(model: Model, plan: NetworkPlan) -> bool:
+    """Whether the switch routes the VLAN that a network stands on."""
+    number = plan.driver.vlan(plan.spec)
+    vlans = model.fabric.vlans
+    return number is None or not vlans or (str(number) in vlans and vlans[str(number)].gateway)
+
+
+def _all_networks(task: Task) -> Iterable[str]:
+    return dict.fromkeys((*task.networks, *((task.egress,) if task.egress else ())))
+
+
+def _from_node(model: Model, src: str, name: str, port: str) -> Reach:
+    if name == OUTSIDE or name in model.nodes:
+        return Reach("loopback" if name == src else "direct", None, (name,))
+    if name == LOCALHOST:
+        return _by_proxy(model, src, port)
+    _exists(model, name)
+    tasks = [model.tasks[name]] if name in model.tasks else model.party_tasks(name)
+    here = [task for task in tasks if task.node.name == src]
+    if here:
+        return _node_to_own(model, src, here)
+    network = _exposed(model, tasks)
+    if network is not None:
+        return Reach("host", None, tuple(task.name for task in tasks), (), network)
+    where = tasks[0].node.name if tasks else "no node"
+    raise ReachError(f"from {src} to {name} on {where} is not simulated: start at outside or at a container")
+
+
+def _node_to_own(model: Model, src: str, tasks: list[Task]) -> Reach:
+    names = tuple(task.name for task in tasks)
+    why = None
+    for network in _all_networks(tasks[0]):
+        plan = model.addresses[network]
+        if network == HOST:
+            return Reach("loopback", None, names)
+        why = plan.driver.host_barrier(plan.spec) or why
+        if plan.driver.publishes and plan.driver.host_barrier(plan.spec) is None:
+            return Reach("node", None, names, (), network)
+    reason = f"{tasks[0].networks[0]} {why}" if why else "none of its networks has an interface on the node"
+    raise ReachError(f"{src} cannot reach {names[0]}: {reason}")
+
+
+def _by_proxy(model: Model, src: str, port: str) -> Reach:
+    """127.0.0.1 on a node: the userland proxy takes what is published there in host mode."""
+    for published in model.ports:
+        if str(published.published) != port or published.mode != "host":
+            continue
+        tasks = [task for task in model.party_tasks(published.party) if task.node.name == src]
+        network = _door(model, tasks)
+        if network == HOST:
+            return Reach("loopback", None, tuple(task.name for task in tasks))
+        if network is not None and model.addresses[network].driver.publishes:
+            return Reach("proxy", None, tuple(task.name for task in tasks), (), network)
+    raise ReachError(f"nothing on {src} is published in host mode at port {port or '(none given)'}")
+
+
+def _to_underlay(model: Model, source: Task, name: str) -> Reach:
+    """From a container to the outside or to a node: by its default route."""
+    if source.egress is None:
+        raise ReachError(f"{source.name} has only internal networks, so there is no way to {name}")
+    plan = model.addresses[source.egress]
+    if name == source.node.name:
+        why = plan.driver.host_barrier(plan.spec)
+        if why is not None:
+            raise ReachError(f"{source.name} cannot reach {name}: {source.egress} {why}")
+        if source.egress == HOST:
+            return Reach("loopback", None, (name,))
+    elif not _routed(model, plan):
+        number = plan.driver.vlan(plan.spec)
+        raise ReachError(f"{source.name} cannot reach {name}: the switch does not route VLAN {number}")
+    nat = name != source.node.name and "nat.snat" in plan.driver.egress(plan.spec, False)
+    return Reach("nat" if nat else "routed", None, (name,), (), source.egress)
+
+
+def _inside(model: Model, source: Task, name: str) -> Reach:
+    tasks = [model.tasks[name]] if name in model.tasks else model.party_tasks(name)
+    theirs = set(model.tasks[name].networks) if name in model.tasks else set(_networks_of(model, name))
+    shared = [network for network in source.networks if network in theirs]
+    if not shared:
+        raise ReachError(f"{source.name} and {name} share no network")
+    first: str | None = None
+    for network in shared:
+        plan = model.addresses[network]
+        able = [task for task in tasks if _barrier(model, plan, source, task) is None]
+        if able or not tasks:
+            return _on(model, plan, name, able)
+        first = first or f"{network} {_barrier(model, plan, source, tasks[0])}"
+    where = "one node" if tasks[0].node is source.node else "different nodes"
+    raise ReachError(f"{source.name} and {name} are on {where}, and {first}")
+
+
+def _on(model: Model, plan: NetworkPlan, name: str, tasks: list[Task]) -> Reach:
+    """A service by its virtual address if it has one, everything else at its own."""
+    service = model.scenario.services.get(name)
+    if service is not None and plan.driver.balanced and service.endpoint_mode == "vip":
+        return Reach("vip", "ipvs", _newest_first(tasks), (), plan.name)
+    return Reach("direct", None, tuple(task.name for task in tasks), (), plan.name)
+
+
+def _barrier(model: Model, plan: NetworkPlan, source: Task, target: Task) -> str | None:
+    same = source.node is target.node
+    why = plan.driver.barrier(plan.spec, same)
+    if why is None and same and plan.driver.hairpin(plan.spec) and not model.fabric.reflective_relay:
+        return "needs a switch that sends frames back (fabric: {reflective_relay: true})"
+    if why is None and not same and model.fabric.vlans:
+        number = plan.driver.vlan(plan.spec)
+        if number is not None and str(number) not in model.fabric.vlans:
+            return f"stands on VLAN {number}, which the switch does not carry"
+    return why
+
+
+def _networks_of(model: Model, service: str) -> tuple[str, ...]:
+    return model.scenario.services[service].networks
+
+
+def _newest_first(tasks: list[Task]) -> tuple[str, ...]:
+    """IPVS adds each back end at the head of its list (list_add_rcu in ip_vs_ctl.c)."""
+    return tuple(task.name for task in reversed(tasks))
+
+
+def _exists(model: Model, name: str) -> None:
+    if name not in model.services and name not in model.tasks and name not in model.nodes:
+        raise ReachError(_unknown(model, name))
+
+
+def _unknown(model: Model, name: str) -> str:
+    names = [OUTSIDE, *model.services, *model.tasks, *model.nodes]
+    close = nearest(name, names)
+    return f"{name} is no task, service, container or node" + (f"; did you mean {close}?" if close else "")

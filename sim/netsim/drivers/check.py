@@ -1,0 +1,223 @@
+"""What the drivers refuse, told as problems of the scenario, and what its other checks have to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+
+from netsim.drivers.base import MTU_OPTION, Driver, mtu_option
+from netsim.drivers.bridge import ICC, MASQUERADE
+from netsim.drivers.macvlan import Macvlan
+from netsim.drivers.overlay import DSR
+from netsim.drivers.parent import interface
+from netsim.drivers.registry import OWN_NETWORKS, driver_of, drivers
+from netsim.scenario.check import Finder
+from netsim.scenario.problems import PathTuple, suggest
+from netsim.scenario.schema_attach import fixed_address
+from netsim.scenario.schema_network import Network
+
+#: Options that are true or false.
+FLAGS = {ICC, MASQUERADE, DSR, "encrypted"}
+#: Words of a network that are for some drivers only.
+_WORDS = ("encrypted", "attachable", "ingress", "parent", "icc")
+
+
+class DriverFacts:
+    """What the checks of a scenario ask about its networks; names that are not there answer no."""
+
+    def __init__(self, finder: Finder) -> None:
+        self.finder = finder
+        self.networks = {**OWN_NETWORKS, **finder.scenario.networks}
+        self.known = drivers()
+
+    def driver(self, name: str) -> Driver | None:
+        """The driver of a network."""
+        network = self.networks.get(name)
+        if network is None or network.driver not in self.known:
+            return None
+        return driver_of(name, network)
+
+    def named(self, network: str) -> bool:
+        """Whether endpoints on it can be called: by name, or by the node's address."""
+        driver = self.driver(network)
+        return driver is None or driver.named or driver.exposed
+
+    def exposed(self, network: str) -> bool:
+        """Whether the outside reaches endpoints on it without a published port."""
+        driver = self.driver(network)
+        return driver is not None and driver.exposed
+
+    def check(self) -> None:
+        """All problems of networks and of the attachments to them."""
+        for name, network in self.finder.scenario.networks.items():
+            self._network(name, network)
+        self._meshes()
+        self._parents()
+        for path, network_name in self._attachments():
+            self._attachment(path, network_name)
+
+    def _network(self, name: str, network: Network) -> None:
+        path: PathTuple = ("networks", name)
+        add = self.finder.add
+        if network.driver not in self.known:
+            names = list(self.known)
+            add(
+                (*path, "driver"),
+                "UNKNOWN_DRIVER",
+                "a network driver",
+                network.driver,
+                suggest(network.driver, names, "drivers"),
+            )
+            return
+        if network.driver in ("host", "none"):
+            help = f"attach to the network {network.driver}, which is always there"
+            add(
+                (*path, "driver"),
+                "RESERVED_NAME",
+                "a driver of which there may be more networks",
+                network.driver,
+                help,
+            )
+            return
+        driver = driver_of(name, network)
+        for word in _WORDS:
+            value = getattr(network, word)
+            if value != Network.model_fields[word].default and word not in driver.words:
+                able = " or ".join(other.name for other in self.known.values() if word in other.words)
+                found = f"{word} with the driver {network.driver}"
+                add((*path, word), "NOT_FOR_DRIVER", f"{word} on a network of the driver {able}", found)
+        if network.mode is not None and network.mode not in driver.modes:
+            modes = ", ".join(driver.modes)
+            expected = f"one of {modes}" if modes else f"no mode with the driver {network.driver}"
+            add((*path, "mode"), "BAD_VALUE", expected, network.mode, suggest(network.mode, driver.modes))
+        for key in network.options:
+            if key not in driver.options:
+                expected = f"an option of the driver {network.driver}"
+                add(
+                    (*path, "options", key),
+                    "UNKNOWN_OPTION",
+                    expected,
+                    key,
+                    suggest(key, sorted(driver.options), "options"),
+                )
+        if MTU_OPTION in network.options and not 576 <= (mtu_option(network) or 0) <= 65_535:
+            value = network.options[MTU_OPTION]
+            add((*path, "options", MTU_OPTION), "BAD_VALUE", "an MTU from 576 to 65535 bytes", value)
+        for key in sorted(FLAGS & set(network.options)):
+            if str(network.options[key]).lower() not in ("true", "false", "1", "0"):
+                add((*path, "options", key), "BAD_VALUE", "true or false", network.options[key])
+        for refusal in driver.refuses(network):
+            add((*path, *refusal.key), refusal.code, refusal.expected, refusal.found, refusal.help)
+
+    def _meshes(self) -> None:
+        meshes = [name for name, network in self.finder.scenario.networks.items() if network.ingress]
+        for name in meshes[1:]:
+            help = f"{meshes[0]} is the swarm's ingress network"
+            self.finder.add(("networks", name, "ingress"), "INGRESS_TWICE", "one ingress network", name, help)
+
+    def _parents(self) -> None:
+        """A parent is a card of some nodes, carries one kind of interface, and with passthru one network."""
+        scenario = self.finder.scenario
+        cards = {group.nic.name for group in scenario.nodes.values()}
+        users: dict[str, tuple[str, Network]] = {}
+        for name, network in scenario.networks.items():
+            driver = self.driver(name)
+            if driver is None or not driver.on_parent or network.parent is None or interface(network) is None:
+                continue
+            path: PathTuple = ("networks", name, "parent")
+            if interface(network) not in cards:
+                self.finder.add(path, "UNKNOWN_INTERFACE", "a card of the nodes", network.parent,
+                                suggest(network.parent, sorted(cards), "cards"))  # fmt: skip
+            other = users.setdefault(network.parent, (name, network))
+            if other[0] == name:
+                continue
+            alone = "passthru" in (network.mode, other[1].mode)
+            if other[1].driver != network.driver or alone:
+                what = "a parent without another network" if alone else f"a parent without {other[1].driver}"
+                self.finder.add(path, "PARENT_CLASH", what, network.parent, f"{other[0]} stands on it")
+
+    def _attachments(self) -> Iterator[tuple[PathTuple, str]]:
+        scenario = self.finder.scenario
+        for name, service in scenario.services.items():
+            for i, network in enumerate(service.networks):
+                yield ("services", name, "networks", i), network
+        for name, container in scenario.containers.items():
+            for i, network in enumerate(container.networks):
+                yield ("containers", name, "networks", i), network
+        self._fixed()
+
+    def _attachment(self, path: PathTuple, name: str) -> None:
+        network, driver = self.networks.get(name), self.driver(name)
+        if network is None or driver is None:
+            return
+        add, party = self.finder.add, path[1]
+        service = path[0] == "services"
+        if name in self.finder.scenario.networks and network.ingress:
+            add(
+                path,
+                "NETWORK_SCOPE",
+                "a network that is not the swarm's ingress",
+                name,
+                "publish a port instead",
+            )
+        elif service and not driver.for_services:
+            add(
+                path,
+                "NETWORK_SCOPE",
+                "a network that spans the swarm",
+                name,
+                "services attach to overlay networks",
+            )
+        elif not service and driver.scope == "swarm" and not network.attachable:
+            help = f"set networks.{name}.attachable: true"
+            add(path, "NOT_ATTACHABLE", "an attachable network", name, help)
+        scenario = self.finder.scenario
+        mine = (scenario.services if service else scenario.containers)[str(party)].networks
+        if not driver.addressed and len(mine) > 1:
+            add(path, "NETWORK_ALONE", f"{name} as the only network", f"{len(mine)} networks")
+        if service and fixed_address(name) is not None:
+            help = "the swarm gives tasks their addresses"
+            add(
+                (*path[:-1], str(name), "ipv4_address"),
+                "STATIC_ADDRESS",
+                "a fixed address of a container, not of a service",
+                fixed_address(name),
+                help,
+            )
+
+    def _fixed(self) -> None:
+        """Fixed addresses lie in the network's own subnet, and nobody has them yet."""
+        taken: dict[tuple[str, str, str], str] = {}
+        for party, container in self.finder.scenario.containers.items():
+            for name in container.networks:
+                address, network = fixed_address(name), self.finder.scenario.networks.get(name)
+                if address is None:
+                    continue
+                path: PathTuple = ("containers", party, "networks", str(name), "ipv4_address")
+                expected = self._wrong_address(name, network, address)
+                if expected is not None:
+                    self.finder.add(path, "STATIC_ADDRESS", expected, address)
+                    continue
+                driver = self.driver(name)
+                where = container.node if driver is not None and driver.per_node else ""
+                other = taken.setdefault((name, where, address), party)
+                if other != party:
+                    self.finder.add(
+                        path, "STATIC_ADDRESS", "an address that is free", address, f"{other} has it"
+                    )
+
+    def _wrong_address(self, name: str, network: Network | None, address: str) -> str | None:
+        if network is None or network.subnet is None:
+            return f"a network with a subnet of its own instead of {name}"
+        subnet, wanted = IPv4Network(network.subnet), IPv4Address(address)
+        if wanted not in subnet:
+            return f"an address in the subnet {subnet} of {name}"
+        first, last = subnet.network_address + 2, subnet.broadcast_address - 1
+        if not first <= wanted <= last:
+            return f"an address from {first} to {last}, since {subnet.network_address + 1} is the gateway"
+        return None
+
+
+def passthru(network: Network) -> bool:
+    """Whether one endpoint has the parent to itself."""
+    return network.driver == Macvlan.name and network.mode == "passthru"

@@ -1,0 +1,70 @@
+"""Packets between nodes that are larger than a card takes.
+
+Docker does not look at the cards when it sets a network's MTU. What is then put around a full packet makes it
+too large: it is cut into fragments or, where those are lost, never arrives, while small packets pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from netsim.model.entities import Model, NetworkPlan, Node
+from netsim.model.problems import Problems
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The largest packet (bytes) that a network sends between nodes, and the node whose card takes least of it."""
+
+    plan: NetworkPlan
+    node: Node
+    bytes: int
+
+    @property
+    def oversize(self) -> bool:
+        """Whether the card does not take it."""
+        return self.bytes > self.node.nic.mtu
+
+
+def largest_sent(model: Model) -> Iterator[Sent]:
+    """Of every network that has endpoints on more than one node, or whose endpoints stand in the underlay."""
+    members: dict[str, dict[str, Node]] = {name: {} for name in model.addresses}
+    for task in model.tasks.values():
+        for name in task.addresses:
+            members[name][task.node.name] = task.node
+    for name, nodes in members.items():
+        plan = model.addresses[name]
+        if name == model.mesh and nodes:
+            nodes = model.nodes
+        if len(nodes) < 2 and not plan.driver.exposed:
+            continue
+        sizes = [(plan.driver.underlay_mtu(plan.spec, node.nic.mtu), node) for node in nodes.values()]
+        sent = [Sent(plan, node, size) for size, node in sizes if size]
+        if sent:
+            yield max(sent, key=lambda found: found.bytes - found.node.nic.mtu)
+
+
+def check_sizes(model: Model, problems: Problems) -> None:
+    """One problem for each network whose full packets no engine can follow yet."""
+    for sent in largest_sent(model):
+        if sent.oversize:
+            name = sent.plan.name
+            most = f"packets between nodes of at most {sent.node.nic.mtu} bytes, the MTU of {sent.node.name}"
+            path = (
+                ("networks", name)
+                if name in model.scenario.networks
+                else ("nodes", sent.node.group, "nic", "mtu")
+            )
+            problems.add(
+                path, "UNSUPPORTED", most, f"{sent.bytes} bytes: fragments and black holes", mtu_help(sent)
+            )
+
+
+def mtu_help(sent: Sent) -> str:
+    """The MTU of the network with which its packets fit."""
+    driver, network, most = sent.plan.driver, sent.plan.spec, sent.node.nic.mtu
+    fits = driver.mtu(network, most) - (sent.bytes - most)
+    while driver.underlay_mtu(network.model_copy(update={"mtu": fits}), most) > most:
+        fits -= 1
+    return f"set networks.{sent.plan.name}.mtu: {fits}"
