@@ -128,7 +128,12 @@ def scenarios(draw: st.DrawFn) -> str:
     text += (
         f"outside: {{rtt: {draw(st.sampled_from(['0s', '1ms', '20ms']))}, clients: 5, entry: {{{entry}}}}}\n"
     )
-    text += "networks: {net: {driver: overlay, attachable: true}}\nservices:\n"
+    network = draw(
+        st.sampled_from(
+            ["driver: overlay, attachable: true", "driver: overlay, attachable: true, encrypted: true"]
+        )
+    )
+    text += f"networks: {{net: {{{network}}}}}\nservices:\n"
     text += draw(services("web", ["api", "db"])) + draw(services("api", ["db"])) + draw(services("db", []))
     text += "containers:\n  box: {node: m-1, networks: [net]}\nload:\n"
     for number in range(draw(st.integers(1, 3))):
