@@ -68,11 +68,15 @@ def ns3_star(folder: str) -> str | None:
     return program if subprocess.run(built, capture_output=True, check=False).returncode == 0 else None
 
 
-def commands(folder: str, pythons: dict[str, str]) -> tuple[dict[str, dict[str, list[str]]], list[str]]:
+def commands(
+    folder: str, pythons: dict[str, str], only: str
+) -> tuple[dict[str, dict[str, list[str]]], list[str]]:
     """What to run, by case and name, and which peers are not there."""
     found: dict[str, dict[str, list[str]]] = {}
     missing = []
     for case, ours in OURS.items():
+        if not case.startswith(only):
+            continue
         found[case] = {
             who: [sys.executable, str(HERE / "one.py"), *what.split()] for who, what in ours.items()
         }
@@ -121,13 +125,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", help="cases whose name begins so")
+    parser.add_argument("--only", default="", help="cases whose name begins so")
     parser.add_argument("--python", action="append", default=[], metavar="MODULE=PATH")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        plan, missing = commands(folder, dict(pair.split("=", 1) for pair in options.python))
-        if options.only:
-            plan = {case: rows for case, rows in plan.items() if case.startswith(options.only)}
+        plan, missing = commands(folder, dict(pair.split("=", 1) for pair in options.python), options.only)
         found = measure(plan, options.rounds)
     show(found, missing)
     if options.json:
