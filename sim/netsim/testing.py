@@ -181,7 +181,7 @@ class DriverContract:
                 there, back = _both(model, "one", "outside")
                 assert there.stages[0].stage == "tcp.send" and back.stages[-1].stage == "tcp.recv"
             else:
-                _refused(model, "one", "outside", "internal")
+                _refused(model, "one", "outside", "no way to outside")
 
     def _models(self) -> Iterator[tuple[Model, Network]]:
         """A scenario for each network to try: two containers on one node, one on another."""

@@ -63,7 +63,7 @@ def command(
 
     runner.resolve_engine(engine)
     scenario = load(str(file), parse_overrides(overrides))
-    limits = audited(str(file), scenario, ignore_limits)
+    refuse_what_cannot_work(str(file), scenario, ignore_limits)
     if out is not None:
         prepare_folder(out)
     with _progress(not quiet and terminal()) as progress:
@@ -76,7 +76,6 @@ def command(
             None if quiet else _compiling,
             jobs or usable_cores(),
         )
-    result.data["limits"] = limits
     paths = write(result, out) if out is not None else []
     for warning in result.warnings:
         say(f"netsim: {warning}")
@@ -91,23 +90,21 @@ def command(
     raise typer.Exit(exit_code(result))
 
 
-def audited(file: str, scenario: Scenario, ignore: bool) -> list[dict[str, object]]:
-    """The limits of a scenario; it is told to run anyway if they are to be ignored. Exits if it cannot work."""
+def refuse_what_cannot_work(file: str, scenario: Scenario, ignore: bool) -> None:
+    """Exits with the limits that are exceeded. If they are to be ignored, the scenario is told so instead."""
     from netsim.audit import audit, to_dict
     from netsim.cli.check import tell_exceeded
     from netsim.model.build import build_model
 
     model = build_model(scenario, audit=True)
-    limits = [to_dict(limit, model) for limit in audit(model)]
     if ignore:
         scenario.tolerate()
         if model.starved:
             names = ", ".join(model.starved[:3]) + (" ..." if len(model.starved) > 3 else "")
             say(f"netsim: {len(model.starved)} tasks get no address and do not run: {names}")
-    elif tell_exceeded(file, limits):
+    elif tell_exceeded(file, [to_dict(limit, model) for limit in audit(model)]):
         say("netsim run --ignore-limits goes on as far as it can")
         raise typer.Exit(Code.LIMIT)
-    return limits
 
 
 def _compiling() -> None:

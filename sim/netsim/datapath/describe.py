@@ -7,6 +7,9 @@ from importlib.resources import files
 import yaml
 
 from netsim.datapath.profile import SHIPPED, STAGES, load_profile
+from netsim.drivers.base import Driver, Stages
+from netsim.drivers.registry import BUILT_IN, OWN_NETWORKS, driver_of
+from netsim.scenario.schema_network import Network
 
 INTRO = """# What is modelled
 
@@ -41,6 +44,13 @@ LIMITS = """
 - After a loss the window is cut once per round trip (to 0.7) and then grows by one segment per window.
 - Segmentation is by TSO and reassembly by GRO in units of up to 45 packets; GRO's misses are in the per-packet cost.
 - Connections are drawn from a pool in turn. A pooled connection is opened when it is first used.
+- ESP's padding (0 to 3 bytes a packet) is in the MTU; of smaller packets it is left out.
+- A macvlan or ipvlan container never reaches its own node, not even by the router of its VLAN.
+- ipvlan's mode l3s costs a conntrack lookup for every packet, and no entry for the first.
+- Frames to a router carry their VLAN tag as far as the outside; a router itself takes no time.
+- Packets larger than a card takes are not followed: such a network is a limit exceeded, and `netsim run` refuses it.
+- DNS takes no time, and a service without a virtual address (`dnsrr`, macvlan, ipvlan, host) can be called only if
+  it has one task; `netsim trace` shows its way.
 - Nothing fails: faults, updates and health checks are not simulated yet, and `netsim check` says so.
 """
 
@@ -65,7 +75,91 @@ def page() -> str:
         lines.append(
             f"| `{name}` | {row['value']:g} | {row['unit']} | {row['source']} | {row['confidence']} |"
         )
-    return "\n".join(lines) + "\n" + LIMITS
+    return "\n".join([*lines, *_networks()]) + "\n" + LIMITS
+
+
+def _made(title: str, driver: str, **words: object) -> tuple[str, str, Network]:
+    return title, "", Network.model_validate({"driver": driver, **words})
+
+
+def _docker(title: str, name: str) -> tuple[str, str, Network]:
+    return title, name, OWN_NETWORKS[name]
+
+
+#: Networks whose ways the page shows: what is said of them, the name if Docker makes them, and what they say.
+SHOWN = (
+    _made("overlay", "overlay"),
+    _made("overlay, encrypted", "overlay", encrypted=True),
+    _made("overlay, option dsr", "overlay", options={"dsr": True}),
+    _made("overlay, internal", "overlay", internal=True),
+    _docker("ingress", "ingress"),
+    _docker("bridge, the default one", "bridge"),
+    _made("bridge, user-defined", "bridge"),
+    _made("bridge, icc off", "bridge", icc=False),
+    _made("bridge, internal", "bridge", internal=True),
+    _docker("docker_gwbridge", "docker_gwbridge"),
+    _made("macvlan", "macvlan", parent="eth0"),
+    _made("macvlan on a VLAN", "macvlan", parent="eth0.50"),
+    _made("macvlan, private", "macvlan", parent="eth0", mode="private"),
+    _made("ipvlan, l2", "ipvlan", parent="eth0", mode="l2"),
+    _made("ipvlan, l3", "ipvlan", parent="eth0", mode="l3"),
+    _made("ipvlan, l3s", "ipvlan", parent="eth0", mode="l3s"),
+    _docker("host", "host"),
+    _docker("none", "none"),
+)
+
+
+def _networks() -> list[str]:
+    """What each driver says of its networks."""
+    lines = [
+        "",
+        "## Networks",
+        "",
+        "For a card of 1500 bytes and a known connection. `-`: there is no such way.",
+        "",
+    ]
+    lines += [
+        "| network | MTU | names | virtual addresses | default route | on one node | to the card | from the card |"
+    ]
+    lines += ["|---|---:|---|---|---|---|---|---|"]
+    for title, name, network in SHOWN:
+        driver = driver_of(name, network)
+        cells = [
+            title,
+            str(driver.mtu(network, 1500)) if title != "none" else "-",
+            "yes" if driver.named else "no",
+            "yes" if driver.balanced else "no",
+            _route(driver, network),
+            "-" if driver.barrier(network, True) else _stages(driver.local(network)),
+            "-" if driver.barrier(network, False) else _stages(driver.leave(network)),
+            "-" if driver.barrier(network, False) else _stages(driver.enter(network)),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", "To the outside:", "", "| network | request | answer |", "|---|---|---|"]
+    for title, name, network in SHOWN:
+        driver = driver_of(name, network)
+        if driver.gives_gateway(network):
+            ways = (driver.egress(network, False), driver.egress_reply(network))
+            lines.append(f"| {title} | " + " | ".join(_stages(way) for way in ways) + " |")
+    accepts = [
+        "",
+        "| driver | words besides driver, subnet, mtu and internal | modes | options |",
+        "|---|---|---|---|",
+    ]
+    for driver in BUILT_IN.values():
+        columns = (sorted(driver.words), driver.modes, sorted(driver.options))
+        accepts.append(f"| {driver.name} | " + " | ".join(", ".join(c) or "-" for c in columns) + " |")
+    return lines + accepts
+
+
+def _route(driver: Driver, network: Network) -> str:
+    if driver.gives_gateway(network):
+        return "its own"
+    return "by docker_gwbridge" if driver.wants_gateway(network) else "none"
+
+
+def _stages(stages: Stages) -> str:
+    return " ".join(f"`{stage}`" for stage in stages) or "nothing"
 
 
 if __name__ == "__main__":

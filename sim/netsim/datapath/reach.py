@@ -161,7 +161,8 @@ def _by_proxy(model: Model, src: str, port: str) -> Reach:
 def _to_underlay(model: Model, source: Task, name: str) -> Reach:
     """From a container to the outside or to a node: by its default route."""
     if source.egress is None:
-        raise ReachError(f"{source.name} has only internal networks, so there is no way to {name}")
+        only = "a loopback interface" if "none" in source.networks else "internal networks"
+        raise ReachError(f"{source.name} has only {only}, so there is no way to {name}")
     plan = model.addresses[source.egress]
     if name == source.node.name:
         why = plan.driver.host_barrier(plan.spec)

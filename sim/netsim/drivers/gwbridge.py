@@ -19,3 +19,4 @@ class GatewayBridge(Bridge):
     """The bridge that Docker makes itself; nobody attaches to it by name."""
 
     name = "docker_gwbridge"
+    named = False
