@@ -19,10 +19,10 @@ def test_engines_agree(name: str) -> None:
     short = {"duration": S // 20, "warmup": S // 100}
     scenario = netsim.load(ROOT / "scenarios" / f"{name}.yaml").model_copy(update=short)
     model = build_model(scenario)
-    a, b = reference(scenario, model, 3, 1), fast(scenario, model, 3, 1)
+    a, b = (simulate(scenario, model, 3, 1, keep_requests=True) for simulate in (reference, fast))
     for workload, found in a.workloads.items():
-        assert len(found.start_ps) > 1
-        assert np.array_equal(found.finish_ps, b.workloads[workload].finish_ps)
+        assert len(found.log.start_ps) > 1
+        assert np.array_equal(found.log.finish_ps, b.workloads[workload].log.finish_ps)
     for station, seen in a.stations.items():
         assert asdict(seen) == asdict(b.stations[station])
     assert a.visits == b.visits

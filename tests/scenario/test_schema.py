@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jsonschema
@@ -25,7 +26,8 @@ def test_is_a_valid_draft_07_schema() -> None:
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda p: p.stem)
 def test_scenarios_satisfy_it_and_load(path: Path) -> None:
-    jsonschema.validate(yaml.safe_load(path.read_text()), json_schema.build(), jsonschema.Draft7Validator)
+    as_json = json.loads(json.dumps(yaml.safe_load(path.read_text())))  # where every key is a string
+    jsonschema.validate(as_json, json_schema.build(), jsonschema.Draft7Validator)
     assert load(path).name == path.stem
 
 
