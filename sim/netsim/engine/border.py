@@ -38,7 +38,7 @@ class What(IntEnum):
     # Tasks: one time.
     TASK_LISTENS = 10  # its process accepts connections
     TASK_TERMS = 11  # SIGTERM: listens no more, idle connections get FIN, what is served goes on
-    TASK_GONE = 12  # its process has ended: what is open gets reset, new SYNs are refused while the sandbox stands
+    TASK_GONE = 12  # its process has ended: what is open is reset, SYNs are refused while the sandbox stands
     SANDBOX_GONE = 13  # its address answers no more: silence
     # Nodes and their links: one time.
     NODE_DOWN = 20  # no power: silence, everything in it is lost
