@@ -11,6 +11,7 @@ from netsim.engine.record import RunRecord
 from netsim.model.entities import Model
 from netsim.results.judging import Numbers, judge_all
 from netsim.results.result import MOST_STATIONS, SCHEMA_VERSION, Result
+from netsim.results.samples import samples, unknown
 from netsim.results.series import series
 from netsim.results.setup import setup
 from netsim.results.stations import bottleneck, node_numbers, station_numbers
@@ -57,6 +58,8 @@ def build_result(
         "timeline": list(complete[0].timeline),
         "failovers": [],
         "expectations": [_expectation(found) for found in judged],
+        "unknown": unknown(workloads, stations.values()),
+        "samples": samples(model, workloads, stations, MOST_STATIONS),
     }
     return Result(data, all_stations, series(complete))
 

@@ -73,11 +73,11 @@ def _of_workload(expectation: Expectation, found: WorkloadNumbers) -> Estimate:
     if expectation.metric == "latency":
         return found.latency_s[expectation.detail]
     if expectation.metric == "outage":
-        return quantile_over(found.outage_samples, OVER_REPLICATIONS[expectation.detail]).within(0)
+        return quantile_over(found.samples["outage_s"], OVER_REPLICATIONS[expectation.detail]).within(0)
     if expectation.metric == "completed":
-        return across(found.completed_each).within(0)
+        return across(found.samples["completed"]).within(0)
     if expectation.metric == "failed":
-        return across(found.failed_each).within(0)
+        return across(found.samples["failed"]).within(0)
     return {
         "errors": found.error_share,
         "throughput": found.throughput_per_s,
