@@ -49,7 +49,7 @@ def ar1(runs: int, length: int, phi: float, seed: int) -> Runs:
 PROCESSES: dict[str, tuple[Callable[[int, int, int], Runs], float, Callable[[float], float]]] = {
     # P(W > t) = load exp(-(1 - load) t), mean load / (1 - load)
     "M/M/1": (lambda r, n, s: mm1(r, n, 0.5, s), 1.0, lambda p: math.log(0.5 / (1 - p)) / 0.5),
-    "AR(1)": (lambda r, n, s: ar1(r, n, 0.9, s), 0.0, lambda p: float(ndtri(p))),
+    "AR(1)": (lambda r, n, s: ar1(r, n, 0.8, s), 0.0, lambda p: float(ndtri(p))),
 }
 
 
@@ -83,14 +83,22 @@ def of_one_run(row: Runs, p: float) -> Estimate:
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-@pytest.mark.parametrize("count", [5, 20])
-def test_across_replications(process: str, count: int) -> None:
-    """The t interval, for the mean and for quantiles that each replication estimates by itself."""
+def test_across_replications(process: str) -> None:
+    """The t interval, for the mean and for quantiles that each replication estimates by itself, of 5 and 20.
+
+    The bias of a replication's own quantile stays in the interval, so replications must be long: 200 requests
+    beyond the p99 in clusters of four or five. With 40, p99 is covered in 92 % only.
+    """
     make, mean, quantile = PROCESSES[process]
-    length = 4000
-    runs = make(RUNS * count, length, 2)
-    check((across(group) for group in runs.mean(axis=1).reshape(RUNS, count)), mean)
-    runs.sort(axis=1)
-    for p in (0.6, 0.9, 0.99):
-        each = runs[:, rank(p, length)].reshape(RUNS, count)
-        check((across(group) for group in each), quantile(p))
+    most, length, levels = 20, 20_000, (0.6, 0.9, 0.99)
+    means, quantiles = np.empty((RUNS, most)), np.empty((len(levels), RUNS, most))
+    for k in range(most):
+        runs = make(RUNS, length, 100 + k)
+        means[:, k] = runs.mean(axis=1)
+        ranks = [rank(p, length) for p in levels]
+        runs.partition(ranks, axis=1)
+        quantiles[:, :, k] = runs[:, ranks].T
+    for count in (5, most):
+        check((across(row[:count]) for row in means), mean)
+        for p, found in zip(levels, quantiles, strict=True):
+            check((across(row[:count]) for row in found), quantile(p))

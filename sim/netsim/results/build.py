@@ -13,6 +13,7 @@ from netsim.results.judging import Numbers, judge_all
 from netsim.results.result import MOST_STATIONS, SCHEMA_VERSION, Result
 from netsim.results.samples import samples, unknown
 from netsim.results.series import series
+from netsim.results.settling import settling_warnings
 from netsim.results.setup import setup
 from netsim.results.stations import bottleneck, node_numbers, station_numbers
 from netsim.results.workloads import workload_numbers
@@ -48,7 +49,13 @@ def build_result(
     data: dict[str, object] = {
         "schema": SCHEMA_VERSION,
         "scenario": {"name": scenario.name, "sha256": scenario.sha256},
-        "manifest": _manifest(complete, engine, wall_s, warnings, len(complete) < len(records)),
+        "manifest": _manifest(
+            complete,
+            engine,
+            wall_s,
+            [*warnings, *settling_warnings(scenario, complete)],
+            len(complete) < len(records),
+        ),
         "setup": setup(scenario, model),
         "workloads": {name: found.to_dict() for name, found in workloads.items()},
         "stations": dict(islice(all_stations.items(), MOST_STATIONS)),

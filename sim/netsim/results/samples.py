@@ -44,9 +44,7 @@ def _short(values: Sequence[float | None]) -> list[float | None]:
     return [None if x is None else float(f"{x:.{DIGITS}g}") for x in values]
 
 
-def unknown(
-    workloads: Mapping[str, WorkloadNumbers], stations: Iterable[StationNumbers]
-) -> dict[str, str]:
+def unknown(workloads: Mapping[str, WorkloadNumbers], stations: Iterable[StationNumbers]) -> dict[str, str]:
     """Why numbers, or their intervals, are null: a reason by path. Stations of the same reason count together."""
     found: dict[str, str] = {}
     for name, workload in workloads.items():

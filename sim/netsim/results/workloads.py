@@ -121,7 +121,8 @@ def _samples(parts: Sequence[WorkloadRecord], duration_ps: int) -> dict[str, lis
     }
     for key, q in QUANTILES.items():
         found[f"latency_s.{key}"] = [
-            _seconds(quantile_ps(part, q)) if completed(part) >= least_for_value(q) else None for part in parts
+            _seconds(quantile_ps(part, q)) if completed(part) >= least_for_value(q) else None
+            for part in parts
         ]
     return found
 
@@ -157,7 +158,9 @@ def _latency(
     for key, q in QUANTILES.items():
         values, least = samples[f"latency_s.{key}"], least_for_value(q)
         if fewest < least:
-            text = f"{fewest:,} requests completed in a replication, and fewer than {least:,} do not tell {key}"
+            text = (
+                f"{fewest:,} requests completed in a replication, and fewer than {least:,} do not tell {key}"
+            )
             found[key] = Estimate(reason=text if fewest else NOTHING)
         elif alone is None:
             found[key] = across(values).within(0)

@@ -98,9 +98,7 @@ def independent_batches(batches: Sequence[float]) -> list[float] | None:
         return list(batches)
     size = len(batches) // JOINED_BATCHES
     first = len(batches) - JOINED_BATCHES * size
-    joined = [
-        math.fsum(batches[k : k + size]) / size for k in range(first, len(batches), size)
-    ]
+    joined = [math.fsum(batches[k : k + size]) / size for k in range(first, len(batches), size)]
     return None if dependent(joined) else joined
 
 
