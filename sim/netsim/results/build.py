@@ -9,6 +9,7 @@ from itertools import islice
 
 from netsim.engine.record import RunRecord
 from netsim.model.entities import Model
+from netsim.results.failovers import failover_numbers, failover_rows
 from netsim.results.judging import Numbers, judge_all
 from netsim.results.result import MOST_STATIONS, SCHEMA_VERSION, Result
 from netsim.results.samples import samples, unknown
@@ -44,7 +45,7 @@ def build_result(
     stations = station_numbers(complete)
     nodes = node_numbers(model, stations, complete)
     busiest = bottleneck(stations.values())
-    judged = judge_all(scenario, Numbers(workloads, stations, nodes, busiest, {}))
+    judged = judge_all(scenario, Numbers(workloads, stations, nodes, busiest, failover_numbers(complete)))
     all_stations = {name: station.to_dict() for name, station in stations.items()}
     data: dict[str, object] = {
         "schema": SCHEMA_VERSION,
@@ -63,7 +64,7 @@ def build_result(
         "bottleneck": busiest.to_dict(),
         "limits": [],
         "timeline": list(complete[0].timeline),
-        "failovers": [],
+        "failovers": failover_rows(complete),
         "expectations": [_expectation(found) for found in judged],
         "unknown": unknown(workloads, stations.values()),
         "samples": samples(model, workloads, stations, MOST_STATIONS),
