@@ -11,7 +11,7 @@ from netsim.cli.common import Quiet, guarded
 def command(quiet: Quiet = False) -> None:
     """Compile the fast engine now, so that the first run need not."""
     from netsim.engine.fast.warmup import warm_up
-    from netsim.engine.jit import FOLDER
+    from netsim.compiled import FOLDER
 
     seconds = warm_up(None if quiet else lambda: typer.echo("Compiling the fast engine ...", err=True))
     if not quiet:

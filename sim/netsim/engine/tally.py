@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from netsim.engine.histogram import BUCKETS
 from netsim.engine.histogram import bucket as plain_bucket
-from netsim.engine.jit import entry, inner
+from netsim.compiled import entry, inner
 from netsim.engine.parts import NS, PARTS
 from netsim.engine.record import FATES, RequestLog, WorkloadRecord
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, busy, came, hold, put, row, todo, waited
 from netsim.engine.fast.ops import *
-from netsim.engine.jit import inner
+from netsim.compiled import inner
 from netsim.engine.keys import Tag, fold_compiled
 
 CORE, THROTTLE, WORKER, SPARE = int(Tag.CORE), int(Tag.THROTTLE), int(Tag.WORKER), int(Tag.SPARE)

@@ -9,7 +9,7 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.loop import queue_arrival
 from netsim.engine.fast.memory import busy
 from netsim.engine.fast.plane import datagram, settle_link, settle_ring
-from netsim.engine.jit import entry, pointer
+from netsim.compiled import entry, pointer
 
 
 @entry

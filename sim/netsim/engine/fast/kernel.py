@@ -36,7 +36,7 @@ from netsim.engine.fast.tcp import (
     take,
     ways_of,
 )  # fmt: skip
-from netsim.engine.jit import inner
+from netsim.compiled import inner
 from netsim.engine.keys import Tag, fold_compiled, name_key
 from netsim.engine.streams import _draw, _uniform
 

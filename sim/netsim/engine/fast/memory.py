@@ -8,7 +8,7 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.ops import OP_REFUSED, OP_TSTART
 from netsim.engine.histogram import BUCKETS
 from netsim.engine.histogram import bucket as plain_bucket
-from netsim.engine.jit import inner
+from netsim.compiled import inner
 
 bucket = inner(plain_bucket)
 

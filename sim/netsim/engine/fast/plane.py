@@ -18,7 +18,7 @@ from netsim.engine.fast.memory import (
     waited,
 )
 from netsim.engine.fast.ops import *
-from netsim.engine.jit import inner
+from netsim.compiled import inner
 from netsim.engine.keys import Tag, fold_compiled
 
 VISIT, DATAGRAM = int(Tag.VISIT), int(Tag.DATAGRAM)
