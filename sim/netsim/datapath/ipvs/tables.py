@@ -96,6 +96,10 @@ class Service:
         self.M[d + DE_WHO], self.M[d + DE_ADDRESS], self.M[d + DE_PORT] = who, address, port
         self._do(_ADD, d, weight, upper, lower)
 
+    def knows(self, who: int) -> bool:
+        """Whether it was ever added."""
+        return who in self._offset
+
     def change(self, who: int, weight: int, upper: int = 0, lower: int = 0) -> None:
         """Another weight or other thresholds."""
         self._do(_CHANGE, self._offset[who], weight, upper, lower)
@@ -109,7 +113,12 @@ class Service:
     ) -> int | None:
         """Who gets a new connection; None if nobody. ``random``: two numbers of 32 bits, for ``twos``."""
         M, f = self.M, self._flow
-        M[f + FL_SOURCE], M[f + FL_SOURCE_PORT], M[f + FL_TARGET], M[f + FL_NOW] = source, source_port, target, now_ps
+        M[f + FL_SOURCE], M[f + FL_SOURCE_PORT], M[f + FL_TARGET], M[f + FL_NOW] = (
+            source,
+            source_port,
+            target,
+            now_ps,
+        )
         M[f + FL_RANDOM], M[f + FL_RANDOM_2] = random
         d = self._do(_SCHEDULE, f)
         return None if d < 0 else int(M[d + DE_WHO])
@@ -131,6 +140,10 @@ class Service:
         found, M = {}, self.M
         d = int(M[self._s + SV_HEAD])
         while d >= 0:
-            found[int(M[d + DE_WHO])] = (int(M[d + DE_WEIGHT]), int(M[d + DE_ACTIVE]), int(M[d + DE_INACTIVE]))
+            found[int(M[d + DE_WHO])] = (
+                int(M[d + DE_WEIGHT]),
+                int(M[d + DE_ACTIVE]),
+                int(M[d + DE_INACTIVE]),
+            )
             d = int(M[d + DE_NEXT])
         return found

@@ -4,12 +4,12 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
+from netsim.compiled import entry, pointer
 from netsim.engine.fast.kernel import think
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.loop import queue_arrival
 from netsim.engine.fast.memory import busy
 from netsim.engine.fast.plane import datagram, settle_link, settle_ring
-from netsim.compiled import entry, pointer
 
 
 @entry
