@@ -47,6 +47,10 @@ def command(
         int, typer.Option(min=0, help="Replications at the same time, in processes; 0: one for each core.")
     ] = 1,
     overrides: Overrides = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A stored result for expectations against a baseline."),
+    ] = None,
     ignore_limits: Annotated[
         bool, typer.Option("--ignore-limits", help="Simulate although a hard limit is exceeded.")
     ] = False,
@@ -59,9 +63,11 @@ def command(
     """
     from netsim.results import run as runner
     from netsim.results.executor import usable_cores
+    from netsim.results.files import load_result
     from netsim.scenario.load import load
 
     runner.resolve_engine(engine)
+    stored = load_result(baseline) if baseline is not None else None
     scenario = load(str(file), parse_overrides(overrides))
     refuse_what_cannot_work(str(file), scenario, ignore_limits)
     if out is not None:
@@ -75,6 +81,7 @@ def command(
             progress,
             None if quiet else _compiling,
             jobs or usable_cores(),
+            stored,
         )
     paths = write(result, out) if out is not None else []
     for warning in result.warnings:
