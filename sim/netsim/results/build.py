@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from itertools import islice
 
 from netsim.engine.record import RunRecord
 from netsim.model.entities import Model
 from netsim.results.baseline import Against
+from netsim.results.findings import place_of_station
 from netsim.results.judging import Numbers, judge_all
 from netsim.results.result import MOST_STATIONS, SCHEMA_VERSION, Result
 from netsim.results.samples import samples, unknown
@@ -66,7 +67,7 @@ def build_result(
         "workloads": {name: found.to_dict() for name, found in workloads.items()},
         "stations": dict(islice(all_stations.items(), MOST_STATIONS)),
         "nodes": {name: node.to_dict() for name, node in nodes.items()},
-        "bottleneck": busiest.to_dict(),
+        "bottleneck": busiest.to_dict() | _place(scenario, busiest.station, all_stations),
         "limits": [],
         "timeline": list(complete[0].timeline),
         "failovers": [],
@@ -107,6 +108,14 @@ def _manifest(
         "interval": {"level": LEVEL, "method": method},
         "interrupted": interrupted,
     }
+
+
+def _place(
+    scenario: Scenario, station: str | None, stations: Mapping[str, Mapping[str, object]]
+) -> dict[str, int]:
+    """Where the scenario sizes the station."""
+    line, column = (0, 0) if station is None else place_of_station(scenario, stations[station], station)
+    return {"line": line, "column": column}
 
 
 def _expectation(judged: Judged, scenario: Scenario, number: int) -> dict[str, object]:

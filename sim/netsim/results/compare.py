@@ -244,3 +244,20 @@ def row_text(one: Difference) -> tuple[str, ...]:
     else:
         moved = "-" if found.difference.value is None else f"{found.difference.value:+.3g}"
     return one.verdict, one.what, quantity(found.a, one.unit), quantity(found.b, one.unit), moved, ends
+
+
+def verdict_text(found: Comparison) -> str:
+    """The answer in one sentence."""
+    worse = [one.what for one in found.regressions]
+    if worse:
+        names = ", ".join(worse[:5]) + (f" and {len(worse) - 5} more" if len(worse) > 5 else "")
+        return f"Regression: worse beyond doubt and by more than 1 %: {names}."
+    better = [one.what for one in found.differences if one.verdict == "better"]
+    if better:
+        names = ", ".join(better[:5]) + (f" and {len(better) - 5} more" if len(better) > 5 else "")
+        return f"No regression. Better beyond doubt and by more than 1 %: {names}."
+    unclear = sum(one.verdict == "unclear" and one.judged for one in found.differences)
+    if unclear:
+        numbers = "1 number is" if unclear == 1 else f"{unclear} numbers are"
+        return f"No regression was found; {numbers} not known to 1 %: more replications would tell."
+    return "No regression: all that users feel is the same within 1 %."

@@ -25,11 +25,19 @@ def found_text(expectation: Mapping[str, Any]) -> str:
     more = expectation.get("more_replications")
     if more:
         return f"{text}; about {more:,} more replication{'' if more == 1 else 's'} would decide it"
-    return f"{text}; no number of replications would decide it" if reason else text
+    return f"{text}; too close to the limit for replications to decide it" if reason else text
 
 
 def _change(value: float, unit: str) -> str:
     return signed_share(value)
+
+
+def with_interval(found: Mapping[str, float | None], unit: str) -> str:
+    """``13 ms (12 ms to 14 ms)``."""
+    text = quantity(found["value"], unit)
+    if found["low"] is None or found["high"] is None:
+        return text
+    return f"{text} ({quantity(found['low'], unit)} to {quantity(found['high'], unit)})"
 
 
 def signed_share(value: float) -> str:
