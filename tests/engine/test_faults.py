@@ -7,7 +7,6 @@ Sources: docs/model.md; Linux answers a SYN to a port that nobody listens on wit
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +71,9 @@ ONCE = "arrivals: {constant: 1/s}, connection: new"
 def test_a_killed_task_resets_what_is_in_flight_and_refuses_what_comes(
     kind: type[Machinery], tmp_path: Path
 ) -> None:
-    running = plane(kind, tmp_path, web=WORK, load="arrivals: {constant: 20/s}, connection: new", duration="1s")
+    running = plane(
+        kind, tmp_path, web=WORK, load="arrivals: {constant: 20/s}, connection: new", duration="1s"
+    )
     running.apply([Change(What.TASK_GONE, "web.1", 500 * MS)])
     found = log(run_out(running))
     for start, finish, fate in zip(found.start_ps, found.finish_ps, fates(found), strict=True):
@@ -80,7 +81,9 @@ def test_a_killed_task_resets_what_is_in_flight_and_refuses_what_comes(
             assert fate == "completed" and near(finish - start, 120 * MS)
         elif start + 10 * MS < 500 * MS:  # the request is there, or under way behind its SYN-ACK
             assert fate == "reset"
-            assert near(finish, 505 * MS) or near(finish - start, 20 * MS)  # told at once; or by what it sends
+            assert near(finish, 505 * MS) or near(
+                finish - start, 20 * MS
+            )  # told at once; or by what it sends
         elif start + 5 * MS > 500 * MS:  # nobody listens: RST after one round trip
             assert fate == "refused" and near(finish - start, 10 * MS)
     assert {"completed", "reset", "refused"} <= set(fates(found))
@@ -89,7 +92,9 @@ def test_a_killed_task_resets_what_is_in_flight_and_refuses_what_comes(
 @PLANES
 def test_an_idle_connection_is_opened_anew_after_fin(kind: type[Machinery], tmp_path: Path) -> None:
     load = "arrivals: {constant: 1/s}, connection: {pool: 1}"
-    running = plane(kind, tmp_path, web="work: {cpu: 0s, wait: 100ms, workers: 8}, replicas: 2", load=load, duration="5s")
+    running = plane(
+        kind, tmp_path, web="work: {cpu: 0s, wait: 100ms, workers: 8}, replicas: 2", load=load, duration="5s"
+    )
     running.apply([Change(What.TASK_GONE, "web.1", 2500 * MS), Change(What.TASK_GONE, "web.2", 2500 * MS)])
     found = log(run_out(running))
     # Kept, the second and later ones need no handshake; afterwards a new SYN is refused at once.
@@ -127,7 +132,9 @@ def test_a_node_without_power_is_silent(kind: type[Machinery], tmp_path: Path) -
 
 
 @PLANES
-def test_syns_to_a_dead_node_come_again_after_1_3_and_7_seconds(kind: type[Machinery], tmp_path: Path) -> None:
+def test_syns_to_a_dead_node_come_again_after_1_3_and_7_seconds(
+    kind: type[Machinery], tmp_path: Path
+) -> None:
     load = "arrivals: {constant: 0.5/s}, connection: new, timeout: 8s"
     running = plane(kind, tmp_path, web=ON_TWO, load=load, duration="3s")
     running.apply([Change(What.LINK, "m-2", 0, link=LinkState(up=False))])

@@ -13,7 +13,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from netsim.engine.jit import entry
+from netsim.compiled import entry
 
 _MASK = (1 << 64) - 1
 KEY_BITS = 62

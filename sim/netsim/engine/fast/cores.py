@@ -4,10 +4,10 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
+from netsim.compiled import inner
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, busy, came, dropped, give_back, hold, let_go, put, row, todo, waited
 from netsim.engine.fast.ops import *
-from netsim.engine.jit import inner
 from netsim.engine.keys import Tag, fold_compiled
 
 CORE, THROTTLE, WORKER, SPARE = int(Tag.CORE), int(Tag.THROTTLE), int(Tag.WORKER), int(Tag.SPARE)

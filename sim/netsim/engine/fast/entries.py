@@ -4,6 +4,7 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
+from netsim.compiled import entry, inner, pointer
 from netsim.engine.fast.cores import kill_threads
 from netsim.engine.fast.faults import stands_in
 from netsim.engine.fast.kernel import finished, forget_time_out, send_reset, think
@@ -13,7 +14,6 @@ from netsim.engine.fast.memory import busy, drop_exchange, dropped, pop_front
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, settle_link, settle_ring
 from netsim.engine.fast.tcp import close
-from netsim.engine.jit import entry, inner, pointer
 
 
 @entry

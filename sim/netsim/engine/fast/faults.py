@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from netsim.compiled import inner
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import came, dropped, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import link, settle_link, visit_row
 from netsim.engine.fast.tcp import data_lost
-from netsim.engine.jit import inner
 from netsim.engine.keys import Tag, fold_compiled
 from netsim.engine.streams import _uniform
 

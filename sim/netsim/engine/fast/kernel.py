@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from netsim.compiled import inner
 from netsim.engine.fast.cores import new_thread, start_work
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import (
@@ -36,7 +37,6 @@ from netsim.engine.fast.tcp import (
     take,
     ways_of,
 )  # fmt: skip
-from netsim.engine.jit import inner
 from netsim.engine.keys import Tag, fold_compiled, name_key
 from netsim.engine.streams import _draw, _uniform
 

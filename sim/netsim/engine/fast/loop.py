@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from netsim.compiled import entry, inner, pointer
 from netsim.engine.fast.cores import back, core_end
 from netsim.engine.fast.faults import troubled_link
 from netsim.engine.fast.kernel import (
@@ -47,7 +48,6 @@ from netsim.engine.fast.memory import at, close_hole, find_slice, give_back, let
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
 from netsim.engine.fast.tcp import acked, fill, send_unit, start_transfer, worked
-from netsim.engine.jit import entry, inner, pointer
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _draw
 from netsim.workload.arrivals import grow_by as plain_grow_by

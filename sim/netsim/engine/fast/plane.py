@@ -4,6 +4,7 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
+from netsim.compiled import inner
 from netsim.engine.fast.cores import softirq, stretched
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import (
@@ -19,7 +20,6 @@ from netsim.engine.fast.memory import (
     waited,
 )
 from netsim.engine.fast.ops import *
-from netsim.engine.jit import inner
 from netsim.engine.keys import Tag, fold_compiled
 
 VISIT, DATAGRAM = int(Tag.VISIT), int(Tag.DATAGRAM)

@@ -4,11 +4,11 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
+from netsim.compiled import inner
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, at, pop_front, row
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
-from netsim.engine.jit import inner
 from netsim.engine.keys import Tag, fold_compiled
 
 UNIT, ACK, LATE_ACK, RETRY = int(Tag.UNIT), int(Tag.ACK), int(Tag.LATE_ACK), int(Tag.RETRY)
