@@ -162,7 +162,7 @@ def refuse_what_cannot_work(file: str, scenario: Scenario, ignore: bool) -> None
 
 def compiling() -> None:
     """Says that compiling takes a while."""
-    from netsim.engine.jit import FOLDER, UNKEPT
+    from netsim.compiled import FOLDER, UNKEPT
 
     say("netsim: compiling the fast engine; the next start finds it ready" if FOLDER else f"netsim: {UNKEPT}")
 
