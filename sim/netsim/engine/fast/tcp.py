@@ -167,7 +167,7 @@ def send_unit(M, t, size, number, losses):
     o = M[B_T] + t * W_T
     conn = M[o + T_CONN]
     k = M[B_CONN] + conn * W_CONN
-    if M[k + O_CLOSED]:
+    if M[k + O_CLOSED] or (M[o + T_BACK] and M[k + O_PEER] >= PEER_RESET):
         return
     w = ways_of(M, conn)
     route = M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]
