@@ -23,8 +23,10 @@ DRAIN = text(ONE_MACHINE + "operations: [{at: 1s, drain: worker-2}]\n", duration
 SCALE = text(ONE_MACHINE + "operations: [{at: 1s, scale: {web: 30}}]\n", duration="22s")
 
 
-def measured(case: str, number: str, skip_first: bool = False) -> np.ndarray:
-    rows = [json.loads(line) for path in sorted(DATA.glob("five-nodes-*.jsonl")) for line in path.open()]
+def measured(
+    case: str, number: str, skip_first: bool = False, series: str = "five-nodes-*.jsonl"
+) -> np.ndarray:
+    rows = [json.loads(line) for path in sorted(DATA.glob(series)) for line in path.open()]
     found = [r[number] for r in rows if r.get("case") == case and not (skip_first and r["trial"] == 0)]
     return np.array(found)
 
@@ -63,11 +65,28 @@ def test_kill_task(number: str, name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True,
+    reason="simulated 13.8 to 14.6 s, measured 14.4 to 15.6 s: a stop by dockerd takes longer than a death",
+)
 def test_drain_of_tasks_that_ignore_sigterm() -> None:
     fits(measured("drain", "replicas_restored_s"), samples(DRAIN, "replaced_s", COUNT))
 
 
 @pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True,
+    reason="simulated 4.8 to 6.6 s; the two series themselves differ, 5.7 to 8.0 s and 3.7 to 5.9 s",
+)
 def test_scale() -> None:
     """Twenty starts share two cores. The first trial of a series, on a swarm just started, stands apart."""
     fits(measured("scale", "scaled_plus20_s", skip_first=True), samples(SCALE, "replaced_s", COUNT))
+
+
+def test_a_lost_leader_against_the_daemons_own_logs() -> None:
+    """Twelve trials with three managers; two found no number, because the swarm had not settled before."""
+    rows = [json.loads(line) for line in (DATA / "leader.jsonl").open()]
+    real = np.array([r["leader_elected_s"] for r in rows if "leader_elected_s" in r])
+    assert len(real) == 10
+    leader = text("faults: [{at: 1s, cut: leader}]\n", workers=1, duration="60s")
+    fits(real, samples(leader, "leader_elected_s", COUNT))

@@ -7,12 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-<<<<<<< HEAD
-from netsim.report.data import busiest, error_share, with_interval
-from netsim.results.failovers import failover_table
-=======
 from netsim.report.data import busiest, error_share
->>>>>>> main
+from netsim.results.failovers import failover_table
 from netsim.results.result import Result
 from netsim.results.text import found_text, quantity, with_interval
 

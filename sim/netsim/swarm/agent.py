@@ -211,6 +211,7 @@ class Agents:
     def _stop(self, container: Container, node: int) -> Steps:
         """Weight 0 and out of DNS, 2 s, SIGTERM, what the process takes to end, at most the grace, SIGKILL."""
         task = container.task
+        yield self.env.timeout(self.table.controller_retry_ps)
         if task.bound:
             self.swarm.rows_removed(task)
             yield self.env.timeout(self.table.binding_drain_ps)

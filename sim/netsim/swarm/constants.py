@@ -35,6 +35,7 @@ class SwarmTable:
     failure_window_ps: int
     failures_to_avoid: int
     old_task_wait_ps: int
+    controller_retry_ps: int
     binding_drain_ps: int
     create_work_ps: int
     start_work_ps: int
