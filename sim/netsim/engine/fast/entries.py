@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from netsim.compiled import entry, inner, pointer
 from netsim.engine.fast.cores import kill_threads
+from netsim.engine.fast.events import NOWHERE
 from netsim.engine.fast.faults import stands_in
 from netsim.engine.fast.kernel import finished, forget_time_out, send_reset, think
-from netsim.engine.fast.events import NOWHERE
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.loop import queue_arrival, short
 from netsim.engine.fast.memory import busy, drop_exchange, dropped, pop_front

@@ -15,7 +15,7 @@ import numpy as np
 from netsim.compiled import inner, lowest_bit, within
 from netsim.engine.fast.layout import *
 
-WALK = 8  # how far an event looks for its place in a bucket's row
+WALK = 16  # how far an event looks for its place in a bucket's row
 TUNE = 4096  # events between two looks at the width
 WIDEST = 50
 NOWHERE, WHEEL, HEAP = range(3)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import carray
+from numba import carray  # type: ignore[attr-defined]
 
 from netsim.compiled import entry, inner, pointer
 from netsim.engine.fast.cores import back, core_end
