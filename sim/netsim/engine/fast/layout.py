@@ -31,14 +31,15 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED,
-) = range(62)  # fmt: skip
+    H_WATCH, H_MSG, H_MSG_TAIL,
+) = range(65)  # fmt: skip
 
 # Bases of tables
 (
     B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_STEP, B_VISIT, B_STAGE, B_WAYS, B_CT, B_CTN, B_CLIENT,
     B_LIST, B_WAYMAP, B_RR, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
     B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_NEAR, B_BITS, B_TODO, B_ENDED,
-) = range(64, 104)  # fmt: skip
+) = range(80, 120)  # fmt: skip
 
 # Stations: what is counted
 S_BUSY, S_WAIT, S_WAITS, S_DROPS, S_ARRIVED, S_SERVED, S_DROPPED, S_BYTES, S_LABEL = range(9)
@@ -140,9 +141,9 @@ W_T = 11
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_WINDOW, O_THRESHOLD, O_CUT,
     O_WINDOW1, O_THRESHOLD1, O_CUT1, O_VIA, O_CLIENT, O_TRACKED,
-    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_CHOSEN,
-) = range(24)  # fmt: skip
-W_CONN = 24
+    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_CHOSEN, O_FROM, O_TO,
+) = range(26)  # fmt: skip
+W_CONN = 26
 SL_NUMBER, SL_CONN, SL_THREAD, SL_NEXT = range(4)
 W_SLOT = 4
 # Threads

@@ -332,6 +332,9 @@ def advance(memory, numbers, histograms, until, room, most, most_ended):
             M[H_TODO] -= 1
             o = M[B_TODO] + M[H_TODO] * W_TODO
         else:
+            if M[H_WATCH]:
+                M[H_WATCH] = 0
+                return WATCHED
             e = first(M)
             if e < 0 or M[M[B_EV] + e * W_EV + EV_TIME] >= until:
                 M[H_NOW] = max(M[H_NOW], until)
