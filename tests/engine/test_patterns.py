@@ -19,6 +19,7 @@ from netsim.scenario.schema import Scenario
 ROOT = Path(__file__).parents[2]
 MIXED = """
 netsim: 1
+name: mixed
 duration: 10ms
 nodes:
   m: {role: manager, cores: 2}
@@ -26,7 +27,7 @@ nodes:
   v: {count: 2, cores: 1, profile: tuned, nic: {mtu: 9000}}
 networks: {n: {driver: overlay}, e: {driver: overlay, encrypted: true}}
 services:
-  web: {replicas: 8, networks: [n, e], ports: ["80:80", {published: 81, target: 81, mode: host}],
+  web: {replicas: 6, networks: [n, e], ports: ["80:80", {published: 81, target: 81, mode: host}],
     calls: [{to: db}]}
   db: {replicas: 8, networks: [e]}
 load:
