@@ -115,10 +115,10 @@ class FailoverClock:
     def _complete(self, mark: Mark, name: str) -> bool:
         service = self.swarm.services[name]
         if service.spec.mode == "replicated":
-            running = sum(
-                t.node not in mark.struck and t.node not in mark.away and t not in mark.tasks
-                for t in self.swarm.running(name)
-            )
+            found = self.swarm.running(name)
+            gone = mark.struck | mark.away
+            left_out = {t for node in gone for t in self.swarm.nodes[node].tasks if t in found}
+            running = len(found) - len(left_out | {t for t in mark.tasks if t in found})
             return (
                 running >= service.replicas
                 if not mark.text.startswith("scale")

@@ -82,7 +82,7 @@ class Orchestrator:
 
     def node_gone(self, node: int) -> None:
         """Its tasks are to be replaced."""
-        for task in list(self.swarm.nodes[node].tasks):
+        for task in self.swarm.nodes[node].in_order():
             self.ended(task)
 
     def node_here(self, node: int) -> None:

@@ -96,6 +96,10 @@ class NodeRow:
     availability: str = "active"  # active | pause | drain
     tasks: set[TaskRow] = field(default_factory=set)
 
+    def in_order(self) -> list[TaskRow]:
+        """Its tasks, oldest first: a set's own order is that of addresses in memory."""
+        return sorted(self.tasks, key=lambda task: task.number)
+
     @property
     def valid(self) -> bool:
         """Whether new tasks may be put there."""

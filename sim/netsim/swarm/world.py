@@ -201,7 +201,7 @@ class Swarm:
     def _orphan(self, node: int) -> Generator[simpy.Event, object, None]:
         yield self.env.timeout(self.table.orphaned_after_ps)
         if self.nodes[node].state == "down":
-            for task in list(self.nodes[node].tasks):
+            for task in self.nodes[node].in_order():
                 self.task_reported(task, State.ORPHANED)
 
     def node_unknown(self, node: int) -> None:
@@ -216,7 +216,7 @@ class Swarm:
         if was == "down":
             self.log("node ready", self.ways.names[node])
             self.clock.node_ready(node)
-        for task in list(self.nodes[node].tasks):
+        for task in self.nodes[node].in_order():
             if task in self.agents.containers[node] or task.state < State.PREPARING:
                 self.agents.assigned(task)
             elif task.state >= State.RUNNING:
