@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from helpers import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -150,3 +151,14 @@ def test_a_change_is_solved_where_it_reaches() -> None:
     flows = [(i * 1e-3, 5.0, ({2 * (i % 1000): 1.0, 2 * (i % 1000) + 1: 1.0}, 1.0, INF)) for i in range(4000)]
     played = fluid.run(np.full(2000, 10.0), transfers(flows))
     assert played.solved < 3 * played.solutions
+
+
+def test_ends_are_those_of_simgrid() -> None:
+    path = ROOT / "tests" / "data" / "simgrid" / "star.csv"
+    rows = np.genfromtxt(path, delimiter=",", names=True)
+    flows = [
+        (r["start_s"], r["bytes"], ({2 * int(r["from"]): 1.0, 2 * int(r["to"]) + 1: 1.0}, 1.0, INF))
+        for r in rows
+    ]
+    played = fluid.run(np.full(24, 1.25e9), transfers(flows))
+    np.testing.assert_allclose(played.ends_s, rows["end_s"], rtol=1e-9)
