@@ -109,7 +109,6 @@ def test_options_reach_the_engine(engine: dict[str, Any], file: Callable[..., st
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--engine", "flow"], "UNSUPPORTED"),
         (["--engine", "warp"], "expected an engine"),
         (["--set", "duration"], "expected --set PATH=VALUE"),
         (["--replications", "0"], "--replications"),

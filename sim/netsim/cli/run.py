@@ -56,7 +56,7 @@ def command(
         str | None,
         typer.Option(metavar="TIME", help="Begin no repetition for --precision after this time, like 10m."),
     ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="fast, reference or auto.")] = "auto",
+    engine: Annotated[str, typer.Option(metavar="NAME", help="fast, reference, flow or auto.")] = "auto",
     jobs: Annotated[
         int, typer.Option(min=0, help="Replications at the same time, in processes; 0: one for each core.")
     ] = 1,

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 #: Called with the share of the whole run that is done (0 to 1).
 Progress = Callable[[float], None]
-ENGINES = ("fast", "reference", "auto")
-PLANNED = ("flow",)
+ENGINES = ("fast", "reference", "flow", "auto")
 
 
 class Simulator(Protocol):
@@ -43,9 +42,7 @@ def resolve_engine(name: str) -> str:
     """The engine that runs for ``name``. Raises `EngineError`."""
     if name in ENGINES:
         return "fast" if name == "auto" else name
-    if name in PLANNED:
-        raise EngineError(f"UNSUPPORTED: the engine {name} does not exist yet; use fast, reference or auto")
-    raise EngineError(f"expected an engine: fast, reference or auto, got {name}")
+    raise EngineError(f"expected an engine: fast, reference, flow or auto, got {name}")
 
 
 def simulator(engine: str) -> Simulator:
@@ -58,6 +55,10 @@ def simulator(engine: str) -> Simulator:
         from netsim.engine.fast.simulate import simulate as compiled
 
         return compiled
+    if engine == "flow":
+        from netsim.engine.flow.simulate import simulate as fluid
+
+        return fluid
     from netsim.engine.reference import simulate
 
     return simulate
@@ -67,6 +68,12 @@ def fitting_engine(engine: str, scenario: Scenario) -> tuple[str, str | None]:
     """The engine that can run a scenario, and why it is another one than asked for."""
     if not scenario.load and (scenario.faults or scenario.operations):
         return "swarm", None
+    if engine == "flow":
+        from netsim.engine.flow.simulate import unsupported as beyond_flow
+
+        what = beyond_flow(scenario)
+        if what is not None:
+            raise EngineError(f"UNSUPPORTED: the flow engine cannot run {what} yet; use fast or auto")
     if engine == "fast":
         from netsim.engine.fast.simulate import unsupported
 
