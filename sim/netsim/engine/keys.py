@@ -49,6 +49,7 @@ class Tag(IntEnum):
     DATAGRAM = 25
     RESET = 26
     LOSS = 27
+    MESSAGE = 28
 
 
 def name_key(name: str) -> int:
