@@ -85,7 +85,7 @@ class Noisy:
 @pytest.mark.parametrize("common", [0.0, 0.8])
 @pytest.mark.parametrize("noise", [0.02, 0.2])
 def test_the_bracket_holds_the_edge_in_95_of_100_searches(noise: float, common: float) -> None:
-    """400 searches each. With 95 % true coverage, fewer than 93 % occur once in 40 such tests; measured: see below."""
+    """400 searches each, fixed seeds; measured 96 to 99 %. At a true 95 %, fewer than 93 % come once in 30 times."""
     held = narrow = 0
     for seed in range(400):
         edge = 100 * math.exp(np.random.default_rng([seed, 1]).uniform(-1, 1))
@@ -94,7 +94,6 @@ def test_the_bracket_holds_the_edge_in_95_of_100_searches(noise: float, common: 
         assert low is not None and high is not None
         held += low <= edge <= high
         narrow += found.ending == "found"
-    print(held / 400, narrow / 400)
     assert held / 400 >= 0.93
     assert (narrow / 400 > 0.9) == (noise == 0.02)  # 2 % are known from 40 replications of 2 %, not of 20 %
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netsim.results.errors import EngineError
+from netsim.stats.intervals import across
 from netsim.sweep.keep import FAR, Kept, distance, side
 from netsim.sweep.search import LOOKS, Look, Side
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.2
 FIRST = 5
+#: A workload is not carried when surely less than this share of its requests is answered while they come.
+KEEPING_UP = 0.9
 
 
 @dataclass(slots=True)
@@ -166,6 +169,9 @@ def _judged(data: dict[str, Any], kept: Kept, replications: int) -> Outcome:
     for name, workload in data["workloads"].items():
         if workload["sent"] and not workload["completed"]:
             found.side, found.reason, found.distance = "bad", f"no request of {name} was completed", FAR
+        behind = _behind(data["samples"], name)
+        if behind is not None and found.side != "bad":
+            found.side, found.reason, found.distance = "bad", behind, FAR
         for cause, count in workload["errors"].items():
             found.errors[cause] = found.errors.get(cause, 0) + count
     far = distance(told, kept)
@@ -176,3 +182,15 @@ def _judged(data: dict[str, Any], kept: Kept, replications: int) -> Outcome:
         if unknown:
             found.reason = f"{unknown[0]['text']}: {unknown[0]['reason']}"
     return found
+
+
+def _behind(samples: dict[str, list[float | None]], name: str) -> str | None:
+    """Why a workload is surely not carried, if its answers fall behind its requests, whatever else holds: clients
+    without a timeout wait for ever, and nothing fails."""
+    offered, done = (
+        samples.get(f"workloads.{name}.{key}", []) for key in ("offered_per_s", "throughput_per_s")
+    )
+    share = across(b / a for a, b in zip(offered, done, strict=True) if a and b is not None)
+    if share.value is None or share.high is None or share.high >= KEEPING_UP:
+        return None
+    return f"{name} falls behind: {share.value:.0%} of its requests were answered in time of the run"
