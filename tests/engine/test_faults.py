@@ -274,3 +274,25 @@ def test_the_background_takes_its_rate_of_a_card(kind: type[Machinery], tmp_path
     assert 1.0e9 < alone < 1.1e9 and 10.0e9 < loaded < 10.7e9
     running.background({})
     assert running.path_delay("m-1", "m-2", 1_250_000) == alone
+
+
+@PLANES
+def test_a_worker_that_writes_to_nobody_comes_back(kind: type[Machinery], tmp_path: Path) -> None:
+    # 4 MiB do not fit a socket's 2.5 MiB: the one worker writes for longer than the client waits.
+    load = "arrivals: {constant: 5/s}, connection: new, response: 4MiB, timeout: 40ms"
+    running = plane(kind, tmp_path, web="work: {cpu: 0s, workers: 1}", load=load, duration="2s")
+    record = run_out(running)
+    found = log(record)
+    assert fates(found) == ["timeout"] * 9
+    workers = record.stations["web.1/workers"]
+    assert (workers.arrived, workers.served, workers.inside) == (9, 9, 0)
+
+
+def test_a_bulk_transfer_is_read_whole_and_hears_of_its_receivers_end(tmp_path: Path) -> None:
+    more = "  slow: {networks: [net], resources: {limits: {cpus: 0.01}}}"
+    text = ONCE + "}\n  copy: {from: web, to: slow, bulk: 20MiB, flows: 2"
+    whole = log(run_out(plane(Reference, tmp_path, web=WORK, load=text, duration="9s", more=more)), "copy")
+    assert fates(whole) == ["completed", "completed"] and list(whole.response_bytes) == [10 * 2**20] * 2
+    running = plane(Reference, tmp_path, web=WORK, load=text, duration="9s", more=more)
+    running.apply([Change(What.TASK_GONE, "slow.1", 10 * MS)])
+    assert fates(log(run_out(running), "copy")) == ["reset", "reset"]

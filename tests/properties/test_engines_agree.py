@@ -35,7 +35,7 @@ spreads = st.one_of(
         ["{exponential: {mean: 2ms}}", "{lognormal: {mean: 1ms, cv: 2}}", "{uniform: {low: 0s, high: 4ms}}"]
     ),
 )
-sizes = st.sampled_from(["0B", "1B", "600B", "1448B", "12KiB", "70KiB", "300KiB"])
+sizes = st.sampled_from(["0B", "1B", "600B", "1448B", "12KiB", "70KiB", "300KiB", "3MiB"])
 
 
 @st.composite

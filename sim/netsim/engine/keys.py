@@ -50,6 +50,7 @@ class Tag(IntEnum):
     RESET = 26
     LOSS = 27
     MESSAGE = 28
+    ABORT = 29
 
 
 def name_key(name: str) -> int:
