@@ -49,7 +49,7 @@ def node_rows(result: Result) -> list[tuple[str, float | None, float | None, flo
             *(_percent(found[key]["value"]) for key, _ in RESOURCES),
             found["tasks"],
             found["conntrack_peak"],
-        )  # type: ignore[misc]
+        )
         for name, found in result.data["nodes"].items()
     ]
 

@@ -20,6 +20,7 @@ from netsim.report.overtime import (
     throughput_chart,
 )
 from netsim.report.topology import BANDS, groups, networks, topology_chart
+from netsim.results.failovers import failover_table
 from netsim.results.result import Result
 from netsim.results.text import duration, found_text, quantity, with_interval
 
@@ -83,6 +84,7 @@ def page(result: Result) -> dict[str, Any]:
         "failovers": [f"{row['fault']} at {duration(row['at_s'])}" for row in data.get("failovers", [])][
             :MOST_FAILOVERS
         ],
+        "clock": failover_table(data["failovers"]) if data.get("failovers") else [],
         "groups": groups(result),
         "networks": networks(result),
         "band_names": [text for _, text in BANDS],

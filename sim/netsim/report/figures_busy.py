@@ -69,10 +69,8 @@ def heatmap(result: Result) -> go.Figure:
     columns = columns_of(result)
     drawn = go.Figure()
     if columns:
-        values = [
-            [None if c.shares[k] is None else c.shares[k] * 100 for c in columns]
-            for k in range(len(RESOURCES))
-        ]
+        rows = zip(*(column.shares for column in columns), strict=True)
+        values = [[None if share is None else share * 100 for share in row] for row in rows]
         numbered = len(columns) <= _MOST_NUMBERED
         drawn.add_trace(
             go.Heatmap(

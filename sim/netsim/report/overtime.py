@@ -16,12 +16,12 @@ CAUSES = ("fault", "operation", "update")
 MOST_MARKS = 12
 #: The failover clock, in the order in which things happen.
 CLOCK = (
-    ("exit_seen_s", "exit seen", "the node's own engine has seen the task end"),
+    ("exit_seen_s", "exit seen", "the managers know that the task ended"),
     ("leader_elected_s", "new leader", "the managers have a leader again"),
-    ("node_down_s", "node down", "the dispatcher gave the node up"),
+    ("node_down_s", "node down", "the managers gave the node up"),
     ("gossip_removed_s", "rows gone", "the last live node has dropped the rows of what failed"),
-    ("replaced_s", "replaced", "as many tasks run as are wanted"),
-    ("whole_s", "whole", "that, and all nodes see the same"),
+    ("replaced_s", "replaced", "as many replicas run as are wanted"),
+    ("whole_s", "whole", "that, and all views agree"),
     ("node_back_s", "node back", "the node is ready again"),
     ("outage_s", "outage felt", "time with over 1 % of requests failing"),
 )  # fmt: skip
