@@ -104,6 +104,18 @@ def test_the_worst_outage_is_over_workloads_and_faults() -> None:
     assert worst.seconds == pytest.approx(0.9) and worst.who == "crash worker-3 at 4 s"
 
 
+def test_faults_without_load_answer_with_the_slowest_recovery() -> None:
+    found = large(5, faults=2)
+    found.data["workloads"] = {}
+    found.data["bottleneck"] = {"station": None, "utilisation": {}, "headroom": {}}
+    head, text = verdict(found)
+    assert head == "Whole again" and "21.5 s until all is whole again after crash worker-1 at 2 s" in text
+    third = numbers(found)[2]
+    assert (third.label, third.value, third.interval) == ("Slowest recovery", "21.5 s", "20.4 s to 22.6 s")
+    found.data["failovers"][1]["whole_s"]["samples"][2] = None
+    assert verdict(found)[0] == "Not always whole" and "After crash worker-2" in verdict(found)[1]
+
+
 def test_spread_counts_every_completed_request_where_it_belongs() -> None:
     logs = [record(k).workloads["users"].log for k in range(3)]
     exact = np.sort(np.concatenate([log.finish_ps - log.start_ps for log in logs])) / S

@@ -123,7 +123,9 @@ def verdict(result: Result) -> tuple[str, str]:
     where = place(result)
     judged = [e["status"] for e in result.data["expectations"]]
     failing = judged.count("fail")
-    if kind == "idle":
+    if not result.data["workloads"] and result.data.get("failovers"):
+        head, text = _recovery(result)
+    elif kind == "idle":
         head, text = "Idle", "Nothing was busy: the run tells nothing of capacity."
     elif kind == "full" and (found["utilisation"]["value"] or 0) >= FULL:
         head, text = (
@@ -151,6 +153,30 @@ def verdict(result: Result) -> tuple[str, str]:
     elif judged:
         text += " All expectations are met." if len(judged) > 1 else " The expectation is met."
     return head, text
+
+
+def slowest_recovery(result: Result) -> tuple[str, Ends] | None:
+    """The fault after which it took longest until all was whole again, and how long (s); None if none is known."""
+    known = [row for row in result.data.get("failovers", []) if row["whole_s"]["value"] is not None]
+    if not known:
+        return None
+    row = max(known, key=lambda one: one["whole_s"]["value"])
+    return f"{row['fault']} at {duration(row['at_s'])}", row["whole_s"]
+
+
+def _recovery(result: Result) -> tuple[str, str]:
+    """The verdict of a run of faults or operations without load."""
+    without = "No load ran, so nothing is said of capacity."
+    rows, slowest = result.data["failovers"], slowest_recovery(result)
+    never = [row["fault"] for row in rows if None in row["whole_s"].get("samples", [])]
+    told = (
+        ""
+        if slowest is None
+        else f"It takes {duration(slowest[1]['value'] or 0)} until all is whole again after {slowest[0]}. "
+    )
+    if never:
+        return "Not always whole", f"{told}After {never[0]} it is not in every replication. {without}"
+    return "Whole again", told + without
 
 
 def place(result: Result) -> str:
@@ -231,6 +257,18 @@ def _worst(result: Result) -> Number:
         remark += f"; {worst.who}"
     elif worst.seconds == 0 and not result.data.get("failovers"):
         remark += "; the scenario has no faults"
+    slowest = slowest_recovery(result)
+    if not result.data["workloads"] and slowest is not None:
+        who, whole = slowest
+        ends = (
+            "no interval"
+            if whole["low"] is None
+            else f"{duration(whole['low'])} to {duration(whole['high'] or 0)}"
+        )
+        return Number(
+            "Slowest recovery", duration(whole["value"] or 0), ends,
+            f"until all is whole after {who}; no load ran, so no outage was felt",
+        )  # fmt: skip
     interval = "no interval"
     if worst.low is not None and worst.high is not None:
         interval = (
@@ -244,7 +282,8 @@ def _size(result: Result) -> list[Number]:
     size = recommended_size(result)
     label = "Recommended size"
     if size is None:
-        return [Number(label, "unknown", "", "the limit is not sized by nodes or tasks", True)]
+        remark = "nothing was busy" if state(result) == "idle" else "the limit is not sized by nodes or tasks"
+        return [Number(label, "unknown", "", remark, True)]
     interval = (
         f"{size.low} to {size.high}" if size.low != size.high else f"{size.low}, for the whole interval"
     )

@@ -68,7 +68,7 @@ def heatmap(result: Result) -> go.Figure:
 
     columns = columns_of(result)
     drawn = go.Figure()
-    if columns:
+    if any(share is not None for column in columns for share in column.shares):
         rows = zip(*(column.shares for column in columns), strict=True)
         values = [[None if share is None else share * 100 for share in row] for row in rows]
         numbered = len(columns) <= _MOST_NUMBERED
