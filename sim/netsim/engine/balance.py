@@ -93,7 +93,10 @@ class Choice:
     __slots__ = ("balancers", "src", "src_node", "target", "reach", "via", "dst", "ways", "first", "balanced",
                  "at_send", "possible", "tracked")  # fmt: skip
 
-    def __init__(self, balancers: Balancers, src: str, src_node: str, target: str, client: int) -> None:
+    def __init__(
+        self, balancers: Balancers, src: str, src_node: str, target: str, client: int, record: int = 0
+    ) -> None:
+        """``client``: the number of the outside client; ``record``: which of the addresses DNS put first."""
         found = balancers.book.reach(src, target)
         self.balancers = balancers
         self.src = src
@@ -109,7 +112,7 @@ class Choice:
         self.first: Ways
         self.tracked: tuple[str, ...] = ()
         if self.possible:
-            self.dst = found.candidates[0]
+            self.dst = found.candidates[record]
             if found.kind == "host" and found.balancer is None:
                 self.dst = balancers.entry(found.candidates, client)
             assert self.dst is not None

@@ -47,6 +47,7 @@ class Tag(IntEnum):
     WORKER = 23
     SPARE = 24
     DATAGRAM = 25
+    LOOKUP = 26
 
 
 def name_key(name: str) -> int:

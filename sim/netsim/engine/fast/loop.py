@@ -15,12 +15,15 @@ from netsim.engine.fast.kernel import (
     T_HELLO_ANSWER,
     T_REQUEST,
     T_USER,
+    address,
     answer,
     attempt,
     begin_transfer,
     choose,
     client_of,
     end,
+    engine_answered,
+    engine_asked,
     launch,
     look_at,
     new_request,
@@ -143,6 +146,12 @@ def rare(M, D, HIST, op, a, b, c):
         return syn(M, a, b)
     if op == TH_SYN:
         launch(M, a, b, c)
+    elif op == TH_LOOKUP:
+        engine_asked(M, a)
+    elif op == TH_LOOKED_UP:
+        engine_answered(M, a, b)
+    elif op == OP_ADDRESS:
+        return address(M, a)
     elif op == OP_SYN_RETRY:
         if alive(M, a):
             fill(M, a, P_SYN_RETRY)
