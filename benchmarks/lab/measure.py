@@ -125,7 +125,11 @@ def ping_pong(client: Place, server: Place, address: str, seconds: int) -> dict[
 def machine() -> dict[str, object]:
     """What was measured on."""
     model = next(
-        (x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in x),
+        (
+            x.split(":")[1].strip()
+            for x in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in x
+        ),
         "",
     )
     return {
@@ -156,7 +160,9 @@ def main() -> None:
         paths = lab.paths()
         for number in range(given.rounds):
             for name, (client, server, address) in paths.items():
-                row = found.setdefault(name, {"bulk_bps": [], "rtt_us": [], "rtt_p50_us": [], "rtt_p99_us": []})
+                row = found.setdefault(
+                    name, {"bulk_bps": [], "rtt_us": [], "rtt_p50_us": [], "rtt_p99_us": []}
+                )
                 row["bulk_bps"].append(round(bulk(client, server, address, given.seconds)))
                 rtt = ping_pong(client, server, address, given.seconds)
                 row["rtt_us"].append(rtt["mean"])

@@ -14,7 +14,7 @@ from netsim.model.oversize import largest_sent, mtu_help
 
 #: Neighbours of a namespace, as the overlay driver sets gc_thresh3 (drivers/overlay/ostweaks_linux.go).
 NEIGHBOURS = 65_536
-#: Forwarding entries of a node at which stale ones have been reported (moby issue 52661).
+#: Forwarding entries of a node at which stale ones have been reported (moby#52661).
 FDB_ENTRIES = 30_000
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netsim.report.data import busiest, error_share, with_interval
+from netsim.report.data import busiest, error_share
 from netsim.results.result import Result
-from netsim.results.text import found_text, quantity
+from netsim.results.text import found_text, quantity, with_interval
 
 MOST_WORKLOADS = 8
 MOST_EXPECTATIONS = 10
+MOST_REASONS = 6
 
 
 def summary(result: Result, paths: Sequence[str] = ()) -> str:
     """Load, throughput, latency and errors by workload; bottleneck, expectations, where the files are."""
-    blocks = [_head(result), _workloads(result.data["workloads"]), "\n".join(busiest(result))]
+    blocks = [_head(result), _workloads(result.data["workloads"]), _unknown(result.data.get("unknown", {}))]
+    blocks.append("\n".join(busiest(result)))
     blocks += [_expectations(result.data["expectations"]), _files(paths)]
     return "\n\n".join(block for block in blocks if block)
 
@@ -37,11 +40,24 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
 def _head(result: Result) -> str:
     manifest = result.data["manifest"]
     count = manifest["replications"]
-    return (
+    head = (
         f"{result.name}: {count} replication{'' if count == 1 else 's'} of "
         f"{quantity(result.data['setup']['duration_s'], 's')}, seed {manifest['seed']}, "
         f"engine {manifest['engine']}, {manifest['wall_s']:.1f} s of computing; 95 % intervals in brackets"
     )
+    told = manifest.get("precision")
+    return head if told is None else f"{head}\n{_precision(told)}"
+
+
+def _precision(told: Mapping[str, Any]) -> str:
+    """Whether the precision was reached, and if not, why not."""
+    wanted = quantity(told["wanted"], "share")
+    if told["number"] is None:
+        return f"No number can be known to {wanted}: nothing was measured in every replication."
+    least = f"{told['number'].removeprefix('workloads.')} to {quantity(told['reached'], 'share')}"
+    if told["stopped"] == "precision":
+        return f"Every throughput, mean latency and p99 is known to {wanted} or better; {least}."
+    return f"The precision of {wanted} was not reached, {told['stopped']} came first; {least}."
 
 
 def _workloads(found: dict[str, Any]) -> str:
@@ -66,6 +82,21 @@ def _workloads(found: dict[str, Any]) -> str:
     text = table(rows, right=(1,))
     more = len(found) - MOST_WORKLOADS
     return f"{text}\n{more} more in result.json" if more > 0 else text
+
+
+def _unknown(found: Mapping[str, str]) -> str:
+    """Which numbers of the workloads are unknown or have no interval, and why: one line for each reason."""
+    together: dict[tuple[str, str], list[str]] = {}
+    for path, reason in found.items():
+        room, _, rest = path.partition(".")
+        if room == "workloads":
+            name, _, number = rest.partition(".")
+            word = re.sub("^latency_s[.]|_per_s$|_bps$|_share$|_s$", "", number)
+            together.setdefault((name, reason), []).append(word)
+    lines = [f"{name}: {', '.join(numbers)}: {reason}" for (name, reason), numbers in together.items()]
+    if len(lines) > MOST_REASONS:
+        lines[MOST_REASONS:] = [f"{len(lines) - MOST_REASONS} more in result.json under unknown"]
+    return "\n".join(lines)
 
 
 def _expectations(found: Sequence[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from netsim.engine.jit import entry
+from netsim.compiled import entry
 
 _MASK = (1 << 64) - 1
 KEY_BITS = 62
@@ -47,7 +47,9 @@ class Tag(IntEnum):
     WORKER = 23
     SPARE = 24
     DATAGRAM = 25
-    LOOKUP = 26
+    RESET = 26
+    LOSS = 27
+    LOOKUP = 28
 
 
 def name_key(name: str) -> int:

@@ -4,15 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from netsim.engine import faults as faults  # its handlers
+from netsim.engine.machinery import REFERENCE_HANDLERS, Machinery, Progress, run_out, watch
 from netsim.engine.record import RunRecord
 from netsim.engine.sources import Bulk, Requests
 from netsim.engine.world import World
-from netsim.model.entities import Model
+from netsim.model.entities import Model, Task
 from netsim.scenario.schema import Scenario
 
-PS_PER_S = 1_000_000_000_000
-DRAIN_PS = 30 * PS_PER_S  # how long requests that started in the measured period may still take
-DRAIN_STEP_PS = PS_PER_S // 10
+HANDLERS = REFERENCE_HANDLERS
+
+
+class Reference(Machinery):
+    """The readable data plane."""
+
+    handlers = HANDLERS
+
+    def __init__(self, world: World, progress: Progress | None = None) -> None:
+        super().__init__(world, progress)
+        self.kernel = world.kernel
+        self.workloads: dict[str, Requests | Bulk] = {}
+        for name, load in sorted(world.scenario.load.items()):
+            self.workloads[name] = (Requests if load.bulk is None else Bulk)(world, name)
+        for workload in self.workloads.values():
+            workload.start()
+
+    @property
+    def now_ps(self) -> int:
+        """Picoseconds on the scenario's clock."""
+        return self.kernel.now
+
+    def _run(self, until_ps: int) -> bool:
+        return self.kernel.run(until_ps, self.progress)
+
+    def add_task(self, task: Task) -> None:
+        """A new task; it serves nothing before `What.TASK_LISTENS`. Raises ``ValueError`` if its name is not new."""
+        self.world.add_task(task)
+        for name, workload in self.workloads.items():
+            self.world.more_sources(name, workload.clients, task)
+
+    def open_requests(self) -> int:
+        """Measured requests that have not ended; bulk transfers do not have to."""
+        return sum(w.recorder.open for w in self.workloads.values() if isinstance(w, Requests))
+
+    def started_requests(self) -> int:
+        """Requests that started in the measured period."""
+        return sum(w.recorder.started for w in self.workloads.values())
+
+    def visits(self) -> int:
+        """Visits of stations done so far."""
+        return self.world.machine.visits
+
+    def count(self) -> None:
+        """Hand the requests that have ended to the tally."""
+        for workload in self.workloads.values():
+            workload.recorder.flush()
+
+    def record(self, complete: bool) -> RunRecord:
+        """Close the books at the present time. Raises ``AssertionError`` where they do not balance."""
+        world = self.world
+        stations = world.machine.records()
+        recorders = [workload.recorder for workload in self.workloads.values()]
+        for recorder in recorders:
+            recorder.close()
+        world.machine.check_conservation()
+        return RunRecord(
+            seed=world.draws.seed,
+            replication=world.draws.replication,
+            duration_ps=world.scenario.duration,
+            complete=complete,
+            simulated_ps=self.now_ps + world.scenario.warmup_ps,
+            visits=world.machine.visits,
+            slice_ps=world.slice_ps,
+            workloads=world.tally.records(
+                [r.completed_in_period for r in recorders], [r.goodput_bytes_in_period for r in recorders]
+            ),
+            stations=stations,
+            conntrack_peak=dict(sorted(world.conntrack.peak.items())),
+        )
 
 
 def simulate(
@@ -30,44 +99,4 @@ def simulate(
     (the record then has ``complete`` False). ``keep_requests``: the record has every single request, too.
     """
     world = World(scenario, model, seed, replication, keep_requests)
-    workloads: dict[str, Requests | Bulk] = {}
-    for name, load in sorted(scenario.load.items()):
-        workloads[name] = (Requests if load.bulk is None else Bulk)(world, name)
-    for workload in workloads.values():
-        workload.start()
-
-    def progress(now_ps: int) -> bool:
-        if on_progress is not None:
-            on_progress(now_ps)
-        return stop is not None and stop()
-
-    kernel = world.kernel
-    complete = kernel.run(scenario.duration, progress)
-    # Stations count the measured period alone; what drains after it only completes the requests.
-    end = scenario.duration
-    while (
-        complete
-        and end < scenario.duration + DRAIN_PS
-        and any(w.recorder.open for w in workloads.values() if isinstance(w, Requests))
-    ):
-        end += DRAIN_STEP_PS
-        complete = kernel.run(end, progress)
-    stations = world.machine.records()
-    recorders = [workload.recorder for workload in workloads.values()]
-    for recorder in recorders:
-        recorder.close()
-    world.machine.check_conservation()
-    return RunRecord(
-        seed=seed,
-        replication=replication,
-        duration_ps=scenario.duration,
-        complete=complete,
-        simulated_ps=kernel.now + scenario.warmup_ps,
-        visits=world.machine.visits,
-        slice_ps=world.slice_ps,
-        workloads=world.tally.records(
-            [r.completed_in_period for r in recorders], [r.goodput_bytes_in_period for r in recorders]
-        ),
-        stations=stations,
-        conntrack_peak=dict(sorted(world.conntrack.peak.items())),
-    )
+    return run_out(Reference(world, watch(on_progress, stop)))

@@ -15,7 +15,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from netsim.engine.jit import entry
+from netsim.compiled import entry
 
 NEVER_PS = 1 << 62
 LONGEST_PS = 100 * 86_400 * 10**12  # a draw beyond 100 days never happens

@@ -60,8 +60,16 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
 
 
 def json_text(result: Result) -> str:
-    """``result.json``: equal runs give equal text, but for ``manifest.wall_s``."""
-    return json.dumps(result.data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """``result.json``: equal runs give equal text, but for ``manifest.wall_s``. Samples take one line each."""
+    rest = {key: value for key, value in result.data.items() if key != "samples"}
+    text = json.dumps(rest, indent=1, ensure_ascii=False, allow_nan=False)
+    if "samples" not in result.data:
+        return text + "\n"
+    lines = ",".join(
+        f"\n  {json.dumps(path, ensure_ascii=False)}: {json.dumps(values, allow_nan=False)}"
+        for path, values in result.data["samples"].items()
+    )
+    return f'{text[:-2]},\n "samples": {{{lines}\n }}\n}}\n'
 
 
 def timeseries_text(result: Result) -> str:

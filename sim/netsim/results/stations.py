@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from netsim.engine.histogram import quantile
 from netsim.engine.record import RunRecord, StationRecord
 from netsim.model.entities import Model, Node
-from netsim.stats.intervals import MIN_BATCHES, Estimate, across, batch_means
+from netsim.stats.intervals import MIN_BATCHES, NOTHING, Estimate, across, batch_means
+from netsim.stats.quantiles import least_for_value
 
 PS_PER_S = 1_000_000_000_000
 #: Kind of the stations ``NODE/cpu``: all cores of a node together.
@@ -30,6 +31,16 @@ class StationNumbers:
     wait_p99_s: Estimate
     drops: int
     drops_each: list[int] = field(default_factory=list)
+    #: The number of each replication by the name of its estimate: ``utilisation``, ``wait_s.mean``.
+    samples: dict[str, list[float | None]] = field(default_factory=dict)
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Every estimate, by name."""
+        return {
+            "utilisation": self.utilisation,
+            "wait_s.mean": self.wait_mean_s,
+            "wait_s.p99": self.wait_p99_s,
+        }
 
     def to_dict(self) -> dict[str, object]:
         """As in ``result.json``."""
@@ -127,28 +138,31 @@ def _station(
 ) -> StationNumbers:
     known = [part for part in parts if part is not None]
     drops = [part.drops if part is not None else 0 for part in parts]
+    waits = [_wait_mean_s(part) if part is not None else None for part in parts]
+    shares = [
+        _busy_share(part, record.duration_ps) if part is not None else 0.0
+        for part, record in zip(parts, records, strict=True)
+    ]
     return StationNumbers(
         name=name,
         kind=known[0].kind,
         node=known[0].node,
         servers=known[0].servers,
-        utilisation=_utilisation(parts, records),
-        wait_mean_s=across(_wait_mean_s(part) for part in known).within(0),
-        wait_p99_s=across(_wait_p99_s(part) for part in known).within(0),
+        utilisation=_utilisation(parts, records, shares),
+        wait_mean_s=across(waits).within(0),
+        wait_p99_s=_wait_p99(known),
         drops=sum(drops),
         drops_each=drops,
+        samples={"utilisation": list(shares), "wait_s.mean": waits},
     )
 
 
-def _utilisation(parts: Sequence[StationRecord | None], records: Sequence[RunRecord]) -> Estimate:
+def _utilisation(
+    parts: Sequence[StationRecord | None], records: Sequence[RunRecord], shares: Sequence[float]
+) -> Estimate:
     """Busy share of the measured period over all servers; a station that did not exist was idle."""
     if len(parts) == 1 and parts[0] is not None:
-        value = _busy_share(parts[0], records[0].duration_ps)
-        return batch_means(value, _busy_batches(parts[0], records[0])).within(0, 1)
-    shares = (
-        _busy_share(part, record.duration_ps) if part is not None else 0.0
-        for part, record in zip(parts, records, strict=True)
-    )
+        return batch_means(shares[0], _busy_batches(parts[0], records[0])).within(0, 1)
     return across(shares).within(0, 1)
 
 
@@ -170,9 +184,14 @@ def _wait_mean_s(part: StationRecord) -> float | None:
     return part.wait_sum_ps / part.waits / PS_PER_S if part.waits else None
 
 
-def _wait_p99_s(part: StationRecord) -> float | None:
-    ps = quantile(part.wait_histogram, 0.99)
-    return None if ps is None else ps / PS_PER_S
+def _wait_p99(known: Sequence[StationRecord]) -> Estimate:
+    """The 99th percentile of the waiting, where every replication has visits enough to tell it."""
+    fewest, least = min((part.waits for part in known if part.waits), default=0), least_for_value(0.99)
+    if fewest < least:
+        text = f"fewer than {least} visits in a replication do not tell p99"
+        return Estimate(reason=text if fewest else NOTHING)
+    found = (quantile(part.wait_histogram, 0.99) for part in known)
+    return across(None if ps is None else ps / PS_PER_S for ps in found).within(0)
 
 
 def bottleneck(stations: Iterable[StationNumbers]) -> Bottleneck:

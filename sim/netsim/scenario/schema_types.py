@@ -17,6 +17,7 @@ from netsim.scenario.units import (
     parse_duration,
     parse_number,
     parse_per_second,
+    parse_precision,
     parse_price,
     parse_rate,
     parse_share,
@@ -84,6 +85,20 @@ def _word(value: Any) -> str:
     if not value.strip() or len(value) > 1000:
         raise UnitError("BAD_VALUE", "a text of 1 to 1000 characters")
     return value
+
+
+def _expect(value: Any) -> str:
+    """``baseline: +5%`` is a mapping to YAML and a sentence to its reader."""
+    if isinstance(value, dict):
+        if set(value) != {"baseline"} or not isinstance(value["baseline"], (str, int, float)):
+            key = next(iter(value), "nothing")
+            raise UnitError(
+                "WRONG_TYPE",
+                "a text, like users.latency.p99 < 50ms, or baseline: +5%",
+                found=f"a mapping of {key}",
+            )
+        return f"baseline: {value['baseline']}"
+    return _word(value)
 
 
 def _label(value: Any) -> str:
@@ -188,6 +203,18 @@ Share = Annotated[
         },
     ),
 ]
+Precision = Annotated[
+    float,
+    Value(
+        parse_precision,
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                {"type": "string", "pattern": _NUMBER + r" *%$"},
+            ]
+        },
+    ),
+]
 Mtu = Annotated[
     int,
     Value(
@@ -208,6 +235,23 @@ Cpus = Annotated[
 ]
 Flag = Annotated[bool, Value(_flag, {"type": "boolean"})]
 Text = Annotated[str, Value(_word, {"type": "string", "minLength": 1})]
+ExpectText = Annotated[
+    str,
+    Value(
+        _expect,
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {
+                    "type": "object",
+                    "properties": {"baseline": {"type": "string", "pattern": r"^\+?[0-9]+(\.[0-9]+)? *%$"}},
+                    "required": ["baseline"],
+                    "additionalProperties": False,
+                },
+            ]
+        },
+    ),
+]
 LabelValue = Annotated[str, Value(_label, {"type": ["string", "integer", "boolean"]})]
 Name = Annotated[str, Value(_name, {"type": "string", "pattern": NAME_PATTERN})]
 Subnet = Annotated[str, Value(_subnet, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+){3}/[0-9]+$"})]

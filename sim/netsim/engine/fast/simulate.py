@@ -11,19 +11,21 @@ import numpy.typing as npt
 
 from netsim.datapath.dns import dns_table
 from netsim.engine.datagrams import Datagrams
+from netsim.engine.fast import changes as changes  # its handlers
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.build import ENTRY_KINDS, Builder, Ints, signed
 from netsim.engine.fast.entries import begin_arrivals, begin_user, close_books
 from netsim.engine.fast.loop import advance
 from netsim.engine.fast.ops import DONE, FULL, GROW, NEED_WAYS
 from netsim.engine.histogram import BUCKETS
+from netsim.engine.machinery import FAST_HANDLERS, Machinery, Progress, run_out, watch
 from netsim.engine.parts import NS
 from netsim.engine.record import RunRecord, StationRecord, WorkloadRecord
-from netsim.engine.reference import DRAIN_PS, DRAIN_STEP_PS
+from netsim.engine.server import Server
 from netsim.engine.streams import stream_key
 from netsim.engine.tally import W_ROW
 from netsim.engine.world import World
-from netsim.model.entities import OUTSIDE, Model
+from netsim.model.entities import OUTSIDE, Model, Task
 from netsim.scenario.schema import Scenario
 
 BATCH = 2_000_000  # events between two looks at the clock and at Ctrl-C
@@ -163,6 +165,22 @@ class Fast:
                 if left >= 0:
                     self.M[left] += count - first
 
+    def add_server(self, server: Server) -> None:
+        """Rows for a new task in all tables."""
+        b = self.builder
+        floats = len(b.floats)
+        changed = b.add_task(server)
+        self.room = max(self.room, 256 + 4 * b.most_calls)
+        self.most_ended = max(self.most_ended, ENDED_ROWS + self.room)
+        self._lay_out()
+        self.D = np.concatenate([self.D, np.array(b.floats[floats:], np.float64)])
+        self.HIST = np.concatenate(
+            [self.HIST, np.zeros(len(b.station_names) * BUCKETS - len(self.HIST), np.int32)]
+        )
+        for number, (where, count) in changed.items():
+            o = int(self.M[y.B_WL]) + number * y.W_WL
+            self.M[o + y.WL_SOURCES], self.M[o + y.WL_CLIENTS] = where, count
+
     def add_ways(self) -> None:
         """Put the ways that the builder has just made into memory; new memory if the room is used up."""
         b, M = self.builder, self.M
@@ -254,6 +272,53 @@ class Fast:
                 return False
 
 
+HANDLERS = FAST_HANDLERS
+
+
+class FastPlane(Machinery):
+    """The compiled data plane; ``fast`` is its memory."""
+
+    handlers = HANDLERS
+
+    def __init__(self, world: World, progress: Progress | None = None) -> None:
+        super().__init__(world, progress)
+        self.fast = Fast(world)
+        self.fast.start()
+
+    @property
+    def now_ps(self) -> int:
+        """Picoseconds on the scenario's clock."""
+        return int(self.fast.M[y.H_NOW])
+
+    def _run(self, until_ps: int) -> bool:
+        with _without_collector():
+            return self.fast.run(until_ps, self.progress)
+
+    def add_task(self, task: Task) -> None:
+        """A new task; it serves nothing before `What.TASK_LISTENS`. Raises ``ValueError`` if its name is not new."""
+        self.fast.add_server(self.world.add_task(task))
+
+    def open_requests(self) -> int:
+        """Measured requests that have not ended."""
+        return int(self.fast.M[y.H_OPEN])
+
+    def started_requests(self) -> int:
+        """Requests that started in the measured period."""
+        return int(self.fast.M[y.H_STARTED])
+
+    def visits(self) -> int:
+        """Visits of stations done so far."""
+        return int(self.fast.M[y.H_VISITS])
+
+    def count(self) -> None:
+        """Hand the requests that have ended to the tally."""
+        self.fast.count()
+
+    def record(self, complete: bool) -> RunRecord:
+        """Close the books at the present time."""
+        return _record(self.fast, complete)
+
+
 def simulate(
     scenario: Scenario,
     model: Model,
@@ -265,17 +330,7 @@ def simulate(
 ) -> RunRecord:
     """Like `netsim.engine.reference.simulate`, and to the picosecond the same."""
     world = World(scenario, model, seed, replication, keep_requests)
-    fast = Fast(world)
-    fast.start()
-
-    def progress(now_ps: int) -> bool:
-        if on_progress is not None:
-            on_progress(now_ps)
-        return stop is not None and stop()
-
-    with _without_collector():
-        complete = _run(fast, progress)
-    return _record(fast, seed, replication, complete)
+    return run_out(FastPlane(world, watch(on_progress, stop)))
 
 
 @contextmanager
@@ -290,26 +345,15 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _run(fast: Fast, progress: Callable[[int], bool]) -> bool:
-    """The measured period and what drains after it; whether it came to its end."""
-    scenario = fast.world.scenario
-    complete = fast.run(scenario.duration, progress)
-    end = scenario.duration
-    while complete and end < scenario.duration + DRAIN_PS and fast.M[y.H_OPEN] > 0:
-        end += DRAIN_STEP_PS
-        complete = fast.run(end, progress)
-    return complete
-
-
-def _record(fast: Fast, seed: int, replication: int, complete: bool) -> RunRecord:
+def _record(fast: Fast, complete: bool) -> RunRecord:
     M, world = fast.M, fast.world
     now = int(M[y.H_NOW])
     stations = station_records(fast)
     peaks = M[int(M[y.B_CTN]) : int(M[y.B_CTN]) + len(fast.builder.node_index) * y.W_CTN].reshape(-1, y.W_CTN)
     names = list(fast.builder.node_index)
     return RunRecord(
-        seed=seed,
-        replication=replication,
+        seed=world.draws.seed,
+        replication=world.draws.replication,
         duration_ps=world.scenario.duration,
         complete=complete,
         simulated_ps=now + world.scenario.warmup_ps,

@@ -1,7 +1,7 @@
-"""How the engines' numeric parts are compiled, and where compiled code is kept.
+"""How numeric parts are compiled, and where compiled code is kept.
 
 Numba notices changes of a function's own file only. Compiled code is therefore kept in a folder that is named by
-a hash of all sources of this package part, of Numba, of Python and of the processor: stale code never runs.
+a hash of all sources of the rooms with compiled code, of Numba, of Python and of the processor: stale code never runs.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -19,15 +19,18 @@ from llvmlite import binding
 from numba import njit, types
 from numba.extending import intrinsic
 
+#: Where compiled functions, and the names and numbers that they are compiled with, live.
+ROOMS = ("datapath", "workload", "engine")
+
 
 def digest() -> str:
     """What compiled code depends on, in sixteen letters."""
     found = hashlib.blake2b(digest_size=8)
     found.update(f"{numba.__version__} {sys.version} {binding.get_host_cpu_name()}".encode())
     here = Path(__file__).parent
-    for path in sorted(here.rglob("*.py")):
+    paths = [path for room in ROOMS for path in (here / room).rglob("*.py")]
+    for path in [Path(__file__), *sorted(paths)]:
         found.update(path.relative_to(here).as_posix().encode() + b"\0" + path.read_bytes())
-    found.update((here.parent / "datapath" / "profile.py").read_bytes())  # the names of stages
     return found.hexdigest()
 
 

@@ -1,0 +1,95 @@
+"""Which step function a service uses: the built-in schedulers by number, for compiled callers and for Python."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
+from __future__ import annotations
+
+from netsim.compiled import inner
+from netsim.datapath.ipvs import dh, fo, lblc, lblcr, lc, mh, nq, ovf, rr, sed, sh, twos, wlc, wrr
+from netsim.datapath.ipvs.layout import SV_SCHEDULER
+
+#: Their order gives their numbers.
+MODULES = (rr, wrr, lc, wlc, lblc, lblcr, dh, sh, sed, nq, fo, ovf, mh, twos)
+NAMES = tuple(module.__name__.rpartition(".")[2] for module in MODULES)
+RR, WRR, LC, WLC, LBLC, LBLCR, DH, SH, SED, NQ, FO, OVF, MH, TWOS = range(len(MODULES))
+
+
+def cells(number: int, most: int) -> int:
+    """Cells of a scheduler's own table for at most ``most`` destinations."""
+    if number == LBLCR:
+        return lblcr.cells(most)
+    return int(getattr(MODULES[number], "CELLS", 0))
+
+
+@inner
+def start(M, s):
+    """A service begins; its list may hold destinations already."""
+    number = M[s + SV_SCHEDULER]
+    if number == RR:
+        rr.start(M, s)
+    elif number == WRR:
+        wrr.start(M, s)
+    elif number == DH:
+        dh.start(M, s)
+    elif number == SH:
+        sh.start(M, s)
+    elif number == MH:
+        mh.start(M, s)
+    elif number == LBLC:
+        lblc.start(M, s)
+    elif number == LBLCR:
+        lblcr.start(M, s)
+
+
+@inner
+def changed(M, s, d, what):
+    """A destination was added to the list, removed from it, or has another weight."""
+    number = M[s + SV_SCHEDULER]
+    if number == RR:
+        rr.changed(M, s, d, what)
+    elif number == WRR:
+        wrr.changed(M, s, d, what)
+    elif number == DH:
+        dh.changed(M, s, d, what)
+    elif number == SH:
+        sh.changed(M, s, d, what)
+    elif number == MH:
+        mh.changed(M, s, d, what)
+
+
+@inner
+def schedule(M, s, f):
+    """The destination of a new connection; -1 if there is none for it."""
+    number = M[s + SV_SCHEDULER]
+    if number == RR:
+        return rr.schedule(M, s, f)
+    if number == WRR:
+        return wrr.schedule(M, s, f)
+    if number == LC:
+        return lc.schedule(M, s, f)
+    if number == WLC:
+        return wlc.schedule(M, s, f)
+    if number == SED:
+        return sed.schedule(M, s, f)
+    if number == NQ:
+        return nq.schedule(M, s, f)
+    if number == FO:
+        return fo.schedule(M, s, f)
+    if number == OVF:
+        return ovf.schedule(M, s, f)
+    return _by_address(M, s, f, number)
+
+
+@inner
+def _by_address(M, s, f, number):
+    """Those that look at addresses, or draw."""
+    if number == DH:
+        return dh.schedule(M, s, f)
+    if number == SH:
+        return sh.schedule(M, s, f)
+    if number == MH:
+        return mh.schedule(M, s, f)
+    if number == LBLC:
+        return lblc.schedule(M, s, f)
+    if number == LBLCR:
+        return lblcr.schedule(M, s, f)
+    return twos.schedule(M, s, f)

@@ -1,0 +1,187 @@
+"""What both machineries have in common as a data plane: a run in steps, changes when they are due, its end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from netsim.engine.border import Change, What
+from netsim.engine.record import RunRecord
+from netsim.engine.wiring import Wiring
+from netsim.engine.world import World
+from netsim.model.entities import Task
+
+if TYPE_CHECKING:
+    from netsim.engine.fast.simulate import FastPlane
+    from netsim.engine.reference import Reference
+
+PS_PER_S = 1_000_000_000_000
+DRAIN_PS = 30 * PS_PER_S  # how long requests that started in the measured period may still take
+DRAIN_STEP_PS = PS_PER_S // 10
+
+#: Told the clock (ps) now and then; True stops the run.
+Progress = Callable[[int], bool]
+Plane = TypeVar("Plane")
+
+#: Changes of rows that every node keeps for itself: handed over at once, with one effective time per node.
+ROWS = frozenset(
+    {
+        What.BACKEND_ADD, What.BACKEND_WEIGHT, What.BACKEND_REMOVE, What.NAME_ADD, What.NAME_REMOVE,
+        What.FORWARD_ADD, What.FORWARD_REMOVE,
+    }
+)  # fmt: skip
+
+
+class Handlers(Generic[Plane]):
+    """Who takes up which change in one machinery. Modules register their functions with `takes`."""
+
+    def __init__(self) -> None:
+        self._by_what: dict[What, Callable[[Plane, Change], None]] = {}
+
+    def takes(
+        self, *whats: What
+    ) -> Callable[[Callable[[Plane, Change], None]], Callable[[Plane, Change], None]]:
+        """Decorate a function of a machinery and a change."""
+
+        def register(function: Callable[[Plane, Change], None]) -> Callable[[Plane, Change], None]:
+            for what in whats:
+                assert what not in self._by_what, what
+                self._by_what[what] = function
+            return function
+
+        return register
+
+    def __getitem__(self, what: What) -> Callable[[Plane, Change], None]:
+        """Raises ``ValueError`` where nobody takes up such changes."""
+        if what not in self._by_what:
+            raise ValueError(f"nothing takes up {what.name} in this data plane")
+        return self._by_what[what]
+
+
+REFERENCE_HANDLERS: Handlers[Reference] = Handlers()
+FAST_HANDLERS: Handlers[FastPlane] = Handlers()
+
+
+class Machinery(ABC):
+    """A data plane (`netsim.engine.border.DataPlane`) that runs one replication.
+
+    It begins at the warm-up's start with the first requests queued. ``progress(now_ps)`` is called now and then
+    and stops the run by returning True; then ``stopped`` is set and `advance` returns early.
+    """
+
+    #: Of the class; Any, since a handler takes its own kind of machinery.
+    handlers: Handlers[Any]
+
+    def __init__(self, world: World, progress: Progress | None = None) -> None:
+        self.world = world
+        self.wiring = Wiring(world)
+        self.progress: Progress = progress or (lambda now_ps: False)
+        self.stopped = False
+        self._later: list[tuple[int, int, Change]] = []
+        self._asked = 0
+
+    @property
+    @abstractmethod
+    def now_ps(self) -> int:
+        """Picoseconds on the scenario's clock."""
+
+    @abstractmethod
+    def _run(self, until_ps: int) -> bool:
+        """All data events before ``until_ps``; False if the run was stopped on its way."""
+
+    @abstractmethod
+    def add_task(self, task: Task) -> None:
+        """A new task; it serves nothing before `What.TASK_LISTENS`. Raises ``ValueError`` if its name is not new."""
+
+    @abstractmethod
+    def open_requests(self) -> int:
+        """Requests that started in the measured period and have not ended."""
+
+    @abstractmethod
+    def started_requests(self) -> int:
+        """Requests that started in the measured period."""
+
+    @abstractmethod
+    def visits(self) -> int:
+        """Visits of stations done so far."""
+
+    @abstractmethod
+    def count(self) -> None:
+        """Hand the requests that have ended to the tally."""
+
+    @abstractmethod
+    def record(self, complete: bool) -> RunRecord:
+        """Close the books at the present time. Raises ``AssertionError`` where they do not balance."""
+
+    def advance(self, until_ps: int) -> int:
+        """Do all data events before ``until_ps`` and the changes that are due; the time reached."""
+        while not self.stopped:
+            due = min(until_ps, self._later[0][0]) if self._later else until_ps
+            if due > self.now_ps and not self._run(due):
+                self.stopped = True
+                break
+            while self._later and self._later[0][0] <= self.now_ps:
+                self._take_up(heappop(self._later)[2])
+            if self.now_ps >= until_ps:
+                break
+        return self.now_ps
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Take up changes: rows of nodes now, whatever their times; the others at ``at_ps``, or now if that is past.
+
+        Changes of one time are taken up in the order in which they were asked for. Raises ``ValueError`` for
+        what nobody takes up, ``KeyError`` for a subject that does not exist.
+        """
+        for change in changes:
+            self.handlers[change.what]
+            if change.what in ROWS or change.at_ps <= self.now_ps:
+                self._take_up(change)
+            else:
+                self._asked += 1
+                heappush(self._later, (change.at_ps, self._asked, change))
+
+    def _take_up(self, change: Change) -> None:
+        self.handlers[change.what](self, change)
+
+    def counters(self) -> Mapping[str, int]:
+        """``started``, ``completed`` and ``failed``: requests that started in the measured period; ``visits``."""
+        self.count()
+        fates = self.world.tally.fates.sum(axis=(0, 1))
+        return {
+            "started": self.started_requests(),
+            "completed": int(fates[0]),
+            "failed": int(fates[1:-1].sum()),
+            "visits": self.visits(),
+        }
+
+
+def run_out(plane: Machinery) -> RunRecord:
+    """Run to the end of the measured period, then until its requests have ended, at most 30 s more.
+
+    Stations count the measured period alone; what drains after it only completes the requests.
+    """
+    duration = plane.world.scenario.duration
+    plane.advance(duration)
+    return drain(plane)
+
+
+def drain(plane: Machinery) -> RunRecord:
+    """What comes after the measured period, and the books."""
+    end = last = plane.world.scenario.duration
+    while not plane.stopped and end < last + DRAIN_PS and plane.open_requests():
+        end += DRAIN_STEP_PS
+        plane.advance(end)
+    return plane.record(not plane.stopped)
+
+
+def watch(on_progress: Callable[[int], None] | None, stop: Callable[[], bool] | None) -> Progress:
+    """One function of the two that `simulate` is given."""
+
+    def progress(now_ps: int) -> bool:
+        if on_progress is not None:
+            on_progress(now_ps)
+        return stop is not None and stop()
+
+    return progress
