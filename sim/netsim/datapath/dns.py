@@ -47,13 +47,18 @@ def dns_table() -> DnsTable:
 class Asking:
     """How a client looks up one name. ``node``: where it runs; ``engine``: whether the node's engine is asked;
     ``upstream_ps``: time until the world outside has answered, 0 if it is not asked; ``over_udp``: the most records
-    that come without a second query; ``picks``: the client takes one of several addresses."""
+    that come without a second query; ``records``: how many there are, of which the client takes one."""
 
     node: str
     engine: bool
     upstream_ps: int
     over_udp: int
-    picks: bool
+    records: int
+
+    @property
+    def picks(self) -> bool:
+        """Whether there are several addresses to choose from."""
+        return self.records > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +78,29 @@ def asking(model: Model, found: Reach, src: str, target: str) -> Asking | None:
         return None
     upstream = model.outside.rtt if name == OUTSIDE else 0
     if src not in model.tasks:
-        return Asking(src, False, upstream, 0, False) if upstream else None
+        return Asking(src, False, upstream, 1, 1) if upstream else None
     source = model.tasks[src]
     named = any(model.addresses[network].driver.named for network in source.networks)
     if name == OUTSIDE:
-        return Asking(source.node.name, named, upstream, dns_table().records(name), False)
+        return Asking(source.node.name, named, upstream, dns_table().records(name), 1)
     if not model.addresses[found.network].driver.named:
         return None
     if not found.candidates:  # a name that the engine does not have is asked for outside
         upstream = model.outside.rtt
-    picks = found.balancer is None and len(found.candidates) > 1
-    return Asking(source.node.name, True, upstream, dns_table().records(name), picks)
+    records = len(found.candidates) if found.balancer is None else min(1, len(found.candidates))
+    return Asking(source.node.name, True, upstream, dns_table().records(name), records)
 
 
-def lookup_cost(model: Model, asked: Asking, records: int) -> LookupCost:
-    """What an answer with so many records costs."""
+def lookup_cost(model: Model, asked: Asking) -> LookupCost:
+    """What a query and its answer cost."""
     profile = model.nodes[asked.node].profile
     query, tcp, answer = (profile.cost(name) for name in ("dns.query", "dns.tcp", "dns.answer"))
-    times = 2 if asked.engine and records > asked.over_udp else 1
+    times = 2 if asked.engine and asked.records > asked.over_udp else 1
     # Over the engine two processes sleep in turn, without it one.
     wakes = (2 if asked.engine else 1) * times
     return LookupCost(
         query.fixed_ps * times,
         tcp.fixed_ps * (times - 1),
-        (answer.fixed_ps + answer.per_packet_ps * records) * times if asked.engine else 0,
+        (answer.fixed_ps + answer.per_packet_ps * asked.records) * times if asked.engine else 0,
         profile.cost("core.wake").fixed_ps * wakes,
     )

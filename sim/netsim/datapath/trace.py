@@ -51,7 +51,7 @@ def _lookup(model: Model, found: Reach, src: str, dst: str) -> list[dict[str, An
     asked = asking(model, found, src, dst)
     if asked is None:
         return []
-    cost = lookup_cost(model, asked, len(found.candidates) if asked.picks else 1)
+    cost = lookup_cost(model, asked)
     station = model.nodes[asked.node].cpu_station
     parts = (
         ("dns.query", station, cost.query_ps),

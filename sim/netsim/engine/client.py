@@ -268,8 +268,7 @@ class Exchange:
         asked, thread = self.client.asked, slot.thread
         assert asked is not None and thread is not None
         self.looking = True
-        records = self.client.world.book.reach(self.client.source, self.client.ask.target).candidates
-        Lookup(self, asked, len(records) if asked.picks else 1, thread, self._looked_up).start()
+        Lookup(self, asked, thread, self._looked_up).start()
 
     def _looked_up(self) -> None:
         if self.over:

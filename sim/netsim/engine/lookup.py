@@ -24,13 +24,11 @@ class Lookup:
 
     __slots__ = ("exchange", "asked", "thread", "cost", "split", "done")
 
-    def __init__(
-        self, exchange: Exchange, asked: Asking, records: int, thread: Thread, done: Callable[[], None]
-    ) -> None:
+    def __init__(self, exchange: Exchange, asked: Asking, thread: Thread, done: Callable[[], None]) -> None:
         self.exchange = exchange
         self.asked = asked
         self.thread = thread
-        self.cost = lookup_cost(exchange.client.world.model, asked, records)
+        self.cost = lookup_cost(exchange.client.world.model, asked)
         self.split: Split = {}
         self.done = done
 

@@ -190,7 +190,7 @@ class Builder:
         balanced = found.balancer is not None
         source = world.servers.get(client.source) if server is None else server
         self.floats.append(ask.retries.jitter)
-        dns, cost = self._lookup(client, len(cands))
+        dns, cost = self._lookup(client)
         ways = len(self.waymap)
         self.waymap += [-1] * max(1, len(where) * len(cands))
         spec = ask.connection
@@ -209,12 +209,12 @@ class Builder:
             K_FREE=-1, K_WAIT=-1, K_HASH=signed(client._hash_key), K_HOST=found.kind == "host" and not balanced,
         )  # fmt: skip
 
-    def _lookup(self, client: Client, candidates: int) -> tuple[int, int]:
+    def _lookup(self, client: Client) -> tuple[int, int]:
         """How a client looks up its name, and the row of what that costs."""
         asked = client.asked
         if asked is None:
             return y.DNS_NONE, -1
-        cost = lookup_cost(self.world.model, asked, candidates if asked.picks else 1)
+        cost = lookup_cost(self.world.model, asked)
         key = (cost, asked.upstream_ps)
         if key not in self.lookup_cache:
             self.lookup_cache[key] = self.lookups.add(

@@ -340,7 +340,7 @@ def engine_asked(M, x):
     worked(M, x)
     e, c = M[B_X] + x * W_X, M[B_CLIENT] + client_of(M, x) * W_CLIENT
     p = M[B_DNS] + M[c + K_DNS_COST] * W_DNS
-    th = new_thread(M, fold_compiled(M[e + X_KEY], T_LOOKUP, 1), M[c + K_NODE], -1)
+    th = new_thread(M, fold_compiled(M[e + X_KEY], T_LOOKUP, 1), M[c + K_NODE], -1, -1)
     start_work(M, th, owe(M, x, P_DNS_ANSWER, M[p + DC_ANSWER]), TH_LOOKED_UP, x, th)
 
 
@@ -367,7 +367,7 @@ def address(M, x):
         return True
     M[e + X_LOOKING] = 0
     if M[c + K_CANDS] == 0:
-        end(M, x, F_DNS)
+        end(M, x, F_DNS, False)
         return True
     if M[c + K_DNS] == DNS_PICK:
         stream = fold_compiled(M[e + X_KEY] ^ M[H_BASE] ^ RECORD, T_DRAW, 0)
