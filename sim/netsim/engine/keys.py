@@ -49,7 +49,8 @@ class Tag(IntEnum):
     DATAGRAM = 25
     RESET = 26
     LOSS = 27
-    LOOKUP = 28
+    MESSAGE = 28
+    LOOKUP = 29
 
 
 def name_key(name: str) -> int:

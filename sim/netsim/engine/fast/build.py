@@ -11,6 +11,7 @@ import numpy.typing as npt
 from netsim.datapath.dns import lookup_cost
 from netsim.datapath.stage import Context, PathStage
 from netsim.engine.client import Client
+from netsim.engine.control import HostWays
 from netsim.engine.cpu import Quota
 from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
@@ -352,7 +353,14 @@ class Builder:
         self.waymap[cell] = self.way_cache[key]
         return cell, self.way_cache[key]
 
-    def way(self, ways: Ways) -> dict[str, int]:
+    def host_ways(self, src: str, dst: str, ways: HostWays) -> int:
+        """The row of the ways of control messages between two nodes."""
+        key = (src, dst)
+        if key not in self.way_cache:
+            self.way_cache[key] = self.ways.add(WA_SERVER=-1, **self.way(ways))
+        return self.way_cache[key]
+
+    def way(self, ways: Ways | HostWays) -> dict[str, int]:
         """The columns of the routes between two ends."""
         nodes = [s.node for s in ways.syn.path.stages if s.stage == "conntrack.new"]
         first = len(self.tracked)

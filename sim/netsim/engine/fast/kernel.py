@@ -430,6 +430,8 @@ def connect(M, x):
     M[k + O_PEER] = PEER_ALIVE
     M[k + O_STAGE] = STAGE_IDLE
     M[k + O_CHOSEN] = 0
+    M[k + O_FROM] = -1
+    M[k + O_TO] = -1
     M[s + SL_CONN] = conn
     M[e + X_CONN] = conn
     M[e + X_SENT] = now
@@ -597,6 +599,9 @@ def transferred(M, t, u):
     """A whole message is there."""
     o = M[B_T] + t * W_T
     x, kind, conn, split = M[o + T_X], M[o + T_KIND], M[o + T_CONN], M[B_USPLIT] + u * NS
+    if kind == TK_MESSAGE:
+        message_ended(M, x, M[H_NOW])
+        return
     e, k = M[B_X] + x * W_X, M[B_CONN] + conn * W_CONN
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
     if kind == TK_REQUEST:
@@ -646,10 +651,25 @@ def transferred(M, t, u):
 
 
 @inner
+def message_ended(M, x, time):
+    """A control message is there, or lost (NEVER): written down for Python."""
+    e = M[B_X] + x * W_X
+    M[e + X_OVER] = 1
+    append(M, H_MSG, H_MSG_TAIL, M[e + X_CALL], time, 0)
+    if M[e + X_LEFT]:
+        M[H_WATCH] = 1
+    close(M, M[e + X_CONN])
+    drop_exchange(M, x)
+
+
+@inner
 def end(M, x, fate, answered):
     """The client stops waiting; ``answered``: since the whole answer is there, whatever it says."""
     e = M[B_X] + x * W_X
     if M[e + X_OVER]:
+        return
+    if M[e + X_CLIENT] < 0:
+        message_ended(M, x, NEVER)
         return
     M[e + X_OVER] = 1
     if M[e + X_TIMED]:

@@ -339,6 +339,9 @@ def advance(memory, D, histograms, until, room, most, most_ended):
             let_go(M, op, a)
         if M[H_HOLE]:
             close_hole(M)
+        if M[H_WATCH]:
+            M[H_WATCH] = 0
+            return WATCHED
         if M[H_EVENTS] == 0 or M[M[B_HEAP]] >= until:
             M[H_NOW] = max(M[H_NOW], until)
             return DONE

@@ -18,7 +18,7 @@ from netsim.engine.parts import PART
 
 # Up to UK_REFUSED their first number is an exchange, then a transfer; of UK_RESET it is a connection.
 UK_SYN, UK_SYN_ACK, UK_REFUSED, UK_DATA, UK_ACK, UK_DATAGRAM, UK_RESET = range(7)
-TK_HELLO, TK_HELLO_ANSWER, TK_REQUEST, TK_ANSWER = range(4)
+TK_HELLO, TK_HELLO_ANSWER, TK_REQUEST, TK_ANSWER, TK_MESSAGE = range(5)
 
 P_WIRE = PART["wire"]
 P_APP = PART["app.work"]
@@ -46,4 +46,4 @@ F_COMPLETED, F_REFUSED, F_RESET, F_TIMEOUT, F_DNS, F_NO_BACKEND, F_BACKLOG = 0, 
 PEER_ALIVE, PEER_CLOSING, PEER_RESET, PEER_SILENT = range(4)
 STAGE_IDLE, STAGE_SERVED, STAGE_WRITTEN = range(3)
 
-DONE, GROW, NEED_WAYS, PAUSE, FULL = range(5)
+DONE, GROW, NEED_WAYS, PAUSE, FULL, WATCHED = range(6)
