@@ -274,3 +274,15 @@ def test_the_background_takes_its_rate_of_a_card(kind: type[Machinery], tmp_path
     assert 1.0e9 < alone < 1.1e9 and 10.0e9 < loaded < 10.7e9
     running.background({})
     assert running.path_delay("m-1", "m-2", 1_250_000) == alone
+
+
+@PLANES
+def test_a_worker_that_writes_to_nobody_comes_back(kind: type[Machinery], tmp_path: Path) -> None:
+    # 4 MiB do not fit a socket's 2.5 MiB: the one worker writes for longer than the client waits.
+    load = "arrivals: {constant: 5/s}, connection: new, response: 4MiB, timeout: 40ms"
+    running = plane(kind, tmp_path, web="work: {cpu: 0s, workers: 1}", load=load, duration="2s")
+    record = run_out(running)
+    found = log(record)
+    assert fates(found) == ["timeout"] * 9
+    workers = record.stations["web.1/workers"]
+    assert (workers.arrived, workers.served, workers.inside) == (9, 9, 0)

@@ -36,7 +36,7 @@ spreads = st.one_of(
     ),
 )
 caches = st.sampled_from(["", "", ", dns: {cache: true}"])
-sizes = st.sampled_from(["0B", "1B", "600B", "1448B", "12KiB", "70KiB", "300KiB"])
+sizes = st.sampled_from(["0B", "1B", "600B", "1448B", "12KiB", "70KiB", "300KiB", "3MiB"])
 
 
 @st.composite

@@ -50,7 +50,8 @@ class Tag(IntEnum):
     RESET = 26
     LOSS = 27
     MESSAGE = 28
-    LOOKUP = 29
+    ABORT = 29
+    LOOKUP = 30
 
 
 def name_key(name: str) -> int:

@@ -205,6 +205,7 @@ def begin_message(memory, way, src, dst, flow, key, srtt, size, number, watched,
     M[k + O_SRTT] = srtt
     M[k + O_LAST] = M[H_NOW]
     M[k + O_SERVER] = -1
+    M[k + O_WRITER] = -1
     window = M[H_IW] * M[M[B_ROUTE] + M[M[B_WAYS] + way * W_WAYS + WA_REQUEST] * W_ROUTE + RO_MSS]
     for f in (O_WINDOW, O_WINDOW1):
         M[k + f] = window

@@ -430,6 +430,7 @@ def connect(M, x):
     M[k + O_PEER] = PEER_ALIVE
     M[k + O_STAGE] = STAGE_IDLE
     M[k + O_CHOSEN] = 0
+    M[k + O_WRITER] = -1
     M[k + O_FROM] = -1
     M[k + O_TO] = -1
     M[s + SL_CONN] = conn
@@ -574,6 +575,21 @@ def begin_transfer(M, x, back, size, tag, kind):
     conn = M[M[B_X] + x * W_X + X_CONN]
     t = new_transfer(M, conn, back, size, fold_compiled(M[M[B_X] + x * W_X + X_KEY], tag, 0), kind, x)
     todo(M, OP_TSTART, t, 0, 0)
+    return t
+
+
+@inner
+def let_go_of_worker(M, t):
+    """A large answer is there, or its client is gone: the worker that wrote it is free, once."""
+    o = M[B_T] + t * W_T
+    if not M[o + T_WRITES]:
+        return
+    M[o + T_WRITES] = 0
+    M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_WRITER] = -1
+    x = M[o + T_X]
+    server = server_of(M, x)
+    if not M[M[B_SERVER] + server * W_SERVER + V_GONE]:
+        todo(M, OP_POOL_RELEASE, server, M[M[B_X] + x * W_X + X_WORKER], 0)
 
 
 @inner
@@ -582,6 +598,10 @@ def send_request(M, x):
     th = thread_of(M, x)
     if th < 0:
         begin_transfer(M, x, 0, M[c + K_REQUEST], T_REQUEST, TK_REQUEST)
+        return
+    if M[c + K_REQUEST] > M[H_SNDBUF]:
+        t = begin_transfer(M, x, 0, M[c + K_REQUEST], T_REQUEST, TK_REQUEST)
+        M[M[B_T] + t * W_T + T_THREAD] = th
         return
     conn = M[M[B_X] + x * W_X + X_CONN]
     cost = message_cost(M, x, M[ways_of(M, conn) + WA_REQUEST], M[c + K_REQUEST], True)
@@ -978,6 +998,12 @@ def answer(M, x):
         return
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
     size = M[c + K_RESPONSE] if M[e + X_SFATE] == F_COMPLETED else 0
+    if size > M[H_SNDBUF]:  # more than the socket takes at once: the worker writes as the window opens
+        t = begin_transfer(M, x, 1, size, T_ANSWER, TK_ANSWER)
+        M[M[B_T] + t * W_T + T_THREAD] = worker_thread(M, server, M[e + X_WORKER])
+        M[M[B_T] + t * W_T + T_WRITES] = 1
+        M[M[B_CONN] + conn * W_CONN + O_WRITER] = t
+        return
     cost = message_cost(M, x, M[ways_of(M, conn) + WA_REPLY], size, True)
     start_work(M, worker_thread(M, server, M[e + X_WORKER]), cost, TH_WRITE, x, size)
 
@@ -1057,6 +1083,7 @@ def unit_arrived(M, u):
         if not reaches_peer(M, a, b, c):
             pass
         elif data_arrived(M, a, b, c >> 6):
+            let_go_of_worker(M, a)  # after all that follows from its arrival
             transferred(M, a, u)
     elif kind == UK_ACK:
         acked(M, a, b)

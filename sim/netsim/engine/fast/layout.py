@@ -139,15 +139,31 @@ W_X = 24
 ) = range(13)  # fmt: skip
 W_R = 13
 # Transfers
-T_CONN, T_BACK, T_SIZE, T_KEY, T_KIND, T_X, T_NEXT, T_FLYING, T_ARRIVED, T_COUNT, T_REFS = range(11)
-W_T = 11
+(
+    T_CONN,
+    T_BACK,
+    T_SIZE,
+    T_KEY,
+    T_KIND,
+    T_X,
+    T_NEXT,
+    T_FLYING,
+    T_ARRIVED,
+    T_COUNT,
+    T_REFS,
+    T_THREAD,
+    T_SENDING,
+    T_NUMBER,
+    T_WRITES,
+) = range(15)
+W_T = 15
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_WINDOW, O_THRESHOLD, O_CUT,
     O_WINDOW1, O_THRESHOLD1, O_CUT1, O_VIA, O_CLIENT, O_TRACKED,
-    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_CHOSEN, O_FROM, O_TO,
-) = range(26)  # fmt: skip
-W_CONN = 26
+    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_CHOSEN, O_FROM, O_TO, O_WRITER,
+) = range(27)  # fmt: skip
+W_CONN = 27
 SL_NUMBER, SL_CONN, SL_THREAD, SL_NEXT = range(4)
 W_SLOT = 4
 # Threads

@@ -56,20 +56,9 @@ ENDED_ROWS = 4096
 
 def unsupported(scenario: Scenario) -> str | None:
     """What of a scenario only the reference engine can run; None if nothing."""
-    from netsim.datapath.tcp import tcp_table
-
-    most = tcp_table().send_buffer_bytes
     for name, load in scenario.load.items():
         if load.bulk is not None:
             return f"the bulk transfer {name}"
-        if max(load.request, load.response) > most:
-            return f"messages of {name} above {most} bytes"
-    parties = [(n, s.calls) for n, s in scenario.services.items()] + [
-        (n, c.calls) for n, c in scenario.containers.items()
-    ]
-    for name, calls in parties:
-        if any(max(call.request, call.response) > most for call in calls):
-            return f"messages of {name}'s calls above {most} bytes"
     return None
 
 
