@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, collapse_addresses
 from pkgutil import resolve_name
 from typing import Protocol
 
+from netsim.scenario.check_events import check_events
 from netsim.scenario.check_load import check_load
 from netsim.scenario.expectations import BASELINE, ExpectError, parse_expectation
 from netsim.scenario.problems import PathTuple, Problem, show, show_path, suggest
@@ -85,6 +86,7 @@ def check(scenario: Scenario, tree: Node) -> list[Problem]:
     _ports(finder)
     _calls(finder)
     check_load(finder)
+    check_events(finder)
     _expectations(finder)
     for path, what, help in unsupported(scenario):
         finder.add(path, "UNSUPPORTED", "what can be simulated", what, help)
