@@ -36,6 +36,7 @@ from netsim.engine.fast.tcp import (
     owe,
     take,
     ways_of,
+    worked,
 )  # fmt: skip
 from netsim.engine.keys import Tag, fold_compiled, name_key
 from netsim.engine.streams import _draw, _uniform
@@ -62,10 +63,10 @@ T_REQUEST, T_ANSWER, T_WAIT, T_CALL, T_DRAW = (
     int(Tag.CALL),
     int(Tag.DRAW),
 )
-T_WORKER, T_SPARE, T_RESET = int(Tag.WORKER), int(Tag.SPARE), int(Tag.RESET)
+T_WORKER, T_SPARE, T_LOOKUP, T_RESET = int(Tag.WORKER), int(Tag.SPARE), int(Tag.LOOKUP), int(Tag.RESET)
 LONGEST = 100 * 86_400 * 10**12
 REFUSAL_PS = 50_000_000
-BACKOFF, THINK = name_key("backoff"), name_key("think")
+BACKOFF, THINK, RECORD = name_key("backoff"), name_key("think"), name_key("dns")
 
 
 @inner
@@ -317,12 +318,77 @@ def with_slot(M, x, slot):
         M[M[B_CONN] + conn * W_CONN + O_REFS] += 1
         todo(M, OP_SEND, x, 0, 0)
         return True
+    if M[c + K_DNS] == DNS_NONE or (M[c + K_CACHE] and now < M[c + K_KNOWN]):
+        return connect(M, x)
+    look_up(M, x)
+    return True
+
+
+@inner
+def look_up(M, x):
+    """The client asks DNS for the name."""
+    e = M[B_X] + x * W_X
+    M[e + X_LOOKING] = 1
+    p = M[B_DNS] + M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_DNS_COST] * W_DNS
+    cost = owe(M, x, P_DNS_QUERY, M[p + DC_QUERY]) + owe(M, x, P_DNS_TCP, M[p + DC_TCP])
+    start_work(M, thread_of(M, x), cost, TH_LOOKUP, x, 0)
+
+
+@inner
+def engine_asked(M, x):
+    """The query is at the node's engine."""
+    worked(M, x)
+    e, c = M[B_X] + x * W_X, M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    p = M[B_DNS] + M[c + K_DNS_COST] * W_DNS
+    th = new_thread(M, fold_compiled(M[e + X_KEY], T_LOOKUP, 1), M[c + K_NODE], -1, -1)
+    start_work(M, th, owe(M, x, P_DNS_ANSWER, M[p + DC_ANSWER]), TH_LOOKED_UP, x, th)
+
+
+@inner
+def engine_answered(M, x, th):
+    """The engine has answered, or waits for the world outside."""
+    worked(M, x)
+    give_back(M, H_THFREE, H_THLEFT, B_TH, W_TH, th)
+    p = M[B_DNS] + M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_DNS_COST] * W_DNS
+    wait = owe(M, x, P_WAKE, M[p + DC_WAKE]) + owe(M, x, P_OUTSIDE, M[p + DC_UPSTREAM])
+    if wait == 0:
+        todo(M, OP_ADDRESS, x, 0, 0)
+        return
+    key = fold_compiled(M[M[B_X] + x * W_X + X_KEY], T_LOOKUP, 0)
+    at(M, M[H_NOW] + wait, FINISH, key, OP_ADDRESS, x, 0, 0)
+
+
+@inner
+def address(M, x):
+    """DNS has answered. False: ways have to be made, then again."""
+    worked(M, x)
+    e, c = M[B_X] + x * W_X, M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    if M[e + X_OVER]:
+        return True
+    M[e + X_LOOKING] = 0
+    if M[c + K_CANDS] == 0:
+        end(M, x, F_DNS, False)
+        return True
+    if M[c + K_DNS] == DNS_PICK:
+        stream = fold_compiled(M[e + X_KEY] ^ M[H_BASE] ^ RECORD, T_DRAW, 0)
+        M[c + K_RECORD] = np.int64(_uniform(np.uint64(stream), np.uint64(0)) * M[c + K_CANDS])
+    M[c + K_KNOWN] = M[H_NOW] + M[H_DNS_TTL]
+    return connect(M, x)
+
+
+@inner
+def connect(M, x):
+    """A new connection to an address. False: ways have to be made, then again."""
+    e, now, client = M[B_X] + x * W_X, M[H_NOW], client_of(M, x)
+    c, s = M[B_CLIENT] + client * W_CLIENT, M[B_SLOT] + M[e + X_SLOT] * W_SLOT
     number = (M[s + SL_NUMBER] - 1) % M[c + K_CLIENTS]
     vias, cands = M[c + K_VIAS], M[c + K_CANDS]
     nodes = M[c + K_ENTRIES]
     ways = -1
     via = entry_node(M, nodes, vias, number, False) if vias > 0 else 0
-    cand = entry_node(M, nodes, cands, number, False) if M[c + K_HOST] and cands > 0 else 0
+    cand = M[c + K_RECORD]
+    if M[c + K_HOST]:
+        cand = entry_node(M, nodes, cands, number, False) if cands > 0 else 0
     possible = cands > 0 and via >= 0 and cand >= 0
     if possible:
         ways = need(M, client, via, cand)
@@ -645,8 +711,9 @@ def leave_slot(M, x, answered):
     client = client_of(M, x)
     if conn >= 0:
         M[M[B_CONN] + conn * W_CONN + O_X] = -1
-    if not keep and conn >= 0:
-        close(M, conn)
+    if not keep and (conn >= 0 or M[e + X_LOOKING]):
+        if conn >= 0:
+            close(M, conn)
         M[e + X_LEFT_SLOT] = slot
         slot = new_slot(M, client, M[s + SL_NUMBER])
         keep = False

@@ -19,6 +19,7 @@ from netsim.engine.fast.kernel import (
     T_HELLO_ANSWER,
     T_REQUEST,
     T_USER,
+    address,
     alive,
     answer,
     attempt,
@@ -26,6 +27,8 @@ from netsim.engine.fast.kernel import (
     choose,
     client_of,
     end,
+    engine_answered,
+    engine_asked,
     finished,
     launch,
     let_go_of_worker,
@@ -152,6 +155,12 @@ def rare(M, D, HIST, op, a, b, c):
         return syn(M, a, b)
     if op == TH_SYN:
         launch(M, a, b, c)
+    elif op == TH_LOOKUP:
+        engine_asked(M, a)
+    elif op == TH_LOOKED_UP:
+        engine_answered(M, a, b)
+    elif op == OP_ADDRESS:
+        return address(M, a)
     elif op == OP_SYN_RETRY:
         if alive(M, a):
             fill(M, a, P_SYN_RETRY)
