@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,16 @@ from helpers import scenario_from
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from netsim.engine.fast.simulate import simulate as fast
+from netsim.engine.border import Change, LinkState, What
+from netsim.engine.fast.simulate import FastPlane
+from netsim.engine.machinery import Machinery, run_out
 from netsim.engine.record import RunRecord
-from netsim.engine.reference import simulate as reference
+from netsim.engine.reference import Reference
+from netsim.engine.world import World
 from netsim.model.build import build_model
+from netsim.model.entities import Model
 from netsim.model.problems import ModelError
+from netsim.scenario import Scenario
 
 durations = st.sampled_from(["0s", "1us", "100us", "1ms", "3ms", "7ms"])
 spreads = st.one_of(
@@ -141,6 +146,77 @@ def scenarios(draw: st.DrawFn) -> str:
     return text
 
 
+NODES = ["m-1", "m-2", "m-3"]
+TASKS = ["web.1", "web.2", "api.1", "api.2", "db.1", "db.2", "box", "web.1x", "db.1x"]
+
+
+@st.composite
+def links(draw: st.DrawFn) -> LinkState:
+    return LinkState(
+        up=draw(st.sampled_from([True, True, False])), loss=draw(st.sampled_from([0.0, 0.01, 0.3, 1.0])),
+        delay_ps=draw(st.sampled_from([0, 1, 10**6, 10**9])), rate_bps=draw(st.sampled_from([None, 10**7, 10**9])),
+        direction=draw(st.sampled_from(["both", "sends", "receives"])),
+    )  # fmt: skip
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> Change | str:
+    """A change, or the name of a task of which one more is made."""
+    what = draw(
+        st.sampled_from(
+            [
+                What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.NODE_DOWN,
+                What.NODE_DOWN, What.NODE_UP, What.LINK, What.LINK, What.PART, What.STEAL, What.ENTRY_OUT, What.ENTRY_IN,
+                None,
+            ]
+        )
+    )  # fmt: skip
+    if what is None:
+        return draw(st.sampled_from(["web.1", "db.1"]))
+    if what == What.PART:
+        return Change(
+            what, "", groups=draw(st.sampled_from([(), (("m-1",), ("m-2", "m-3")), (("m-2",), ("m-1",))]))
+        )
+    if what < What.NODE_DOWN:
+        return Change(what, draw(st.sampled_from(TASKS)))
+    value = draw(st.sampled_from([0, 1, 300_000, 999_999])) if what == What.STEAL else 0
+    return Change(
+        what, draw(st.sampled_from(NODES)), value=value, link=draw(links()) if what == What.LINK else None
+    )
+
+
+#: When and what; most runs have none.
+schedules = st.one_of(
+    st.just([]),
+    st.lists(
+        st.tuples(st.sampled_from([0, 1, 10**9, 50 * 10**9, 77_777_777_777, 180 * 10**9]), changes()),
+        max_size=6,
+    ),
+    st.lists(st.tuples(st.integers(-(10**10), 29 * 10**10), changes()), min_size=1, max_size=6),
+)
+
+
+def carried_out(
+    kind: type[Machinery], scenario: Scenario, model: Model, plan: list[tuple[int, Change | str]]
+) -> RunRecord:
+    """A run with changes; what a plan says of tasks or nodes that are not there is left out."""
+    plane = kind(World(scenario, model, scenario.seed, 1, keep_requests=True))
+    for at, change in sorted(plan, key=lambda step: step[0]):
+        if isinstance(change, str):
+            old = model.tasks.get(change)
+            new = f"{change}x"
+            if old is None or new in plane.world.model.tasks:
+                continue
+            plane.advance(max(at, plane.now_ps))
+            plane.add_task(
+                replace(old, name=new, node=list(model.nodes.values())[-1], addresses=dict(old.addresses))
+            )
+        elif not change.subject or change.subject in model.nodes or change.subject in plane.world.model.tasks:
+            plane.advance(max(at, plane.now_ps))
+            plane.apply([change])
+    return run_out(plane)
+
+
 def filtered(parts: list[dict[str, int]]) -> list[dict[str, int]]:
     return [{name: ps for name, ps in split.items() if ps} for split in parts]
 
@@ -166,9 +242,9 @@ def assert_equal(a: RunRecord, b: RunRecord) -> None:
     assert a.visits == b.visits and a.conntrack_peak == b.conntrack_peak and a.simulated_ps == b.simulated_ps
 
 
-@given(scenarios())
+@given(scenarios(), schedules)
 @settings(max_examples=300, suppress_health_check=list(HealthCheck), phases=PHASES)
-def test_both_engines_give_the_same_picoseconds(text: str) -> None:
+def test_both_engines_give_the_same_picoseconds(text: str, plan: list[tuple[int, Change | str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         scenario = scenario_from(text, Path(folder))
         try:
@@ -176,8 +252,9 @@ def test_both_engines_give_the_same_picoseconds(text: str) -> None:
         except ModelError:
             event("cannot be placed")
             return
-        a = reference(scenario, model, scenario.seed, 1, keep_requests=True)
+        a = carried_out(Reference, scenario, model, plan)
         for fate in {int(f) for x in a.workloads.values() for f in x.log.fate}:
             event(f"fate {fate}")
         event(f"drops {any(s.dropped for s in a.stations.values())}")
-        assert_equal(a, fast(scenario, model, scenario.seed, 1, keep_requests=True))
+        event(f"{len(plan)} changes")
+        assert_equal(a, carried_out(FastPlane, scenario, model, plan))

@@ -60,9 +60,12 @@ class Balancers:
         self._entry_turn = 0
         self._entry_key = stream_key(seed, replication, OUTSIDE, "entry")
         self._entry_draws = 0
+        self.out: set[str] = set()  # nodes that the entry does not use for new connections
 
     def entry(self, nodes: tuple[str, ...], client: int) -> str | None:
-        """The node by which a connection of outside client ``client`` enters."""
+        """The node by which a connection of outside client ``client`` enters; None if all are out."""
+        if self.out:
+            nodes = tuple(name for name in nodes if self._place(name) not in self.out)
         if not nodes:
             return None
         kind = self.model.outside.entry.choose
@@ -75,6 +78,10 @@ class Balancers:
             return nodes[int(uniform(self._entry_key, self._entry_draws) * len(nodes))]
         self._entry_turn += 1
         return nodes[(self._entry_turn - 1) % len(nodes)]
+
+    def _place(self, name: str) -> str:
+        task = self.model.tasks.get(name)
+        return name if task is None else task.node.name
 
     def next(self, balancer: tuple[str, str], candidates: tuple[str, ...]) -> str | None:
         """IPVS rr: the one after the last chosen, in the list's order (net/netfilter/ipvs/ip_vs_rr.c)."""
@@ -91,7 +98,7 @@ class Choice:
     """The choices of one connection, made as its SYN reaches those who choose."""
 
     __slots__ = ("balancers", "src", "src_node", "target", "reach", "via", "dst", "ways", "first", "balanced",
-                 "at_send", "possible", "tracked")  # fmt: skip
+                 "at_send", "possible", "chosen", "tracked")  # fmt: skip
 
     def __init__(self, balancers: Balancers, src: str, src_node: str, target: str, client: int) -> None:
         found = balancers.book.reach(src, target)
@@ -104,24 +111,31 @@ class Choice:
         self.possible = bool(found.candidates)
         self.via: str | None = balancers.entry(found.vias, client) if found.vias else None
         self.at_send = not self.balanced or found.kind == "vip"
+        self.chosen = False
         self.dst: str | None = None
         self.ways: Ways
         self.first: Ways
         self.tracked: tuple[str, ...] = ()
         if self.possible:
             self.dst = found.candidates[0]
-            if found.kind == "host" and found.balancer is None:
+            if found.vias and self.via is None:
+                self.dst = None
+            elif found.kind == "host" and found.balancer is None:
                 self.dst = balancers.entry(found.candidates, client)
-            assert self.dst is not None
+            if self.dst is None:
+                self.possible = False
+                return
             self.first = self.ways = balancers.book.ways(src, target, self.dst, self.via)
 
     def choose(self) -> bool:
-        """Let the balancer choose (again); False if there is nobody to choose."""
-        if self.balanced:
+        """Let the balancer choose; False if there is nobody to choose. A SYN that comes again meets the entry
+        that the first one left in IPVS's table, and goes to the same back end."""
+        if self.balanced and not self.chosen:
             where = self.via or self.src_node
             self.dst = self.balancers.next((where, self.target), self.reach.candidates)
             if self.dst is None:
                 return False
+            self.chosen = True
             self.ways = self.balancers.book.ways(self.src, self.target, self.dst, self.via)
         return True
 

@@ -13,6 +13,7 @@ from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import Split
+from netsim.engine.peer import Peer, Stage
 from netsim.engine.span import Span
 from netsim.engine.streams import stream_key, uniform
 from netsim.engine.transfer import Transfer, message_cost
@@ -72,10 +73,24 @@ class Client:
         self._made = 0
         self._pooled = ask.connection.kind == "pool"
         self._free: deque[Slot] = deque()
-        self._limit = pool
+        self.limit = pool
         self._queue: deque[Exchange] = deque()
         self._hash_key = stream_key(world.draws.seed, world.draws.replication, name, "flow")
         self._flows = 0
+        self.dead = False  # its process has ended, or its node has no power
+        self.live: dict[Exchange, None] = {}
+
+    def kill(self) -> None:
+        """Its process has ended: nobody waits any more, and its connections are gone."""
+        self.dead = True
+        for slot in self._free:
+            if slot.conn is not None:
+                slot.conn.close()
+        live, self.live = list(self.live), {}
+        for exchange in live:
+            if exchange.slot is not None:
+                self._made -= 1
+            exchange.abandon()
 
     def start(self, key: Key, done: Done) -> None:
         """One request; ``done(fate, span, attempts)`` at its end, retries included."""
@@ -86,10 +101,10 @@ class Client:
 
         The connection that rested longest is taken first, and all of the pool's get used.
         """
-        if self._pooled and self._made >= self._limit and not self._free:
+        if self._pooled and self._made >= self.limit and not self._free:
             self._queue.append(exchange)
             return
-        if self._free and (self._made >= self._limit or not self._pooled):
+        if self._free and (self._made >= self.limit or not self._pooled):
             exchange.with_slot(self._free.popleft())
             return
         self._made += 1
@@ -101,7 +116,9 @@ class Client:
         conn, spec = slot.conn, self.ask.connection
         if conn is not None:
             conn.served += 1
-            if not keep or not self._pooled or (spec.requests is not None and conn.served >= spec.requests):
+            conn.user, conn.stage = None, Stage.IDLE
+            stays = keep and self._pooled and conn.peer == Peer.ALIVE
+            if not stays or (spec.requests is not None and conn.served >= spec.requests):
                 conn.close()
                 slot.conn = None
         while self._queue:
@@ -119,7 +136,8 @@ class Client:
         if not choice.possible:
             return None
         hash_ = int(uniform(self._hash_key, self._flows) * (1 << 31))
-        slot.conn = Connection(self.kernel, self.world.machine, self.world.tcp, choice, hash_)
+        key = fold(self._hash_key, Tag.RESET, self._flows)
+        slot.conn = Connection(self.kernel, self.world.machine, self.world.tcp, choice, hash_, key)
         return slot.conn
 
 
@@ -163,8 +181,16 @@ class Request:
             )
 
     def _retry(self) -> None:
+        if self.client.dead:
+            self.abandon()
+            return
         self.span.fill("retry", self.client.kernel.now)
         self.attempt()
+
+    def abandon(self) -> None:
+        """Who asked is gone."""
+        self.span.fill("retry", self.client.kernel.now)
+        self.done("reset", self.span, self.tries)
 
 
 class Exchange:
@@ -194,6 +220,7 @@ class Exchange:
 
     def begin(self) -> None:
         """Set the clock that gives up, and ask for a connection."""
+        self.client.live[self] = None
         timeout = self.client.ask.timeout
         if timeout is not None:
             at = self.client.kernel.now + timeout
@@ -208,8 +235,10 @@ class Exchange:
         conn, spec = slot.conn, self.client.ask.connection
         if conn is not None and spec.idle is not None and now - conn.last_ps > spec.idle:
             conn.close()
+        if conn is not None and conn.closed:
             slot.conn = None
         if slot.conn is not None:
+            slot.conn.user = self.broken
             self._send()
             return
         conn = self.client.connect(slot)
@@ -217,6 +246,7 @@ class Exchange:
             at = now + REFUSAL_PS
             self.client.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.REFUSAL), self.broken, "no_backend")
             return
+        conn.user = self.broken
         Handshake(conn, self._party(), self.key, self.span, self.tls, self._send, self.broken).start()
 
     def _party(self) -> Party:
@@ -293,10 +323,19 @@ class Exchange:
         opened = full and self.conn.server is not None
         self._end("backlog_full" if full and not opened else "timeout")
 
+    def abandon(self) -> None:
+        """Who waits for it is gone, with its end of the connection."""
+        self.over = True
+        if self.slot is not None and self.slot.conn is not None:
+            self.slot.conn.user = None
+            self.slot.conn.close()
+        self.owner.abandon()
+
     def _end(self, fate: str) -> None:
         if self.over:
             return
         self.over = True
+        self.client.live.pop(self, None)
         slot = self.slot
         if slot is not None:
             keep = fate == "completed" or (fate == self.fate and not self.conn.closed)

@@ -11,6 +11,7 @@ from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold
 from netsim.engine.machine import Machine, Split
+from netsim.engine.peer import Peer, Stage
 from netsim.engine.route import Route
 from netsim.engine.routes import Ways
 from netsim.engine.span import Span
@@ -34,9 +35,11 @@ class Connection:
     """One TCP connection. ``closed``: nothing more is sent; ``accepted``: a worker has taken it."""
 
     __slots__ = ("kernel", "machine", "tcp", "choice", "ways", "flows", "hash", "srtt_ps", "last_ps", "served",
-                 "closed", "accepted", "server", "backlog_full")  # fmt: skip
+                 "closed", "accepted", "server", "backlog_full", "key", "user", "peer", "stage")  # fmt: skip
 
-    def __init__(self, kernel: Kernel, machine: Machine, tcp: TcpTable, choice: Choice, hash_: int) -> None:
+    def __init__(
+        self, kernel: Kernel, machine: Machine, tcp: TcpTable, choice: Choice, hash_: int, key: Key
+    ) -> None:
         self.kernel = kernel
         self.machine = machine
         self.tcp = tcp
@@ -52,6 +55,10 @@ class Connection:
         self.accepted = False
         self.server: Server | None = None
         self.backlog_full = False
+        self.key = key
+        self.user: Callable[[str], None] | None = None  # told the cause when it breaks
+        self.peer = Peer.ALIVE
+        self.stage = Stage.IDLE
 
     def rest(self, flow: Flow) -> None:
         """Slow start after idle."""
@@ -65,9 +72,32 @@ class Connection:
         """Forget it: nobody waits for an answer any more."""
         if not self.closed:
             self.closed = True
-            if self.server is not None and not self.accepted:
-                self.server.waiting -= 1
+            if self.server is not None:
+                self.server.open.pop(self, None)
+                if not self.accepted:
+                    self.server.waiting -= 1
             self.choice.closed()
+
+    def send_reset(self, key: Key) -> None:
+        """The server's kernel says that its end is gone; nobody sends that again if it is lost."""
+        self.machine.send(
+            self.ways.request_ack,
+            0,
+            key,
+            lambda now: self._broken(),
+            lambda now, where: None,
+            None,
+            self.hash,
+        )
+
+    def _broken(self) -> None:
+        """The client hears of it: a request fails, an idle connection is forgotten."""
+        if self.closed:
+            return
+        user = self.user
+        self.close()
+        if user is not None:
+            user("reset")
 
 
 class Handshake:
@@ -160,20 +190,42 @@ class Handshake:
         if conn.closed:
             return
         server = conn.choice.server()
+        if server is not None and server.silent:
+            self._again(number)
+            return
+        if server is not None and not server.listens:
+            key = fold(self.key, Tag.SYN_ACK, number)
+            conn.machine.send(
+                conn.ways.syn_ack,
+                0,
+                key,
+                self._refused,
+                lambda now, where: self._again(number),
+                None,
+                conn.hash,
+            )
+            return
         if server is not None and not server.admit():
             conn.backlog_full = True
             self._again(number)
             return
         conn.server = server
+        if server is not None:
+            server.open[conn] = None
         conn.choice.opened()
         conn.machine.send(
             conn.ways.syn_ack, 0, fold(self.key, Tag.SYN_ACK, number), lambda now: self._open(split, now),
             lambda now, where: self._lost_answer(number), split, conn.hash,
         )  # fmt: skip
 
+    def _refused(self, now: int) -> None:
+        if not self.conn.closed:
+            self.fail("refused")
+
     def _lost_answer(self, number: int) -> None:
         conn = self.conn
         if conn.server is not None and not conn.closed:
+            conn.server.open.pop(conn, None)
             conn.server.waiting -= 1
             conn.server = None
         self._again(number)

@@ -14,6 +14,7 @@ from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold
 from netsim.engine.meter import Meter
 
+MILLION = 1_000_000
 QUOTA_PERIOD_PS = 100 * 10**9  # CFS bandwidth period, 100 ms (Linux sched-bwc; Docker's --cpus)
 
 
@@ -35,13 +36,22 @@ class Quota:
             self.left_ps = self.budget_ps
 
 
+class Owner:
+    """Whose threads these are: a task, or None for a node's own processes. ``gone``: its threads run no more."""
+
+    gone = False
+
+
 class Thread:
     """Something that runs on a core of its node; ``key`` names it in the order of events."""
 
-    __slots__ = ("key", "weight", "quota", "core", "remaining", "cost", "since", "done")
+    __slots__ = ("key", "owner", "weight", "quota", "core", "remaining", "cost", "since", "done")
 
-    def __init__(self, key: Key, weight: float = 1.0, quota: Quota | None = None) -> None:
+    def __init__(
+        self, key: Key, weight: float = 1.0, quota: Quota | None = None, owner: Owner | None = None
+    ) -> None:
         self.key = key
+        self.owner = owner
         self.weight = weight
         self.quota = quota
         self.core = -1
@@ -70,15 +80,17 @@ class Core:
 class Cpu:
     """The cores of one node."""
 
-    __slots__ = ("kernel", "cores", "quantum_ps")
+    __slots__ = ("kernel", "cores", "quantum_ps", "steal")
 
     def __init__(self, kernel: Kernel, cores: list[Core], quantum_ps: int) -> None:
         self.kernel = kernel
+        self.steal = 0  # millionths of the cores' time that others on the same machine take
         self.cores = cores
         self.quantum_ps = quantum_ps
 
     def softirq(self, index: int, cost_ps: int) -> tuple[int, int]:
         """Receive work of ``cost_ps`` arrives now. Returns (start, finish)."""
+        cost_ps = self.stretched(cost_ps)
         core, now = self.cores[index], self.kernel.now
         start = now if now > core.softirq_free else core.softirq_free
         core.softirq_free = start + cost_ps
@@ -87,9 +99,37 @@ class Cpu:
         core.meter.busy(start, start + cost_ps)
         return start, core.softirq_free
 
+    def stretched(self, cost_ps: int) -> int:
+        """How long work that begins now takes on a machine that others use, too."""
+        return cost_ps * MILLION // (MILLION - self.steal) if self.steal else cost_ps
+
+    def kill(self, owner: Owner | None) -> None:
+        """The threads of a task end where they are; without ``owner`` the power is gone, and softirq's work with it."""
+        now = self.kernel.now
+        for core in self.cores:
+            thread = core.thread
+            if thread is not None and (owner is None or thread.owner is owner):
+                left = min(core.grant, max(0, core.end - max(now, core.softirq_free)))
+                thread.remaining -= core.grant - left
+                self._lose(core, thread)
+                core.thread = None
+                core.serial += 1
+            for waiting in [t for t in core.queue if owner is None or t.owner is owner]:
+                core.queue.remove(waiting)
+                self._lose(core, waiting)
+            if owner is None:
+                core.softirq_free = -(1 << 62)
+            elif core.thread is None:
+                self._next(core)
+
+    def _lose(self, core: Core, thread: Thread) -> None:
+        now = self.kernel.now
+        core.meter.busy(now - (thread.cost - thread.remaining), now)
+        core.meter.drop(now)
+
     def run(self, thread: Thread, cost_ps: int, done: Callable[[int], None]) -> None:
         """Give the thread work; ``done(wait_ps)`` is called at its end with the time it did not run."""
-        thread.remaining = thread.cost = max(1, cost_ps)
+        thread.remaining = thread.cost = max(1, self.stretched(cost_ps))
         thread.since = self.kernel.now
         thread.done = done
         index = self._choose(thread)
@@ -114,6 +154,13 @@ class Cpu:
                 if length == 0:
                     break
         return best
+
+    def _back(self, core: Core, thread: Thread) -> None:
+        """A throttled thread's next period has begun."""
+        if thread.owner is not None and thread.owner.gone:
+            core.meter.drop(self.kernel.now)
+        else:
+            self._enqueue(core, thread)
 
     def _enqueue(self, core: Core, thread: Thread) -> None:
         core.queue.append(thread)
@@ -172,7 +219,7 @@ class Cpu:
         """The budget is used up: the thread comes back when the next period starts."""
         at = (self.kernel.now // QUOTA_PERIOD_PS + 1) * QUOTA_PERIOD_PS
         self.kernel.at(
-            at, Phase.FINISH, fold(thread.key, Tag.THROTTLE, thread.core), self._enqueue, core, thread
+            at, Phase.FINISH, fold(thread.key, Tag.THROTTLE, thread.core), self._back, core, thread
         )
 
     def _ended(self, core: Core, serial: int) -> None:

@@ -47,6 +47,8 @@ class Tag(IntEnum):
     WORKER = 23
     SPARE = 24
     DATAGRAM = 25
+    RESET = 26
+    LOSS = 27
 
 
 def name_key(name: str) -> int:

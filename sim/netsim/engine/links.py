@@ -8,6 +8,7 @@ be before the last one has come in.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from netsim.engine.meter import Meter
 from netsim.engine.route import MIN_FRAME_BYTES
@@ -15,11 +16,25 @@ from netsim.engine.route import MIN_FRAME_BYTES
 PS_BITS = 8 * 10**12
 
 
+@dataclass(slots=True)
+class Trouble:
+    """What is wrong at a transmitter: nothing passes, or only between some, or not all, or late."""
+
+    cut: bool = False
+    loss: float = 0.0
+    delay_ps: int = 0
+    #: Group of each node that is in one; what comes from another group does not pass. None: no partition.
+    groups: dict[str, int] | None = None
+
+
 class Link:
     """One transmitter. ``rate_bps`` None: never a bottleneck (every visit still takes 1 ps)."""
 
     __slots__ = (
         "meter",
+        "node",
+        "port",
+        "trouble",
         "rate_bps",
         "buffer_bytes",
         "ring_packets",
@@ -33,6 +48,10 @@ class Link:
         self, meter: Meter, rate_bps: int | None, buffer_bytes: int | None, ring_packets: int | None
     ) -> None:
         self.meter = meter
+        record = meter.record
+        self.node = record.node  # whose card transmits, or whose port it is
+        self.port = record.kind == "switch"
+        self.trouble: Trouble | None = None
         self.rate_bps = rate_bps
         self.buffer_bytes = buffer_bytes
         self.ring_packets = ring_packets
@@ -49,6 +68,21 @@ class Link:
             self._bytes -= size
             self._packets -= packets
             record.served += 1
+
+    def refuse(self, now_ps: int) -> None:
+        """A unit came that does not pass."""
+        self.meter.record.arrived += 1
+        self.settle(now_ps)
+        self.meter.drop(now_ps)
+
+    def clear(self, now_ps: int) -> None:
+        """Its node has lost power: what waits is lost."""
+        self.settle(now_ps)
+        for _ in self._waiting:
+            self.meter.drop(now_ps)
+        self._waiting.clear()
+        self._bytes = self._packets = 0
+        self.free_at = -(1 << 62)
 
     def enter(
         self, now_ps: int, last_in_ps: int, wire_bytes: int, packets: int

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from netsim.datapath.stage import Context
-from netsim.engine.cpu import Core, Cpu, Quota, Thread
+from netsim.engine.cpu import Core, Cpu, Owner, Quota, Thread
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
-from netsim.engine.links import Link
+from netsim.engine.links import Link, Trouble
 from netsim.engine.meter import Meter
 from netsim.engine.record import StationRecord
 from netsim.engine.route import Cost, Route, Visit
+from netsim.engine.streams import uniform
 from netsim.engine.workers import WorkerPool
 
 Split = dict[str, int]
@@ -57,16 +58,24 @@ class Ring:
         self._waiting.append((until_ps, packets))
         self._packets += packets
 
+    def clear(self, now_ps: int) -> None:
+        """Its node has lost power: what waits is lost."""
+        self.room(now_ps, 0)
+        for _ in self._waiting:
+            self.meter.drop(now_ps)
+        self._waiting.clear()
+        self._packets = 0
+
 
 class Unit:
     """One skb on its way."""
 
     __slots__ = ("route", "at", "payload", "packets", "key", "flow", "arrive", "drop", "split", "choose",
-                 "last_in", "accounted")  # fmt: skip
+                 "thin", "last_in", "accounted")  # fmt: skip
 
     def __init__(self, route: Route, payload: int, key: Key, flow: int, arrive: Callable[[int], None],
                  drop: Callable[[int, str], None], split: Split | None, choose: Callable[[], Route | None] | None,
-                 now: int) -> None:  # fmt: skip
+                 thin: Callable[[int], None] | None, now: int) -> None:  # fmt: skip
         self.route = route
         self.at = 0
         self.payload = payload
@@ -77,6 +86,7 @@ class Unit:
         self.drop = drop
         self.split = split
         self.choose = choose
+        self.thin = thin
         self.last_in = now
         self.accounted = now  # everything before this is in the split
 
@@ -100,6 +110,8 @@ class Machine:
         self.duration_ps = duration_ps
         self.slice_ps = slice_ps
         self.visits = 0
+        self.down: set[str] = set()  # nodes without power
+        self.chance = 0  # what is folded into the keys of draws of losses
         self.meters: dict[str, Meter] = {}
         self.cpus: dict[str, Cpu] = {}
         self.rings: dict[str, list[Ring]] = {}
@@ -136,9 +148,11 @@ class Machine:
         )
         return found
 
-    def thread(self, key: Key, weight: float = 1.0, quota: Quota | None = None) -> Thread:
+    def thread(
+        self, key: Key, weight: float = 1.0, quota: Quota | None = None, owner: Owner | None = None
+    ) -> Thread:
         """A thread that has not run yet; ``key`` names it."""
-        return Thread(key, weight, quota)
+        return Thread(key, weight, quota, owner)
 
     def run(
         self, thread: Thread, node: str, work: Cost, done: Callable[[], None], split: Split | None
@@ -162,14 +176,17 @@ class Machine:
 
     def send(self, route: Route, payload_bytes: int, key: Key, arrive: Callable[[int], None],
              drop: Callable[[int, str], None], split: Split | None = None, flow: int = 0,
-             choose: Callable[[], Route | None] | None = None) -> None:  # fmt: skip
+             choose: Callable[[], Route | None] | None = None,
+             thin: Callable[[int], None] | None = None) -> None:  # fmt: skip
         """Move one skb over the visits of its route; ``arrive(now)`` or ``drop(now, station)`` ends it.
 
         ``choose`` is asked when the unit reaches the visit that chooses a back end: it gives the
         whole route, whose visits before that one are the same, or None to refuse the packet.
+        ``thin(bytes)`` is told when some of the skb's wire packets are lost and the others go on;
+        without it, such an skb is lost as a whole.
         """
         now = self.kernel.now
-        unit = Unit(route, payload_bytes, key, flow, arrive, drop, split, choose, now)
+        unit = Unit(route, payload_bytes, key, flow, arrive, drop, split, choose, thin, now)
         self._onward(unit, now)
 
     def _onward(self, unit: Unit, first_in: int) -> None:
@@ -203,6 +220,11 @@ class Machine:
         self.visits += 1
         assert visit.station is not None
         link = self.links[visit.station]
+        trouble = link.trouble
+        if trouble is not None and not self._passes(unit, trouble):
+            link.refuse(self.kernel.now)
+            unit.drop(self.kernel.now, visit.station)
+            return
         wire = unit.payload + unit.packets * visit.overhead_bytes
         passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets)
         if passed is None:
@@ -211,11 +233,65 @@ class Machine:
         start, first_out, last_out = passed
         unit.spend(f"queue:{link.meter.record.kind}", start)
         unit.spend(visit.stages[0].stage, first_out)
+        if trouble is not None:
+            first_out += trouble.delay_ps
+            last_out += trouble.delay_ps
+            unit.spend("wire", first_out)
         unit.last_in = last_out
         unit.at += 1
         self._onward(unit, first_out)
 
+    def _passes(self, unit: Unit, trouble: Trouble) -> bool:
+        """Whether a link in trouble takes a unit; each wire packet has its own chance."""
+        if trouble.cut:
+            return False
+        if trouble.groups is not None:
+            before = unit.route.visits[unit.at - 1] if unit.at else None
+            if before is not None and before.context == Context.LINK:
+                here = trouble.groups.get(unit.route.visits[unit.at].node)
+                there = trouble.groups.get(before.node)
+                if here is not None and there is not None and here != there:
+                    return False
+        if trouble.loss <= 0:
+            return True
+        stream = fold(unit.key ^ self.chance, Tag.LOSS, unit.at)
+        lost = sum(uniform(stream, packet) < trouble.loss for packet in range(unit.packets))
+        if lost == 0:
+            return True
+        if lost == unit.packets or unit.thin is None:
+            return False
+        unit.payload -= lost * unit.route.mss_bytes
+        unit.packets -= lost
+        unit.thin(lost * unit.route.mss_bytes)
+        return True
+
+    def lose_units(self, node: str) -> None:
+        """The power of a node is gone: the units in it or in its card will not come out."""
+        queue = self.kernel._queue
+        for i, entry in enumerate(queue):
+            what = entry[3]
+            if type(what) is tuple and what[0] in (self._link, self._softirq, self._arrived):
+                unit = what[1][0]
+                if self._inside(unit, node):
+                    queue[i] = (*entry[:3], (self._lost, (unit,)))
+
+    def _inside(self, unit: Unit, node: str) -> bool:
+        visits = unit.route.visits
+        before = visits[unit.at - 1] if unit.at else None
+        if unit.at == len(visits):
+            return before is not None and before.node == node
+        visit = visits[unit.at]
+        if visit.context == Context.SOFTIRQ or not self.links[str(visit.station)].port:
+            return visit.node == node
+        return before is not None and before.context == Context.LINK and before.node == node
+
+    def _lost(self, unit: Unit) -> None:
+        unit.drop(self.kernel.now, "power")
+
     def _softirq(self, unit: Unit, visit: Visit) -> None:
+        if visit.node in self.down:
+            self._lost(unit)
+            return
         self.visits += 1
         now = self.kernel.now
         if visit.chooses and unit.choose is not None:
@@ -244,6 +320,7 @@ class Machine:
         for stage, ps in costs:
             at += ps
             unit.spend(stage, at)
+        unit.spend("queue:cpu", finish)  # what others took of the core's time
         unit.last_in = finish
         unit.at += 1
         self._onward(unit, finish)

@@ -5,11 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from netsim.engine.border import Change, What
 from netsim.engine.record import RunRecord
+from netsim.engine.wiring import Wiring
 from netsim.engine.world import World
+from netsim.model.entities import Task
+
+if TYPE_CHECKING:
+    from netsim.engine.fast.simulate import FastPlane
+    from netsim.engine.reference import Reference
 
 PS_PER_S = 1_000_000_000_000
 DRAIN_PS = 30 * PS_PER_S  # how long requests that started in the measured period may still take
@@ -54,6 +60,10 @@ class Handlers(Generic[Plane]):
         return self._by_what[what]
 
 
+REFERENCE_HANDLERS: Handlers[Reference] = Handlers()
+FAST_HANDLERS: Handlers[FastPlane] = Handlers()
+
+
 class Machinery(ABC):
     """A data plane (`netsim.engine.border.DataPlane`) that runs one replication.
 
@@ -66,6 +76,7 @@ class Machinery(ABC):
 
     def __init__(self, world: World, progress: Progress | None = None) -> None:
         self.world = world
+        self.wiring = Wiring(world)
         self.progress: Progress = progress or (lambda now_ps: False)
         self.stopped = False
         self._later: list[tuple[int, int, Change]] = []
@@ -79,6 +90,10 @@ class Machinery(ABC):
     @abstractmethod
     def _run(self, until_ps: int) -> bool:
         """All data events before ``until_ps``; False if the run was stopped on its way."""
+
+    @abstractmethod
+    def add_task(self, task: Task) -> None:
+        """A new task; it serves nothing before `What.TASK_LISTENS`. Raises ``ValueError`` if its name is not new."""
 
     @abstractmethod
     def open_requests(self) -> int:

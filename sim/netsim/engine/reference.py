@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netsim.engine.machinery import Handlers, Machinery, Progress, run_out, watch
+from netsim.engine import faults as faults  # its handlers
+from netsim.engine.machinery import REFERENCE_HANDLERS, Machinery, Progress, run_out, watch
 from netsim.engine.record import RunRecord
 from netsim.engine.sources import Bulk, Requests
 from netsim.engine.world import World
-from netsim.model.entities import Model
+from netsim.model.entities import Model, Task
 from netsim.scenario.schema import Scenario
 
-HANDLERS: Handlers[Reference] = Handlers()
+HANDLERS = REFERENCE_HANDLERS
 
 
 class Reference(Machinery):
@@ -35,6 +36,12 @@ class Reference(Machinery):
 
     def _run(self, until_ps: int) -> bool:
         return self.kernel.run(until_ps, self.progress)
+
+    def add_task(self, task: Task) -> None:
+        """A new task; it serves nothing before `What.TASK_LISTENS`. Raises ``ValueError`` if its name is not new."""
+        self.world.add_task(task)
+        for name, workload in self.workloads.items():
+            self.world.more_sources(name, workload.clients, task)
 
     def open_requests(self) -> int:
         """Measured requests that have not ended; bulk transfers do not have to."""

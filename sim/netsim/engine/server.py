@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netsim.engine.connection import Connection, Party
-from netsim.engine.cpu import Quota, Thread
+from netsim.engine.cpu import Owner, Quota, Thread
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import Split
+from netsim.engine.peer import Peer, Stage
 from netsim.engine.span import Span
 from netsim.engine.streams import Kind, draw_ps, stream_key, uniform
 from netsim.engine.transfer import Transfer, message_cost
@@ -48,8 +49,12 @@ class Draws:
         return uniform(fold(key ^ self.base ^ purpose, Tag.DRAW, index), 0)
 
 
-class Server:
-    """One task's workers. ``waiting``: established connections that no worker has accepted yet."""
+class Server(Owner):
+    """One task's workers. ``waiting``: established connections that no worker has accepted yet.
+
+    ``listens``: SYNs are answered; ``gone``: its process has ended; ``silent``: its address answers no more.
+    ``open``: connections that clients have with it. ``sources``: clients by which workloads come from it.
+    """
 
     def __init__(self, world: World, task: Task) -> None:
         self.world = world
@@ -68,6 +73,10 @@ class Server:
         self.threads: list[Thread | None] = [None] * self.work.workers
         self.waiting = 0
         self.clients: list[Client] = []
+        self.sources: list[Client] = []
+        self.listens = True
+        self.silent = False
+        self.open: dict[Connection, None] = {}
         self._spare = 0
 
     def thread(self, worker: int) -> Thread:
@@ -75,14 +84,14 @@ class Server:
         found = self.threads[worker]
         if found is None:
             found = self.threads[worker] = self.machine.thread(
-                fold(self.key, Tag.WORKER, worker), 1.0, self.quota
+                fold(self.key, Tag.WORKER, worker), 1.0, self.quota, self
             )
         return found
 
     def spare_thread(self) -> Thread:
         """One more thread of the task, for connections that it opens itself or for handshakes."""
         self._spare += 1
-        return self.machine.thread(fold(self.key, Tag.SPARE, self._spare), 1.0, self.quota)
+        return self.machine.thread(fold(self.key, Tag.SPARE, self._spare), 1.0, self.quota, self)
 
     def admit(self) -> bool:
         """Whether the listen queue takes one more connection (tcp_v4_conn_request: full means drop)."""
@@ -113,8 +122,45 @@ class Server:
             split,
         )
 
+    def stop_listening(self) -> None:
+        """SIGTERM: no new connections, idle ones get FIN, the others after their answer."""
+        if self.gone:
+            return
+        self.listens = False
+        for conn in list(self.open):
+            if conn.stage != Stage.IDLE:
+                conn.peer = Peer.CLOSING
+            elif conn.peer == Peer.ALIVE:
+                conn.peer = Peer.RESET
+                conn.send_reset(conn.key)
+
+    def end(self) -> None:
+        """Its process has ended: what it was doing is lost, and its kernel resets what was open. An answer that
+        the kernel has is still sent."""
+        if self.gone:
+            return
+        self.gone, self.listens = True, False
+        self.machine.cpus[self.node].kill(self)
+        self.pool.clear()
+        for client in (*self.clients, *self.sources):
+            client.kill()
+        for conn in [] if self.silent else list(self.open):
+            if conn.stage == Stage.WRITTEN:
+                conn.peer = Peer.CLOSING
+            elif conn.peer < Peer.RESET:
+                conn.peer = Peer.RESET
+                conn.send_reset(conn.key)
+
+    def vanish(self) -> None:
+        """Its address answers no more."""
+        self.silent = True
+        for conn in self.open:
+            conn.peer = Peer.SILENT
+        self.end()
+
     def serve(self, exchange: Exchange) -> None:
         """The whole request is here."""
+        exchange.conn.stage = Stage.SERVED
         Service(self, exchange).begin()
 
 
@@ -169,6 +215,8 @@ class Service:
         server.kernel.at(at, Phase.FINISH, fold(exchange.key, Tag.WAIT), self._waited)
 
     def _waited(self) -> None:
+        if self.server.gone:
+            return
         self.span.fill("app.wait", self.server.kernel.now)
         if self.server.clients and not self.server.work.blocking:
             self.server.pool.release(self.worker)
@@ -199,6 +247,8 @@ class Service:
 
     def _one_by_one(self, number: int, copy: int) -> None:
         def done(fate: str, span: Span, attempts: int) -> None:
+            if self.server.gone:
+                return
             self.span.take(span.parts, "queue:other", self.server.kernel.now)
             if fate != "completed":
                 self.fate = fate
@@ -215,6 +265,8 @@ class Service:
 
         def done(fate: str, span: Span, attempts: int) -> None:
             nonlocal left
+            if self.server.gone:
+                return
             left -= 1
             if fate != "completed":
                 self.fate = fate
@@ -263,6 +315,7 @@ class Service:
         work = message_cost(conn.ways.reply, size, conn.tcp.unit_bytes, True)
 
         def written() -> None:
+            conn.stage = Stage.WRITTEN
             self.server.pool.release(self.worker)
             transfer.start()
 

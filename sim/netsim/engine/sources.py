@@ -18,6 +18,7 @@ from netsim.scenario.schema_load import Arrivals
 from netsim.workload.arrivals import arrival_times
 
 THINK = name_key("think")
+GONE_PS = 10**12  # how long a user whose task or node is gone waits besides thinking, before it looks again
 GAPS = {"poisson": Kind.EXPONENTIAL, "constant": Kind.CONSTANT, "lognormal": Kind.LOGNORMAL}
 
 
@@ -63,6 +64,8 @@ class Requests:
     def _arrive(self, index: int) -> None:
         self._arrive_next(index + 1)
         client = self.clients[index % len(self.clients)]
+        if client.dead:
+            return
         number = self.recorder.begin(self.kernel.now)
 
         def done(fate: str, span: Span, attempts: int) -> None:
@@ -70,19 +73,23 @@ class Requests:
 
         client.start(fold(self.key, Tag.ARRIVAL, index), done)
 
-    def _think(self, user: int, index: int) -> None:
+    def _think(self, user: int, index: int, more: int = 0) -> None:
         """A user's pause before request ``index``; the first ones begin spread over a pause."""
         key = fold(self.key, Tag.USER, user)
         think = self.world.draws.draw(self.load.think, key, THINK, index)
         at = (
             max(self.kernel.now, -self.world.scenario.warmup_ps if self.load.start == 0 else self.load.start)
             + think
+            + more
         )
         if at < self.end_ps:
             self.kernel.at(at, Phase.ARRIVAL, fold(key, Tag.ARRIVAL, index), self._ask, user, index)
 
     def _ask(self, user: int, index: int) -> None:
         client = self.clients[user % len(self.clients)]
+        if client.dead:
+            self._think(user, index + 1, GONE_PS)
+            return
         number = self.recorder.begin(self.kernel.now)
 
         def done(fate: str, span: Span, attempts: int) -> None:

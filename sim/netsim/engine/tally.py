@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from netsim.compiled import entry, inner
 from netsim.engine.histogram import BUCKETS
 from netsim.engine.histogram import bucket as plain_bucket
-from netsim.compiled import entry, inner
 from netsim.engine.parts import NS, PARTS
 from netsim.engine.record import FATES, RequestLog, WorkloadRecord
 

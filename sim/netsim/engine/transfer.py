@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold
 from netsim.engine.machine import Split
+from netsim.engine.peer import Peer
 from netsim.engine.route import Cost, Route
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Transfer:
     is acknowledged once it was read; without them the caller pays for the message.
     """
 
-    __slots__ = ("conn", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
+    __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
                  "on_bytes", "next", "flying", "arrived", "count", "sending", "losses", "last")  # fmt: skip
 
     def __init__(
@@ -65,6 +66,7 @@ class Transfer:
         on_bytes: Callable[[int, int], None] | None = None,
     ) -> None:
         self.conn = conn
+        self.backward = backward
         self.flow = conn.flows[backward]
         self.route = conn.ways.reply if backward else conn.ways.request
         self.ack_route = conn.ways.reply_ack if backward else conn.ways.request_ack
@@ -122,18 +124,35 @@ class Transfer:
     def _send(self, size: int, number: int, losses: int) -> None:
         if self.conn.closed:
             return
+        if self.backward and self.conn.peer >= Peer.RESET:
+            return
         split: Split = {}
+        left = size
+
+        def thin(lost: int) -> None:
+            nonlocal left
+            left -= lost
+            self._lost(lost, number, losses)
+
         self.conn.machine.send(
             self.route,
             size,
             fold(self.key, Tag.UNIT, number * 64 + losses),
-            lambda now: self._arrive(size, number, split, now),
-            lambda now, where: self._lost(size, number, losses),
+            lambda now: self._arrive(left, number, losses, split, now),
+            lambda now, where: self._lost(left, number, losses),
             split,
             self.conn.hash,
+            None,
+            thin,
         )
 
-    def _arrive(self, size: int, number: int, split: Split, now: int) -> None:
+    def _arrive(self, size: int, number: int, losses: int, split: Split, now: int) -> None:
+        if not self.backward and self.conn.peer >= Peer.RESET:
+            if self.conn.peer == Peer.SILENT:
+                self._lost(size, number, losses)
+            else:
+                self.conn.send_reset(fold(self.key, Tag.RESET, number * 64 + losses))
+            return
         self.arrived += size
         self.losses = 0
         if self.on_bytes is not None:

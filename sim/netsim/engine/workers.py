@@ -49,6 +49,15 @@ class WorkerPool:
         self._since[worker] = now
         ready(worker)
 
+    def clear(self) -> None:
+        """Its task has ended: requests in service and in the queue are lost, and no worker comes back."""
+        now_ps = self.kernel.now
+        self.close(now_ps)
+        for _ in range(len(self._since) - len(self._free) + len(self._queue)):
+            self.meter.drop(now_ps)
+        self._free, self._since = [], []
+        self._queue.clear()
+
     def close(self, now_ps: int) -> None:
         """Count the requests in service until now, at the end of a run."""
         free = set(self._free)

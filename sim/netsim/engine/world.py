@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netsim.datapath.paths import link_rates
 from netsim.datapath.tcp import tcp_table
 from netsim.engine.balance import Balancers, Conntrack
@@ -13,7 +15,7 @@ from netsim.engine.machine import Host, Machine
 from netsim.engine.routes import RouteBook
 from netsim.engine.server import Draws, Server
 from netsim.engine.tally import Tally
-from netsim.model.entities import OUTSIDE, Model
+from netsim.model.entities import OUTSIDE, Model, Task
 from netsim.scenario.schema import Scenario
 
 
@@ -24,7 +26,10 @@ class World:
         self, scenario: Scenario, model: Model, seed: int, replication: int, keep_requests: bool = False
     ) -> None:
         self.scenario = scenario
-        self.model = model
+        # Tasks come and go in this run alone.
+        self.model = model = replace(
+            model, tasks=dict(model.tasks), services={name: list(t) for name, t in model.services.items()}
+        )
         self.kernel = Kernel(-scenario.warmup_ps)
         hosts = [
             Host(n.name, n.cores, n.rx_queues, n.nic.ring, n.nic.name, n.profile.quantum_ps)
@@ -36,6 +41,9 @@ class World:
         self.tcp = tcp_table()
         self.book = RouteBook(model)
         self.draws = Draws(seed, replication)
+        self.machine.chance = self.draws.base
+        #: Clients by which workloads come from nodes themselves.
+        self.node_sources: dict[str, list[Client]] = {name: [] for name in model.nodes}
         self.conntrack = Conntrack(self.tcp.time_wait_ps)
         self.servers: dict[str, Server] = {
             name: Server(self, task) for name, task in sorted(model.tasks.items())
@@ -44,7 +52,22 @@ class World:
             self.kernel, model, self.book, self.servers, seed, replication, self.conntrack
         )
         for server in self.servers.values():
-            server.clients = [self._call(server, number) for number in range(len(server.task.spec.calls))]
+            self._calls(server)
+
+    def add_task(self, task: Task) -> Server:
+        """One more task, which does not listen yet. Raises ``ValueError`` if its name is not new."""
+        if task.name in self.model.tasks:
+            raise ValueError(f"a task named {task.name} is there already")
+        self.model.tasks[task.name] = task
+        if task.service is not None:
+            self.model.services.setdefault(task.service, []).append(task)
+        server = self.servers[task.name] = Server(self, task)
+        server.listens = False
+        self._calls(server)
+        return server
+
+    def _calls(self, server: Server) -> None:
+        server.clients = [self._call(server, number) for number in range(len(server.task.spec.calls))]
 
     def _call(self, server: Server, number: int) -> Client:
         call = server.task.spec.calls[number]
@@ -74,18 +97,35 @@ class World:
             ]
         names = self.source_names(load.from_)
         pool = max(1, -(-load.connection.pool // max(1, len(names))))
-        found = []
-        for name in names:
-            if name in self.servers:
-                server = self.servers[name]
-                found.append(
-                    Client(self, f"{workload}@{name}", name, server.node, ask, server.spare_thread, pool=pool)
-                )
-            else:
-                found.append(
-                    Client(self, f"{workload}@{name}", name, name, ask, self._node_thread(name), pool=pool)
-                )
+        return [self._source(workload, name, ask, pool) for name in names]
+
+    def _source(self, workload: str, name: str, ask: Ask, pool: int) -> Client:
+        """The client by which a workload comes from a task or a node."""
+        whole = f"{workload}@{name}"
+        if name in self.servers:
+            server = self.servers[name]
+            found = Client(self, whole, name, server.node, ask, server.spare_thread, pool=pool)
+            server.sources.append(found)
+        else:
+            found = Client(self, whole, name, name, ask, self._node_thread(name), pool=pool)
+            self.node_sources[name].append(found)
         return found
+
+    def more_sources(self, workload: str, sources: list[Client], task: Task) -> int | None:
+        """A workload comes from a new task, too: the place in ``sources`` at which its client now stands, that of
+        a client whose task is gone, or at the end. None if the workload does not come from the task's service."""
+        load = self.scenario.load[workload]
+        if task.service is None or load.from_ != task.service:
+            return None
+        ask = Ask(load.to, load.request, load.response, load.connection, load.timeout, load.retries)
+        pool = sources[0].limit if sources else load.connection.pool
+        new = self._source(workload, task.name, ask, pool)
+        for place, old in enumerate(sources):
+            if old.dead:
+                sources[place] = new
+                return place
+        sources.append(new)
+        return len(sources) - 1
 
     def tls_handshake_ps(self, node: str) -> int:
         """Processor time of one side of a TLS handshake; the outside costs nothing."""

@@ -96,6 +96,9 @@ class Builder:
         self.way_cache: dict[Any, int] = {}
         self.ways_between: dict[Any, dict[str, int]] = {}
         self.client_list: list[Client] = []
+        self.client_rows: dict[Client, int] = {}
+        self.sources: dict[str, list[Client]] = {}
+        self.source_rows: dict[str, list[int]] = {}
         self.most_calls = 1
         self._stations()
         self._nodes()
@@ -114,6 +117,8 @@ class Builder:
                 L_RING=-1 if link.ring_packets is None else link.ring_packets,
                 L_FREE=-y.NEVER,
                 L_HEAD=-1,
+                L_NODE=self.node_index.get(link.node, -1),
+                L_PORT=link.port,
             )
 
     def _nodes(self) -> None:
@@ -123,7 +128,7 @@ class Builder:
             self.nodes.add(
                 N_CORE=len(self.cores.rows), N_CORES=len(cpu.cores), N_RING=len(self.rings.rows), N_RINGS=len(rings),
                 N_QUANTUM=cpu.quantum_ps, N_TLS=tls.fixed_ps, N_REC=record.fixed_ps, N_REC_FS=record.per_byte_fs,
-                N_KEY=name_key(name),
+                N_KEY=name_key(name), N_GROUP=-1,
             )  # fmt: skip
             for core in cpu.cores:
                 station = self.station_index[core.meter.record.name]
@@ -157,7 +162,7 @@ class Builder:
             V_BACKLOG=server.work.backlog, V_CALL=first, V_CALLS=len(server.clients), V_CPU_KIND=cpu_kind, V_CPU=cpu,
             V_WAIT_KIND=wait_kind, V_WAIT=wait, V_CPU_PURPOSE=server.cpu_purpose, V_WAIT_PURPOSE=server.wait_purpose,
             V_QUOTA=index, V_STATION=self.station_index[f"{server.name}/workers"], V_POOL=len(self.pools) // y.W_POOL,
-            V_FREE=workers, V_HEAD=-1,
+            V_FREE=workers, V_HEAD=-1, V_LISTENS=server.listens,
         )  # fmt: skip
         for worker in range(workers - 1, -1, -1):
             self.pools += [worker, 0, -1, 0]
@@ -175,18 +180,23 @@ class Builder:
             pointers.append(self.pointers.setdefault((name, ask.target), len(self.pointers)))
         base = len(self.lists)
         self.lists += pointers
+        entries = vias if vias else cands
+        model = world.model
+        places = [model.tasks[name].node.name if name in model.tasks else name for name in entries]
+        self.lists += [self.node_index.get(name, -1) for name in places]
         balanced = found.balancer is not None
         source = world.servers.get(client.source) if server is None else server
         self.floats.append(ask.retries.jitter)
         ways = len(self.waymap)
         self.waymap += [-1] * max(1, len(where) * len(cands))
         spec = ask.connection
+        self.client_rows[client] = len(self.client_list)
         self.client_list.append(client)
         return self.clients.add(
             K_NODE=self.node_index.get(client.node, -1), K_SERVER=-1 if source is None else self.server_index[source.name],
             K_BALANCED=balanced, K_AT_SEND=not balanced or found.kind == "vip", K_VIAS=len(vias), K_CANDS=len(cands),
-            K_WAYS=ways, K_RR=base, K_REQUEST=ask.request, K_RESPONSE=ask.response, K_POOLED=spec.kind == "pool",
-            K_LIMIT=client._limit, K_REQUESTS=-1 if spec.requests is None else spec.requests,
+            K_WAYS=ways, K_RR=base, K_ENTRIES=base + len(pointers), K_REQUEST=ask.request, K_RESPONSE=ask.response, K_POOLED=spec.kind == "pool",
+            K_LIMIT=client.limit, K_REQUESTS=-1 if spec.requests is None else spec.requests,
             K_IDLE=-1 if spec.idle is None else spec.idle, K_TLS=spec.tls, K_TIMEOUT=-1 if ask.timeout is None else ask.timeout,
             K_RETRIES=ask.retries.max, K_BACKOFF=ask.retries.backoff, K_JITTER=len(self.floats) - 1, K_COUNT=client.count,
             K_PARALLEL=client.parallel, K_HAS_THREAD=client.make_thread is not None, K_CLIENTS=client.clients,
@@ -204,7 +214,8 @@ class Builder:
     def workload(self, name: str) -> None:
         """A workload's row, its clients and its arrival times."""
         world, load = self.world, self.world.scenario.load[name]
-        clients = [self.client(client, None) for client in world.sources(name)]
+        self.sources[name] = world.sources(name)
+        self.source_rows[name] = [self.client(client, None) for client in self.sources[name]]
         begin = -world.scenario.warmup_ps if load.start == 0 else load.start
         kind, where = self.spread(load.think)
         gap, gap_key, cv, line = -1, 0, 0, 0
@@ -222,10 +233,35 @@ class Builder:
                 *start.rates,
             ]
         self.workloads.add(
-            WL_CLIENT=clients[0] if clients else 0, WL_CLIENTS=len(clients), WL_KEY=name_key(name), WL_GAP_KIND=gap,
+            WL_SOURCES=self._source_list(name), WL_CLIENTS=len(self.sources[name]), WL_KEY=name_key(name), WL_GAP_KIND=gap,
             WL_GAP_KEY=gap_key, WL_CV=cv, WL_LINE=line, WL_THINK_KIND=kind, WL_THINK=where, WL_RESPONSE=load.response,
             WL_BEGIN=begin, WL_END=world.scenario.duration,
         )  # fmt: skip
+
+    def _source_list(self, name: str) -> int:
+        """Where the rows of a workload's clients stand in the lists."""
+        self.lists += self.source_rows[name]
+        return len(self.lists) - len(self.source_rows[name])
+
+    def add_task(self, server: Server) -> dict[int, tuple[int, int]]:
+        """Rows of a new task; of each workload that comes from it too, where its clients stand and how many."""
+        name = f"{server.name}/workers"
+        self.station_index[name] = len(self.station_names)
+        self.station_names.append(name)
+        self.stations.add(S_LABEL=PART["queue:workers"])
+        self.server_index[server.name] = len(self.servers.rows)
+        first = len(self.clients.rows)
+        for client in server.clients:
+            self.client(client, server)
+        self._server(server, first)
+        changed = {}
+        for number, workload in enumerate(sorted(self.sources)):
+            clients, rows = self.sources[workload], self.source_rows[workload]
+            place = self.world.more_sources(workload, clients, server.task)
+            if place is not None:
+                rows[place : place + 1] = [self.client(clients[place], None)]
+                changed[number] = (self._source_list(workload), len(rows))
+        return changed
 
     def route(self, route: Route) -> int:
         """A route's row with its visits and stages; equal routes share theirs."""
@@ -251,11 +287,9 @@ class Builder:
 
     def _visit(self, visit: Visit) -> tuple[int, ...]:
         """The columns V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_STAGE, V_STAGES."""
-        where = 0
+        where = self.node_index.get(visit.node, -1)
         if visit.context == Context.LINK:
             where = self.link_index[str(visit.station)]
-        elif visit.context == Context.SOFTIRQ:
-            where = self.node_index[visit.node]
         return (
             int(visit.context),
             where,

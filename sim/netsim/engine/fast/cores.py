@@ -4,13 +4,14 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
-from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import at, busy, came, hold, put, row, todo, waited
-from netsim.engine.fast.ops import *
 from netsim.compiled import inner
+from netsim.engine.fast.layout import *
+from netsim.engine.fast.memory import at, busy, came, dropped, give_back, hold, let_go, put, row, todo, waited
+from netsim.engine.fast.ops import *
 from netsim.engine.keys import Tag, fold_compiled
 
 CORE, THROTTLE, WORKER, SPARE = int(Tag.CORE), int(Tag.THROTTLE), int(Tag.WORKER), int(Tag.SPARE)
+MILLION = 1_000_000
 QUOTA_PERIOD = 100 * 10**9
 FINISH = 1
 
@@ -33,13 +34,24 @@ def softirq(M, node, index, cost):
 
 
 @inner
-def new_thread(M, key, node, quota):
+def stretched(M, node, cost):
+    """How long work that begins now takes on a machine that others use, too."""
+    steal = M[M[B_NODE] + node * W_NODE + N_STEAL]
+    if steal == 0:
+        return cost
+    rest = MILLION - steal
+    return cost // rest * MILLION + cost % rest * MILLION // rest
+
+
+@inner
+def new_thread(M, key, node, quota, server):
     th = row(M, H_THFREE, H_THLEFT, B_TH, W_TH)
     o = M[B_TH] + th * W_TH
     M[o + TH_KEY] = key
     M[o + TH_QUOTA] = quota
     M[o + TH_CORE] = -1
     M[o + TH_NODE] = node
+    M[o + TH_SERVER] = server
     return th
 
 
@@ -51,6 +63,7 @@ def start_work(M, th, cost, kind, a, b):
         return
     hold(M, kind, a)
     o = M[B_TH] + th * W_TH
+    cost = stretched(M, M[o + TH_NODE], cost)
     M[o + TH_REM] = cost
     M[o + TH_COST] = cost
     M[o + TH_SINCE] = M[H_NOW]
@@ -63,6 +76,66 @@ def start_work(M, th, cost, kind, a, b):
     core = M[M[B_NODE] + node * W_NODE + N_CORE] + index
     came(M, M[M[B_CORE] + core * W_CORE + C_STATION])
     enqueue(M, core, th)
+
+
+@inner
+def back(M, core, th):
+    """A throttled thread's next period has begun."""
+    server = M[M[B_TH] + th * W_TH + TH_SERVER]
+    if server >= 0 and M[M[B_SERVER] + server * W_SERVER + V_GONE]:
+        dropped(M, M[M[B_CORE] + core * W_CORE + C_STATION], M[H_NOW])
+        forget_work(M, th)
+    else:
+        enqueue(M, core, th)
+
+
+@inner
+def forget_work(M, th):
+    """A thread's work will not be done: what held rows for it lets go."""
+    t = M[B_TH] + th * W_TH
+    kind, a = M[t + TH_KIND], M[t + TH_A]
+    if kind == TH_SRV_TLS:
+        give_back(M, H_THFREE, H_THLEFT, B_TH, W_TH, th)
+    let_go(M, kind, a)
+
+
+@inner
+def lose(M, core, th):
+    """A thread ends before its work is done."""
+    t, s, now = M[B_TH] + th * W_TH, M[M[B_CORE] + core * W_CORE + C_STATION], M[H_NOW]
+    busy(M, s, now - (M[t + TH_COST] - M[t + TH_REM]), now)
+    dropped(M, s, now)
+    forget_work(M, th)
+
+
+@inner
+def kill_threads(M, node, server):
+    """The threads of a task end where they are; without one (-1) the power is gone, and softirq's work with it."""
+    now = M[H_NOW]
+    for index in range(M[M[B_NODE] + node * W_NODE + N_CORES]):
+        o = core_row(M, node, index)
+        core = (o - M[B_CORE]) // W_CORE
+        th = M[o + C_THREAD]
+        if th >= 0 and (server < 0 or M[M[B_TH] + th * W_TH + TH_SERVER] == server):
+            left = min(M[o + C_GRANT], max(0, M[o + C_END] - max(now, M[o + C_SOFT])))
+            M[M[B_TH] + th * W_TH + TH_REM] -= M[o + C_GRANT] - left
+            lose(M, core, th)
+            M[o + C_THREAD] = -1
+            M[o + C_SERIAL] += 1
+        waiting = M[o + C_LEN]
+        following = M[o + C_HEAD]
+        M[o + C_LEN] = 0
+        for _ in range(waiting):
+            th = following
+            following = M[M[B_TH] + th * W_TH + TH_NEXT]
+            if server < 0 or M[M[B_TH] + th * W_TH + TH_SERVER] == server:
+                lose(M, core, th)
+            else:
+                push_thread(M, o, th)
+        if server < 0:
+            M[o + C_SOFT] = -NEVER
+        elif M[o + C_THREAD] < 0:
+            next_thread(M, core)
 
 
 @inner

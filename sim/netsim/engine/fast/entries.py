@@ -4,18 +4,22 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
-from netsim.engine.fast.kernel import think
+from netsim.compiled import entry, inner, pointer
+from netsim.engine.fast.cores import kill_threads
+from netsim.engine.fast.faults import stands_in
+from netsim.engine.fast.kernel import finished, forget_time_out, send_reset, think
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.loop import queue_arrival
-from netsim.engine.fast.memory import busy
+from netsim.engine.fast.loop import queue_arrival, short
+from netsim.engine.fast.memory import busy, drop_exchange, dropped, pop_front
+from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, settle_link, settle_ring
-from netsim.compiled import entry, pointer
+from netsim.engine.fast.tcp import close
 
 
 @entry
 def begin_user(memory, D, wl, user):
     """A user of a closed workload thinks before its first request."""
-    think(pointer(memory), D, wl, user, 0)
+    think(pointer(memory), D, wl, user, 0, 0)
 
 
 @entry
@@ -45,3 +49,134 @@ def close_books(memory, links, rings, servers):
             z = M[B_POOL] + (M[s + V_POOL] + worker) * W_POOL
             if M[z + P_BUSY]:
                 busy(M, M[s + V_STATION], M[z + P_SINCE], now)
+
+
+@entry
+def end_threads(memory, node, server):
+    """The threads of a task end, or all of a node (server -1)."""
+    kill_threads(pointer(memory), node, server)
+
+
+@entry
+def end_pool(memory, server):
+    """A task's requests in service and in its queue are lost, and no worker comes back."""
+    M = pointer(memory)
+    s, now = M[B_SERVER] + server * W_SERVER, M[H_NOW]
+    for worker in range(M[s + V_WORKERS]):
+        z = M[B_POOL] + (M[s + V_POOL] + worker) * W_POOL
+        if M[z + P_BUSY]:
+            busy(M, M[s + V_STATION], M[z + P_SINCE], now)
+            dropped(M, M[s + V_STATION], now)
+            M[z + P_BUSY] = 0
+    M[s + V_FREE] = 0
+    while M[s + V_HEAD] >= 0:
+        x = M[pop_front(M, s + V_HEAD) + 1]
+        dropped(M, M[s + V_STATION], now)
+        drop_exchange(M, x)
+
+
+@entry
+def end_client(memory, D, client, room, most_ended):
+    """A client's process has ended. DONE; GROW or FULL: make room, then again."""
+    M = pointer(memory)
+    c = M[B_CLIENT] + client * W_CLIENT
+    M[c + K_DEAD] = 1
+    slot = M[c + K_FREE]
+    while slot >= 0:
+        s = M[B_SLOT] + slot * W_SLOT
+        if M[s + SL_CONN] >= 0:
+            close(M, M[s + SL_CONN])
+        slot = M[s + SL_NEXT]
+    for x in range((M[B_XSPLIT] - M[B_X]) // W_X):
+        e = M[B_X] + x * W_X
+        if M[e + X_REFS] > 0 and M[e + X_CLIENT] == client and M[e + X_OVER] == 0:
+            if short(M, room):
+                return GROW
+            if M[H_ENDED] + room > most_ended:
+                return FULL
+            abandon(M, D, x)
+    return DONE
+
+
+@inner
+def abandon(M, D, x):
+    """Who waits for an exchange is gone, with its end of the connection."""
+    e = M[B_X] + x * W_X
+    c = M[B_CLIENT] + M[e + X_CLIENT] * W_CLIENT
+    M[e + X_OVER] = 1
+    if M[e + X_TIMED]:
+        forget_time_out(M, M[c + K_FIFO], x)
+    slot = M[e + X_SLOT]
+    if slot >= 0:
+        M[c + K_MADE] -= 1
+        M[e + X_LEFT_SLOT] = slot
+        conn = M[M[B_SLOT] + slot * W_SLOT + SL_CONN]
+        if conn >= 0:
+            M[M[B_CONN] + conn * W_CONN + O_X] = -1
+            close(M, conn)
+    r = M[e + X_R]
+    o, now = M[B_R] + r * W_R, M[H_NOW]
+    M[M[B_RSPLIT] + r * NS + P_RETRY] += now - M[o + R_AT]
+    M[o + R_AT] = now
+    finished(M, D, r, F_RESET)
+    drop_exchange(M, x)
+
+
+#: What happens to a task that its clients' connections have to hear of.
+TERMS, ENDED, VANISHED = range(3)
+
+
+@entry
+def tell_clients(memory, server, what, first, room):
+    """What the clients of a task meet from now on, connection by connection from row ``first`` on. The next row to
+    look at when more room is needed, -1 at the end."""
+    M = pointer(memory)
+    for conn in range(first, (M[B_SLOT] - M[B_CONN]) // W_CONN):
+        k = M[B_CONN] + conn * W_CONN
+        if M[k + O_REFS] <= 0 or M[k + O_CLOSED] or M[k + O_SERVER] != server:
+            continue
+        if short(M, room):
+            return conn
+        peer, stage = M[k + O_PEER], M[k + O_STAGE]
+        if what == VANISHED:
+            M[k + O_PEER] = PEER_SILENT
+        elif stage == STAGE_WRITTEN or (what == TERMS and stage == STAGE_SERVED):
+            M[k + O_PEER] = PEER_CLOSING
+        elif peer == PEER_ALIVE or (what == ENDED and peer == PEER_CLOSING):
+            M[k + O_PEER] = PEER_RESET
+            send_reset(M, conn, M[k + O_KEY])
+    return -1
+
+
+@entry
+def power_off(memory, node):
+    """Units in a node and in its card are lost: those on their way, and what is counted in ring and transmitter."""
+    M = pointer(memory)
+    now = M[H_NOW]
+    for i in range(M[H_EVENTS]):
+        o = M[B_EV] + M[M[B_HEAP] + i * W_HEAP + 2] * W_EV
+        if (M[o] == OP_LINK or M[o] == OP_SOFTIRQ or M[o] == OP_ARRIVED) and stands_in(M, M[o + 1], node):
+            M[o] = OP_LOST
+    n = M[B_NODE] + node * W_NODE
+    M[n + N_DOWN] = 1
+    for ring in range(M[n + N_RING], M[n + N_RING] + M[n + N_RINGS]):
+        g = M[B_RING] + ring * W_RING
+        settle_ring(M, g, now)
+        while M[g + G_HEAD] >= 0:
+            pop_front(M, g + G_HEAD)
+            dropped(M, M[g + G_STATION], now)
+        M[g + G_PACKETS] = 0
+
+
+@entry
+def clear_link(memory, link):
+    """A transmitter has lost power: what waits is lost."""
+    M = pointer(memory)
+    k, now = M[B_LINK] + link * W_LINK, M[H_NOW]
+    settle_link(M, link, now)
+    while M[k + L_HEAD] >= 0:
+        pop_front(M, k + L_HEAD)
+        dropped(M, M[k + L_STATION], now)
+    M[k + L_BYTES] = 0
+    M[k + L_PACKETS] = 0
+    M[k + L_FREE] = -NEVER

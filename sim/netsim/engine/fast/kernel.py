@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from netsim.compiled import inner
 from netsim.engine.fast.cores import new_thread, start_work
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import (
@@ -36,7 +37,6 @@ from netsim.engine.fast.tcp import (
     take,
     ways_of,
 )  # fmt: skip
-from netsim.compiled import inner
 from netsim.engine.keys import Tag, fold_compiled, name_key
 from netsim.engine.streams import _draw, _uniform
 
@@ -62,7 +62,7 @@ T_REQUEST, T_ANSWER, T_WAIT, T_CALL, T_DRAW = (
     int(Tag.CALL),
     int(Tag.DRAW),
 )
-T_WORKER, T_SPARE = int(Tag.WORKER), int(Tag.SPARE)
+T_WORKER, T_SPARE, T_RESET = int(Tag.WORKER), int(Tag.SPARE), int(Tag.RESET)
 LONGEST = 100 * 86_400 * 10**12
 REFUSAL_PS = 50_000_000
 BACKOFF, THINK = name_key("backoff"), name_key("think")
@@ -216,14 +216,15 @@ def client_thread(M, client):
         return spare_thread(M, M[c + K_SERVER])
     n = M[B_NODE] + M[c + K_NODE] * W_NODE
     M[n + N_SPARE] += 1
-    return new_thread(M, fold_compiled(M[n + N_KEY], T_SPARE, M[n + N_SPARE]), M[c + K_NODE], -1)
+    return new_thread(M, fold_compiled(M[n + N_KEY], T_SPARE, M[n + N_SPARE]), M[c + K_NODE], -1, -1)
 
 
 @inner
 def spare_thread(M, server):
     s = M[B_SERVER] + server * W_SERVER
     M[s + V_SPARE] += 1
-    return new_thread(M, fold_compiled(M[s + V_KEY], T_SPARE, M[s + V_SPARE]), M[s + V_NODE], M[s + V_QUOTA])
+    key = fold_compiled(M[s + V_KEY], T_SPARE, M[s + V_SPARE])
+    return new_thread(M, key, M[s + V_NODE], M[s + V_QUOTA], server)
 
 
 @inner
@@ -248,8 +249,26 @@ def thread_of(M, x):
 
 
 @inner
-def entry_node(M, n, client_number, advance):
-    """Which of n nodes a connection enters by."""
+def entry_node(M, nodes, n, client_number, advance):
+    """Which of the n nodes in the list at ``nodes`` a connection enters by: its place, -1 if all are out."""
+    if M[H_OUT] == 0:
+        return chosen_entry(M, n, client_number, advance)
+    inside = 0
+    for i in range(nodes, nodes + n):
+        inside += 1 - M[M[B_NODE] + M[M[B_LIST] + i] * W_NODE + N_OUT]
+    if inside == 0:
+        return -1
+    turn = chosen_entry(M, inside, client_number, advance)
+    for i in range(n):
+        turn -= 1 - M[M[B_NODE] + M[M[B_LIST] + nodes + i] * W_NODE + N_OUT]
+        if turn < 0:
+            return i
+    return -1
+
+
+@inner
+def chosen_entry(M, n, client_number, advance):
+    """The entry's choice among n."""
     kind, key = M[H_ENTRY_KIND], np.uint64(M[H_ENTRY_KEY])
     if kind == 0:
         turn = M[H_ENTRY_TURN]
@@ -288,31 +307,36 @@ def with_slot(M, x, slot):
     conn = M[s + SL_CONN]
     if conn >= 0 and M[c + K_IDLE] >= 0 and now - M[M[B_CONN] + conn * W_CONN + O_LAST] > M[c + K_IDLE]:
         close(M, conn)
+    if conn >= 0 and M[M[B_CONN] + conn * W_CONN + O_CLOSED]:
         drop_connection(M, conn)
         M[s + SL_CONN] = -1
         conn = -1
     if conn >= 0:
         M[e + X_CONN] = conn
+        M[M[B_CONN] + conn * W_CONN + O_X] = x
         M[M[B_CONN] + conn * W_CONN + O_REFS] += 1
         todo(M, OP_SEND, x, 0, 0)
         return True
     number = (M[s + SL_NUMBER] - 1) % M[c + K_CLIENTS]
     vias, cands = M[c + K_VIAS], M[c + K_CANDS]
+    nodes = M[c + K_ENTRIES]
     ways = -1
-    if cands > 0:
-        via = entry_node(M, vias, number, False) if vias > 0 else 0
-        cand = entry_node(M, cands, number, False) if M[c + K_HOST] else 0
+    via = entry_node(M, nodes, vias, number, False) if vias > 0 else 0
+    cand = entry_node(M, nodes, cands, number, False) if M[c + K_HOST] and cands > 0 else 0
+    possible = cands > 0 and via >= 0 and cand >= 0
+    if possible:
         ways = need(M, client, via, cand)
         if ways < 0:
             return False
     M[c + K_FLOWS] += 1
-    via = entry_node(M, vias, number, True) if vias > 0 else 0
-    if cands == 0:
+    if vias > 0:
+        entry_node(M, nodes, vias, number, True)
+    if not possible:
         key = fold_compiled(M[e + X_KEY], T_REFUSAL, 0)
         at(M, now + REFUSAL_PS, TIMEOUT, key, OP_REFUSED, x, 0, 0)
         return True
     if M[c + K_HOST]:
-        entry_node(M, cands, number, True)
+        entry_node(M, nodes, cands, number, True)
     conn = row(M, H_CFREE, H_CLEFT, B_CONN, W_CONN)
     k = M[B_CONN] + conn * W_CONN
     window = M[H_IW] * M[M[B_ROUTE] + M[M[B_WAYS] + ways * W_WAYS + WA_REQUEST] * W_ROUTE + RO_MSS]
@@ -335,6 +359,11 @@ def with_slot(M, x, slot):
     M[k + O_CLIENT] = client
     M[k + O_TRACKED] = -1
     M[k + O_REFS] = 2  # the place and the exchange
+    M[k + O_KEY] = fold_compiled(M[c + K_HASH], T_RESET, M[c + K_FLOWS])
+    M[k + O_X] = x
+    M[k + O_PEER] = PEER_ALIVE
+    M[k + O_STAGE] = STAGE_IDLE
+    M[k + O_CHOSEN] = 0
     M[s + SL_CONN] = conn
     M[e + X_CONN] = conn
     M[e + X_SENT] = now
@@ -344,10 +373,11 @@ def with_slot(M, x, slot):
 
 @inner
 def choose(M, conn):
-    """The balancer chooses a back end for a connection: -1 if its ways have to be made first."""
+    """The balancer chooses a back end for a connection: -1 if its ways have to be made first. A SYN that comes
+    again goes to the same one."""
     k = M[B_CONN] + conn * W_CONN
     c = M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT
-    if not M[c + K_BALANCED]:
+    if not M[c + K_BALANCED] or M[k + O_CHOSEN]:
         return 0
     p = M[B_RR] + M[M[B_LIST] + M[c + K_RR] + M[k + O_VIA]]
     index = M[p] + 1
@@ -358,6 +388,7 @@ def choose(M, conn):
         return -1
     M[p] = index
     M[k + O_WAYS] = ways
+    M[k + O_CHOSEN] = 1
     return 0
 
 
@@ -424,12 +455,21 @@ def syn_arrived(M, x, number, u):
     server = M[w + WA_SERVER]
     if server >= 0:
         s = M[B_SERVER] + server * W_SERVER
+        if M[s + V_SILENT]:
+            syn_again(M, x, number)
+            return
+        if not M[s + V_LISTENS]:
+            key = fold_compiled(M[e + X_KEY], T_SYN_ACK, number)
+            refusal = new_unit(M, M[w + WA_SYN_ACK], 0, key, M[k + O_HASH], UK_REFUSED, x, number, 0, 0)
+            onward(M, refusal, M[H_NOW])
+            return
         if M[s + V_WAITING] >= M[s + V_BACKLOG]:
             M[k + O_FULL] = 1
             syn_again(M, x, number)
             return
         M[s + V_WAITING] += 1
     M[k + O_SERVER] = server
+    M[k + O_PEER] = PEER_ALIVE
     M[k + O_TRACKED] = M[k + O_WAYS]
     conntrack_add(M, M[k + O_WAYS])
     key = fold_compiled(M[e + X_KEY], T_SYN_ACK, number)
@@ -496,6 +536,7 @@ def transferred(M, t, u):
     if kind == TK_REQUEST:
         take(M, x, split, P_Q_WINDOW)
         if M[k + O_SERVER] >= 0:
+            M[k + O_STAGE] = STAGE_SERVED
             todo(M, OP_SERVE, x, 0, 0)
         else:
             begin_transfer(M, x, 1, M[c + K_RESPONSE], T_ANSWER, TK_ANSWER)
@@ -562,6 +603,8 @@ def leave_slot(M, x, fate):
     conn = M[s + SL_CONN]
     keep = fate == F_COMPLETED or (fate == M[e + X_FATE] and not M[M[B_CONN] + conn * W_CONN + O_CLOSED])
     client = client_of(M, x)
+    if conn >= 0:
+        M[M[B_CONN] + conn * W_CONN + O_X] = -1
     if not keep and conn >= 0:
         close(M, conn)
         M[e + X_LEFT_SLOT] = slot
@@ -577,9 +620,11 @@ def release_slot(M, client, slot, keep):
     if conn >= 0:
         k = M[B_CONN] + conn * W_CONN
         M[k + O_SERVED] += 1
+        M[k + O_STAGE] = STAGE_IDLE
         if (
             not keep
             or not M[c + K_POOLED]
+            or M[k + O_PEER] != PEER_ALIVE
             or (M[c + K_REQUESTS] >= 0 and M[k + O_SERVED] >= M[c + K_REQUESTS])
         ):
             close(M, conn)
@@ -656,7 +701,7 @@ def finished(M, D, r, fate):
             M[H_OPEN] -= 1
             write_down(M, r, fate)
         if M[o + R_USER] >= 0:
-            think(M, D, M[o + R_WL], M[o + R_USER], M[o + R_INDEX] + 1)
+            think(M, D, M[o + R_WL], M[o + R_USER], M[o + R_INDEX] + 1, 0)
     give_back(M, H_RFREE, H_RLEFT, B_R, W_R, r)
 
 
@@ -690,6 +735,8 @@ def called_ended(M, r, fate):
 def called_next(M, x, r, fate):
     o = M[B_R] + r * W_R
     e = M[B_X] + x * W_X
+    if M[M[B_SERVER] + server_of(M, x) * W_SERVER + V_GONE]:
+        return
     if fate != F_COMPLETED:
         M[e + X_SFATE] = fate
     if M[M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT + K_PARALLEL]:
@@ -708,11 +755,11 @@ def called_next(M, x, r, fate):
 
 
 @inner
-def think(M, D, wl, user, index):
+def think(M, D, wl, user, index, more):
     w = M[B_WL] + wl * W_WL
     key = fold_compiled(M[w + WL_KEY], T_USER, user)
     pause = draw(M, D, M[w + WL_THINK_KIND], M[w + WL_THINK], key, THINK, index)
-    when = max(M[H_NOW], M[w + WL_BEGIN]) + pause
+    when = max(M[H_NOW], M[w + WL_BEGIN]) + pause + more
     if when < M[w + WL_END]:
         at(M, when, ARRIVAL, fold_compiled(key, T_ARRIVAL, index), OP_USER_ASK, wl, user, index)
 
@@ -773,7 +820,7 @@ def worker_thread(M, server, worker):
     z = M[B_POOL] + (M[s + V_POOL] + worker) * W_POOL
     if M[z + P_THREAD] < 0:
         M[z + P_THREAD] = new_thread(
-            M, fold_compiled(M[s + V_KEY], T_WORKER, worker), M[s + V_NODE], M[s + V_QUOTA]
+            M, fold_compiled(M[s + V_KEY], T_WORKER, worker), M[s + V_NODE], M[s + V_QUOTA], server
         )
     return M[z + P_THREAD]
 
@@ -849,6 +896,46 @@ def answer(M, x):
 
 
 @inner
+def alive(M, x):
+    """The exchange's connection is not closed."""
+    return M[M[B_CONN] + M[M[B_X] + x * W_X + X_CONN] * W_CONN + O_CLOSED] == 0
+
+
+@inner
+def send_reset(M, conn, key):
+    """The server's kernel says that its end is gone."""
+    route = M[ways_of(M, conn) + WA_REQUEST_ACK]
+    u = new_unit(M, route, 0, key, M[M[B_CONN] + conn * W_CONN + O_HASH], UK_RESET, conn, 0, 0, 0)
+    onward(M, u, M[H_NOW])
+
+
+@inner
+def broken(M, conn):
+    """The client hears that the server's end is gone: a request fails, an idle connection is forgotten."""
+    k = M[B_CONN] + conn * W_CONN
+    if M[k + O_CLOSED]:
+        return
+    close(M, conn)
+    if M[k + O_X] >= 0:
+        todo(M, OP_END, M[k + O_X], F_RESET, 0)
+
+
+@inner
+def reaches_peer(M, t, size, code):
+    """Whether the end that a unit of data came to is still there."""
+    o = M[B_T] + t * W_T
+    conn = M[o + T_CONN]
+    peer = M[M[B_CONN] + conn * W_CONN + O_PEER]
+    if M[o + T_BACK] or peer < PEER_RESET:
+        return True
+    if peer == PEER_RESET:
+        send_reset(M, conn, fold_compiled(M[o + T_KEY], T_RESET, code))
+    elif data_lost(M, t, size, code):
+        todo(M, OP_END, M[o + T_X], F_TIMEOUT, 0)
+    return False
+
+
+@inner
 def unit_dropped(M, u, refused):
     o = M[B_UNIT_] + u * W_UNIT
     kind, a, b, c = M[o + U_KIND], M[o + U_A], M[o + U_B], M[o + U_C]
@@ -868,8 +955,10 @@ def unit_dropped(M, u, refused):
             todo(M, OP_END, M[M[B_T] + a * W_T + T_X], F_TIMEOUT, 0)
     elif kind == UK_DATAGRAM:
         M[M[B_STREAM] + a * W_STREAM + DG_LOST] += 1
-    else:
+    elif kind == UK_ACK:
         ack_lost(M, a, b, c)
+    elif kind == UK_REFUSED:
+        syn_again(M, a, b)
     free_unit(M, u)
 
 
@@ -878,7 +967,9 @@ def unit_arrived(M, u):
     o = M[B_UNIT_] + u * W_UNIT
     kind, a, b, c = M[o + U_KIND], M[o + U_A], M[o + U_B], M[o + U_C]
     if kind == UK_DATA:
-        if data_arrived(M, a, b, c >> 6):
+        if not reaches_peer(M, a, b, c):
+            pass
+        elif data_arrived(M, a, b, c >> 6):
             transferred(M, a, u)
     elif kind == UK_ACK:
         acked(M, a, b)
@@ -886,6 +977,10 @@ def unit_arrived(M, u):
         M[M[B_STREAM] + a * W_STREAM + DG_ARRIVED] += 1
     elif kind == UK_SYN:
         syn_arrived(M, a, b, u)
-    else:
+    elif kind == UK_SYN_ACK:
         opened(M, a, u)
+    elif kind == UK_RESET:
+        broken(M, a)
+    elif alive(M, a):
+        todo(M, OP_END, a, F_REFUSED, 0)
     free_unit(M, u)

@@ -29,8 +29,8 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_ENTRY_KEY, H_ENTRY_DRAWS, H_CT_HEAD, H_CT_TAIL, H_TIME_WAIT, H_IW, H_UNIT, H_WINDOW, H_SNDBUF, H_RTO_MIN,
     H_RTO_MAX, H_SYN_TIMEOUT, H_SYN_RETRIES, H_RETRIES2, H_DUPACKS, H_HELLO, H_HELLO_ANSWER, H_NS, H_ULEFT, H_QLEFT,
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
-    H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_HEAP, H_UNTIL, H_HOLE,
-) = range(57)  # fmt: skip
+    H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_HEAP, H_UNTIL, H_HOLE, H_TROUBLE, H_OUT,
+) = range(59)  # fmt: skip
 
 # Bases of tables
 (
@@ -43,14 +43,31 @@ def _count(start: int, names: str) -> dict[str, int]:
 S_BUSY, S_WAIT, S_WAITS, S_DROPS, S_ARRIVED, S_SERVED, S_DROPPED, S_BYTES, S_LABEL = range(9)
 W_STATION = 9
 # Links
-L_STATION, L_RATE, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_HEAD, L_TAIL = range(9)
-W_LINK = 9
+(
+    L_STATION, L_RATE, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_HEAD, L_TAIL, L_NODE, L_PORT, L_CUT, L_LOSS, L_DELAY, L_APART,
+) = range(15)  # fmt: skip
+W_LINK = 15
 # Cores
 C_KEY, C_STATION, C_SOFT, C_HEAD, C_TAIL, C_LEN, C_THREAD, C_GRANT, C_END, C_SERIAL = range(10)
 W_CORE = 10
 # Nodes
-N_CORE, N_CORES, N_RING, N_RINGS, N_QUANTUM, N_TLS, N_REC, N_REC_FS, N_KEY, N_SPARE = range(10)
-W_NODE = 10
+(
+    N_CORE,
+    N_CORES,
+    N_RING,
+    N_RINGS,
+    N_QUANTUM,
+    N_TLS,
+    N_REC,
+    N_REC_FS,
+    N_KEY,
+    N_SPARE,
+    N_DOWN,
+    N_STEAL,
+    N_GROUP,
+    N_OUT,
+) = range(14)
+W_NODE = 14
 # Receive rings
 G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL = range(6)
 W_RING = 6
@@ -72,9 +89,9 @@ W_CTN = 2
     K_NODE, K_SERVER, K_BALANCED, K_AT_SEND, K_VIA, K_VIAS, K_CAND, K_CANDS, K_WAYS, K_RR, K_REQUEST, K_RESPONSE,
     K_POOLED, K_LIMIT, K_REQUESTS, K_IDLE, K_TLS, K_TIMEOUT, K_RETRIES, K_BACKOFF, K_JITTER, K_COUNT, K_PARALLEL,
     K_HAS_THREAD, K_CLIENTS, K_MADE, K_FREE, K_FREE_TAIL, K_WAIT, K_WAIT_TAIL, K_HASH, K_FLOWS, K_HOST,
-    K_FIFO,
-) = range(34)  # fmt: skip
-W_CLIENT = 34
+    K_FIFO, K_ENTRIES, K_DEAD,
+) = range(36)  # fmt: skip
+W_CLIENT = 36
 # Time-outs of one duration, in the order in which they fall due; the next event that looks at them
 F_HEAD, F_TAIL, F_TIME, F_KEY = range(4)
 W_FIFO = 4
@@ -82,8 +99,9 @@ W_FIFO = 4
 (
     V_KEY, V_NODE, V_WORKERS, V_BLOCKING, V_BACKLOG, V_WAITING, V_CALL, V_CALLS, V_CPU_KIND, V_CPU, V_WAIT_KIND, V_WAIT,
     V_CPU_PURPOSE, V_WAIT_PURPOSE, V_QUOTA, V_SPARE, V_STATION, V_POOL, V_FREE, V_HEAD, V_TAIL,
-) = range(21)  # fmt: skip
-W_SERVER = 21
+    V_LISTENS, V_GONE, V_SILENT,
+) = range(24)  # fmt: skip
+W_SERVER = 24
 # Workers of servers (three rows of numbers: free stack, since, thread)
 P_FREE, P_SINCE, P_THREAD, P_BUSY = range(4)
 W_POOL = 4
@@ -91,7 +109,7 @@ Q_BUDGET, Q_LEFT, Q_PERIOD = range(3)
 W_QUOTA = 3
 # Workloads
 (
-    WL_CLIENT, WL_CLIENTS, WL_KEY, WL_GAP_KIND, WL_GAP_KEY, WL_CV, WL_LINE, WL_THINK_KIND, WL_THINK, WL_THINK_MEAN, WL_RESPONSE, WL_BEGIN, WL_END,
+    WL_SOURCES, WL_CLIENTS, WL_KEY, WL_GAP_KIND, WL_GAP_KEY, WL_CV, WL_LINE, WL_THINK_KIND, WL_THINK, WL_THINK_MEAN, WL_RESPONSE, WL_BEGIN, WL_END,
     WL_COMPLETED, WL_GOODPUT,
 ) = range(15)  # fmt: skip
 W_WL = 15
@@ -121,14 +139,16 @@ W_T = 11
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_WINDOW, O_THRESHOLD, O_CUT,
     O_WINDOW1, O_THRESHOLD1, O_CUT1, O_VIA, O_CLIENT, O_TRACKED,
-    O_REFS,
-) = range(19)  # fmt: skip
-W_CONN = 19
+    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_CHOSEN,
+) = range(24)  # fmt: skip
+W_CONN = 24
 SL_NUMBER, SL_CONN, SL_THREAD, SL_NEXT = range(4)
 W_SLOT = 4
 # Threads
-TH_KEY, TH_QUOTA, TH_CORE, TH_REM, TH_COST, TH_SINCE, TH_KIND, TH_A, TH_B, TH_NEXT, TH_NODE = range(11)
-W_TH = 11
+TH_KEY, TH_QUOTA, TH_CORE, TH_REM, TH_COST, TH_SINCE, TH_KIND, TH_A, TH_B, TH_NEXT, TH_NODE, TH_SERVER = (
+    range(12)
+)
+W_TH = 12
 # Nodes of queues: three numbers and the next one
 W_Q = 4
 W_EV = 5  # operation, three arguments, next free

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsim.engine.fast.cores import core_end, enqueue
+from netsim.compiled import entry, inner, pointer
+from netsim.engine.fast.cores import back, core_end
+from netsim.engine.fast.faults import passes, refuse
 from netsim.engine.fast.kernel import (
     T_ANSWER,
     T_ARRIVAL,
@@ -15,12 +17,14 @@ from netsim.engine.fast.kernel import (
     T_HELLO_ANSWER,
     T_REQUEST,
     T_USER,
+    alive,
     answer,
     attempt,
     begin_transfer,
     choose,
     client_of,
     end,
+    finished,
     launch,
     look_at,
     new_request,
@@ -33,6 +37,7 @@ from netsim.engine.fast.kernel import (
     server_of,
     service_starts,
     syn,
+    think,
     unit_arrived,
     unit_dropped,
     waits,
@@ -43,12 +48,12 @@ from netsim.engine.fast.memory import at, close_hole, find_slice, give_back, let
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
 from netsim.engine.fast.tcp import acked, fill, send_unit, start_transfer, worked
-from netsim.compiled import entry, inner, pointer
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _draw
 from netsim.workload.arrivals import grow_by as plain_grow_by
 
 ARRIVAL = 3
+GONE_PS = 10**12
 grow_by = inner(plain_grow_by)
 
 
@@ -56,7 +61,10 @@ grow_by = inner(plain_grow_by)
 def do(M, D, HIST, op, a, b, c):
     """One operation. False: ways have to be made, then the same again."""
     if op == OP_LINK:
-        if not link(M, HIST, a):
+        if M[H_TROUBLE] and not passes(M, a):
+            refuse(M, a)
+            unit_dropped(M, a, False)
+        elif not link(M, HIST, a):
             unit_dropped(M, a, False)
     elif op == OP_CORE_END:
         core_end(M, HIST, a, b)
@@ -102,6 +110,7 @@ def do(M, D, HIST, op, a, b, c):
         answer(M, a)
     elif op == TH_WRITE:
         worked(M, a)
+        M[M[B_CONN] + M[M[B_X] + a * W_X + X_CONN] * W_CONN + O_STAGE] = STAGE_WRITTEN
         begin_transfer(M, a, 1, b, T_ANSWER, TK_ANSWER)
         todo(M, OP_POOL_RELEASE, server_of(M, a), M[M[B_X] + a * W_X + X_WORKER], 0)
     elif op == OP_POOL_RELEASE:
@@ -169,23 +178,31 @@ def rare(M, D, HIST, op, a, b, c):
         o = M[B_R] + a * W_R
         M[M[B_RSPLIT] + a * NS + P_RETRY] += M[H_NOW] - M[o + R_AT]
         M[o + R_AT] = M[H_NOW]
-        attempt(M, a)
+        if M[M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT + K_DEAD]:
+            finished(M, D, a, F_RESET)
+        else:
+            attempt(M, a)
+    elif op == OP_LOST:
+        unit_dropped(M, a, False)
     elif op == OP_REFUSED:
         end(M, a, F_NO_BACKEND)
     elif op == OP_ENQUEUE:
-        enqueue(M, a, b)
+        back(M, a, b)
     elif op == OP_USER_ASK:
         w = M[B_WL] + a * W_WL
-        key = fold_compiled(fold_compiled(M[w + WL_KEY], T_USER, b), T_ARRIVAL, c)
-        r = new_request(M, M[w + WL_CLIENT] + b % M[w + WL_CLIENTS], key, -1, 0, 0, a, b, c)
-        count(M, r)
+        client = source(M, w, b)
+        if M[M[B_CLIENT] + client * W_CLIENT + K_DEAD]:
+            think(M, D, a, b, c + 1, GONE_PS)
+        else:
+            key = fold_compiled(fold_compiled(M[w + WL_KEY], T_USER, b), T_ARRIVAL, c)
+            count(M, new_request(M, client, key, -1, 0, 0, a, b, c))
     return True
 
 
 @inner
-def alive(M, x):
-    """The exchange's connection is not closed."""
-    return M[M[B_CONN] + M[M[B_X] + x * W_X + X_CONN] * W_CONN + O_CLOSED] == 0
+def source(M, w, number):
+    """The client by which a workload's request or user of this number comes."""
+    return M[M[B_LIST] + M[w + WL_SOURCES] + number % M[w + WL_CLIENTS]]
 
 
 @inner
@@ -232,7 +249,9 @@ def arrival(M, D, wl, index):
     w = M[B_WL] + wl * W_WL
     queue_arrival(M, D, wl, index + 1)
     key = fold_compiled(M[w + WL_KEY], T_ARRIVAL, index)
-    count(M, new_request(M, M[w + WL_CLIENT] + index % M[w + WL_CLIENTS], key, -1, 0, 0, wl, -1, index))
+    client = source(M, w, index)
+    if not M[M[B_CLIENT] + client * W_CLIENT + K_DEAD]:
+        count(M, new_request(M, client, key, -1, 0, 0, wl, -1, index))
 
 
 @inner
@@ -264,6 +283,8 @@ def give_up(M, x):
 @inner
 def waited_for(M, x):
     """The application's wait is over; a worker that is not held goes back to its pool."""
+    if M[M[B_SERVER] + server_of(M, x) * W_SERVER + V_GONE]:
+        return
     fill(M, x, P_APP_WAIT)
     todo(M, OP_NEXT_CALLS, x, 0, 0)
     server = server_of(M, x)
@@ -277,6 +298,9 @@ def waited_for(M, x):
 def softirq_visit(M, HIST, u):
     o = M[B_UNIT_] + u * W_UNIT
     v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
+    if M[M[B_NODE] + M[v + V_WHERE] * W_NODE + N_DOWN]:
+        unit_dropped(M, u, False)
+        return True
     if M[v + V_CHOOSES] and M[o + U_KIND] == UK_SYN:
         conn = M[M[B_X] + M[o + U_A] * W_X + X_CONN]
         k = M[B_CONN] + conn * W_CONN

@@ -4,11 +4,11 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
+from netsim.compiled import inner
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.ops import OP_REFUSED, OP_TSTART
 from netsim.engine.histogram import BUCKETS
 from netsim.engine.histogram import bucket as plain_bucket
-from netsim.compiled import inner
 
 bucket = inner(plain_bucket)
 

@@ -9,13 +9,14 @@ from netsim.engine.parts import PART
 # transfer, from OP_REFUSED on an exchange: rows that stay as long as an operation names them.
 (
     OP_LINK, OP_SOFTIRQ, OP_ARRIVED, OP_DATAGRAM, OP_CORE_END, OP_ENQUEUE, OP_WL_ARRIVE, OP_USER_ASK, OP_TIMEOUT, OP_RETRY, OP_ATTEMPT,
-    OP_RELEASE_SLOT, OP_POOL_RELEASE,
+    OP_RELEASE_SLOT, OP_POOL_RELEASE, OP_LOST,
     OP_TSTART, OP_RETX, OP_ACKED,
     OP_REFUSED, OP_SYN_RETRY, OP_WAITED, OP_WITH_SLOT, OP_SEND, OP_SERVE, OP_SRV_START, OP_END, OP_OWNER_ENDED, OP_NEXT_CALLS,
     OP_CALL, OP_BACK, OP_ANSWER, OP_SYN, TH_SYN, TH_HELLO, TH_SRV_TLS, TH_CLIENT_TLS, TH_SEND, TH_READ, TH_WORK, TH_WRITE,
-) = range(38)  # fmt: skip
+) = range(39)  # fmt: skip
 
-UK_SYN, UK_SYN_ACK, UK_DATA, UK_ACK, UK_DATAGRAM = range(5)
+# Up to UK_REFUSED their first number is an exchange, then a transfer; of UK_RESET it is a connection.
+UK_SYN, UK_SYN_ACK, UK_REFUSED, UK_DATA, UK_ACK, UK_DATAGRAM, UK_RESET = range(7)
 TK_HELLO, TK_HELLO_ANSWER, TK_REQUEST, TK_ANSWER = range(4)
 
 P_WIRE = PART["wire"]
@@ -33,6 +34,10 @@ P_TLS = PART["tls.handshake"]
 P_TLS_RECORD = PART["tls.record"]
 
 # Fates, as in netsim.engine.record.FATES
-F_COMPLETED, F_TIMEOUT, F_NO_BACKEND, F_BACKLOG = 0, 3, 5, 6
+F_COMPLETED, F_REFUSED, F_RESET, F_TIMEOUT, F_NO_BACKEND, F_BACKLOG = 0, 1, 2, 3, 5, 6
+
+# As in netsim.engine.peer
+PEER_ALIVE, PEER_CLOSING, PEER_RESET, PEER_SILENT = range(4)
+STAGE_IDLE, STAGE_SERVED, STAGE_WRITTEN = range(3)
 
 DONE, GROW, NEED_WAYS, PAUSE, FULL = range(5)

@@ -4,13 +4,15 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
-from netsim.engine.fast.cores import softirq
+from netsim.compiled import inner
+from netsim.engine.fast.cores import softirq, stretched
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import (
     append,
     at,
     busy,
     came,
+    drop_connection,
     drop_exchange,
     drop_transfer,
     dropped,
@@ -18,7 +20,6 @@ from netsim.engine.fast.memory import (
     waited,
 )
 from netsim.engine.fast.ops import *
-from netsim.compiled import inner
 from netsim.engine.keys import Tag, fold_compiled
 
 VISIT, DATAGRAM = int(Tag.VISIT), int(Tag.DATAGRAM)
@@ -48,10 +49,12 @@ def new_unit(M, route, payload, key, flow, kind, a, b, c, split):
     M[o + U_B] = b
     M[o + U_C] = c
     M[o + U_SPLIT] = split
-    if kind <= UK_SYN_ACK:
+    if kind <= UK_REFUSED:
         M[M[B_X] + a * W_X + X_REFS] += 1
     elif kind <= UK_ACK:
         M[M[B_T] + a * W_T + T_REFS] += 1
+    elif kind == UK_RESET:
+        M[M[B_CONN] + a * W_CONN + O_REFS] += 1
     if split:
         p = M[B_USPLIT] + u * NS
         for k in range(p, p + NS):
@@ -76,10 +79,12 @@ def datagram(M, stream, number):
 def free_unit(M, u):
     """It is there, or lost, and what follows from that is known."""
     o = M[B_UNIT_] + u * W_UNIT
-    if M[o + U_KIND] <= UK_SYN_ACK:
+    if M[o + U_KIND] <= UK_REFUSED:
         drop_exchange(M, M[o + U_A])
     elif M[o + U_KIND] <= UK_ACK:
         drop_transfer(M, M[o + U_A])
+    elif M[o + U_KIND] == UK_RESET:
+        drop_connection(M, M[o + U_A])
     M[M[B_UNIT_] + u * W_UNIT + U_ROUTE] = M[H_UFREE]
     M[H_UFREE] = u
     M[H_ULEFT] += 1
@@ -215,10 +220,15 @@ def link(M, HIST, u):
     if 0 <= start < M[H_DUR]:
         M[z + S_BYTES] += wire
     spend(M, u, M[z + S_LABEL], start)
-    spend(M, u, M[M[B_STAGE] + M[v + V_STAGE] * W_STAGE + SG_ID], start + one)
+    first_out = start + one
+    spend(M, u, M[M[B_STAGE] + M[v + V_STAGE] * W_STAGE + SG_ID], first_out)
+    if M[H_TROUBLE]:
+        finish += M[k + L_DELAY]
+        first_out += M[k + L_DELAY]
+        spend(M, u, P_WIRE, first_out)
     M[o + U_LAST] = finish
     M[o + U_AT] += 1
-    onward(M, u, start + one)
+    onward(M, u, first_out)
     return True
 
 
@@ -249,7 +259,7 @@ def receive(M, HIST, u):
         return False
     cost = visit_cost(M, v, payload, packets)
     least = 1 if cost == 0 else 0
-    cost += least
+    cost = stretched(M, node, cost + least)
     start = softirq(M, node, M[g + G_CORE], cost)
     append(M, g + G_HEAD, g + G_TAIL, start + cost, packets, 0)
     M[g + G_PACKETS] += packets
@@ -258,6 +268,7 @@ def receive(M, HIST, u):
     spend(M, u, P_Q_RX, start)
     if M[o + U_SPLIT]:
         spend_stages(M, u, v, start, least)
+        spend(M, u, P_Q_CPU, start + cost)  # what others took of the core's time
     else:
         spend(M, u, 0, start + cost)
     M[o + U_LAST] = start + cost

@@ -10,19 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from netsim.engine.datagrams import Datagrams
+from netsim.engine.fast import changes as changes  # its handlers
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.build import ENTRY_KINDS, Builder, Ints, signed
 from netsim.engine.fast.entries import begin_arrivals, begin_user, close_books
 from netsim.engine.fast.loop import advance
 from netsim.engine.fast.ops import DONE, FULL, GROW, NEED_WAYS
 from netsim.engine.histogram import BUCKETS
-from netsim.engine.machinery import Handlers, Machinery, Progress, run_out, watch
+from netsim.engine.machinery import FAST_HANDLERS, Machinery, Progress, run_out, watch
 from netsim.engine.parts import NS
 from netsim.engine.record import RunRecord, StationRecord, WorkloadRecord
+from netsim.engine.server import Server
 from netsim.engine.streams import stream_key
 from netsim.engine.tally import W_ROW
 from netsim.engine.world import World
-from netsim.model.entities import OUTSIDE, Model
+from netsim.model.entities import OUTSIDE, Model, Task
 from netsim.scenario.schema import Scenario
 
 BATCH = 2_000_000  # events between two looks at the clock and at Ctrl-C
@@ -161,6 +163,22 @@ class Fast:
                 if left >= 0:
                     self.M[left] += count - first
 
+    def add_server(self, server: Server) -> None:
+        """Rows for a new task in all tables."""
+        b = self.builder
+        floats = len(b.floats)
+        changed = b.add_task(server)
+        self.room = max(self.room, 256 + 4 * b.most_calls)
+        self.most_ended = max(self.most_ended, ENDED_ROWS + self.room)
+        self._lay_out()
+        self.D = np.concatenate([self.D, np.array(b.floats[floats:], np.float64)])
+        self.HIST = np.concatenate(
+            [self.HIST, np.zeros(len(b.station_names) * BUCKETS - len(self.HIST), np.int32)]
+        )
+        for number, (where, count) in changed.items():
+            o = int(self.M[y.B_WL]) + number * y.W_WL
+            self.M[o + y.WL_SOURCES], self.M[o + y.WL_CLIENTS] = where, count
+
     def add_ways(self) -> None:
         """Put the ways that the builder has just made into memory; new memory if the room is used up."""
         b, M = self.builder, self.M
@@ -252,7 +270,7 @@ class Fast:
                 return False
 
 
-HANDLERS: Handlers[FastPlane] = Handlers()
+HANDLERS = FAST_HANDLERS
 
 
 class FastPlane(Machinery):
@@ -273,6 +291,10 @@ class FastPlane(Machinery):
     def _run(self, until_ps: int) -> bool:
         with _without_collector():
             return self.fast.run(until_ps, self.progress)
+
+    def add_task(self, task: Task) -> None:
+        """A new task; it serves nothing before `What.TASK_LISTENS`. Raises ``ValueError`` if its name is not new."""
+        self.fast.add_server(self.world.add_task(task))
 
     def open_requests(self) -> int:
         """Measured requests that have not ended."""

@@ -4,11 +4,11 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
+from netsim.compiled import inner
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, at, pop_front, row
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
-from netsim.compiled import inner
 from netsim.engine.keys import Tag, fold_compiled
 
 UNIT, ACK, LATE_ACK, RETRY = int(Tag.UNIT), int(Tag.ACK), int(Tag.LATE_ACK), int(Tag.RETRY)
@@ -167,7 +167,7 @@ def send_unit(M, t, size, number, losses):
     o = M[B_T] + t * W_T
     conn = M[o + T_CONN]
     k = M[B_CONN] + conn * W_CONN
-    if M[k + O_CLOSED]:
+    if M[k + O_CLOSED] or (M[o + T_BACK] and M[k + O_PEER] >= PEER_RESET):
         return
     w = ways_of(M, conn)
     route = M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]

@@ -1,0 +1,187 @@
+"""The border's changes on the fast machinery: what each does to the memory's tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netsim.engine.border import Change, LinkState, What
+from netsim.engine.client import Client
+from netsim.engine.fast import layout as y
+from netsim.engine.fast.entries import (
+    ENDED,
+    TERMS,
+    VANISHED,
+    clear_link,
+    end_client,
+    end_pool,
+    end_threads,
+    power_off,
+    tell_clients,
+)
+from netsim.engine.fast.ops import DONE, FULL
+from netsim.engine.machinery import FAST_HANDLERS as HANDLERS
+from netsim.engine.wiring import LOSS_UNIT, stolen
+
+if TYPE_CHECKING:
+    from netsim.engine.fast.simulate import Fast, FastPlane
+
+
+def cell(fast: Fast, base: int, width: int, row: int, column: int) -> int:
+    """Where a column of a row stands in memory."""
+    return int(fast.M[base]) + row * width + column
+
+
+def server_cell(fast: Fast, server: int, column: int) -> int:
+    """The same of a task's row."""
+    return cell(fast, y.B_SERVER, y.W_SERVER, server, column)
+
+
+@HANDLERS.takes(What.TASK_LISTENS)
+def _listens(plane: FastPlane, change: Change) -> None:
+    fast = plane.fast
+    server = fast.builder.server_index[change.subject]
+    if not fast.M[server_cell(fast, server, y.V_GONE)]:
+        fast.M[server_cell(fast, server, y.V_LISTENS)] = 1
+
+
+@HANDLERS.takes(What.TASK_TERMS)
+def _terms(plane: FastPlane, change: Change) -> None:
+    fast = plane.fast
+    server = fast.builder.server_index[change.subject]
+    if not fast.M[server_cell(fast, server, y.V_GONE)]:
+        fast.M[server_cell(fast, server, y.V_LISTENS)] = 0
+        _tell(fast, server, TERMS)
+
+
+@HANDLERS.takes(What.TASK_GONE)
+def _gone(plane: FastPlane, change: Change) -> None:
+    _end(plane.fast, change.subject)
+
+
+@HANDLERS.takes(What.SANDBOX_GONE)
+def _vanished(plane: FastPlane, change: Change) -> None:
+    _vanish(plane.fast, change.subject)
+
+
+def _tell(fast: Fast, server: int, what: int) -> None:
+    row = 0
+    while True:
+        row = tell_clients(fast.M, server, what, row, fast.room)
+        if row < 0:
+            return
+        fast.grow()
+
+
+def _end(fast: Fast, task: str) -> None:
+    """See `netsim.engine.server.Server.end`."""
+    server, found = fast.builder.server_index[task], fast.world.servers[task]
+    if fast.M[server_cell(fast, server, y.V_GONE)]:
+        return
+    fast.M[server_cell(fast, server, y.V_GONE)] = 1
+    fast.M[server_cell(fast, server, y.V_LISTENS)] = 0
+    end_threads(fast.M, fast.builder.node_index[found.node], server)
+    end_pool(fast.M, server)
+    for client in (*found.clients, *found.sources):
+        _end_client(fast, client)
+    if not fast.M[server_cell(fast, server, y.V_SILENT)]:
+        _tell(fast, server, ENDED)
+
+
+def _vanish(fast: Fast, task: str) -> None:
+    server = fast.builder.server_index[task]
+    fast.M[server_cell(fast, server, y.V_SILENT)] = 1
+    _tell(fast, server, VANISHED)
+    _end(fast, task)
+
+
+def _end_client(fast: Fast, client: Client) -> None:
+    client.dead = True  # for World.more_sources
+    while True:
+        status = end_client(fast.M, fast.D, fast.builder.client_rows[client], fast.room, fast.most_ended)
+        if status == DONE:
+            return
+        if status == FULL:
+            fast.count()
+        else:
+            fast.grow()
+
+
+@HANDLERS.takes(What.NODE_DOWN)
+def _down(plane: FastPlane, change: Change) -> None:
+    fast, node = plane.fast, change.subject
+    row = fast.builder.node_index[node]
+    if node in plane.wiring.down:
+        return
+    plane.wiring.down.add(node)
+    power_off(fast.M, row)
+    end_threads(fast.M, row, -1)
+    for server in fast.world.servers.values():
+        if server.node == node:
+            _vanish(fast, server.name)
+    for client in fast.world.node_sources[node]:
+        _end_client(fast, client)
+    clear_link(fast.M, fast.builder.link_index[fast.world.model.nodes[node].tx_station])
+    _rewire(plane)
+
+
+@HANDLERS.takes(What.NODE_UP)
+def _up(plane: FastPlane, change: Change) -> None:
+    fast, node = plane.fast, change.subject
+    row = fast.builder.node_index[node]
+    plane.wiring.down.discard(node)
+    fast.M[cell(fast, y.B_NODE, y.W_NODE, row, y.N_DOWN)] = 0
+    for client in fast.world.node_sources[node]:
+        client.dead = False
+        fast.M[cell(fast, y.B_CLIENT, y.W_CLIENT, fast.builder.client_rows[client], y.K_DEAD)] = 0
+    _rewire(plane)
+
+
+@HANDLERS.takes(What.LINK)
+def _link(plane: FastPlane, change: Change) -> None:
+    fast, spec = plane.fast, plane.world.model.nodes[change.subject]
+    plane.wiring.set_link(change.subject, change.link or LinkState())
+    for port, station in enumerate((spec.tx_station, spec.switch_station)):
+        rate = plane.wiring.state(change.subject, bool(port)).rate_bps
+        row = fast.builder.link_index[station]
+        fast.M[cell(fast, y.B_LINK, y.W_LINK, row, y.L_RATE)] = spec.nic.rate if rate is None else rate
+    _rewire(plane)
+
+
+@HANDLERS.takes(What.PART)
+def _part(plane: FastPlane, change: Change) -> None:
+    plane.wiring.set_groups(change.groups)
+    _rewire(plane)
+
+
+@HANDLERS.takes(What.STEAL)
+def _steal(plane: FastPlane, change: Change) -> None:
+    fast = plane.fast
+    row = fast.builder.node_index[change.subject]
+    fast.M[cell(fast, y.B_NODE, y.W_NODE, row, y.N_STEAL)] = stolen(change)
+
+
+@HANDLERS.takes(What.ENTRY_OUT, What.ENTRY_IN)
+def _entry(plane: FastPlane, change: Change) -> None:
+    fast = plane.fast
+    at = cell(fast, y.B_NODE, y.W_NODE, fast.builder.node_index[change.subject], y.N_OUT)
+    out = int(change.what == What.ENTRY_OUT)
+    fast.M[y.H_OUT] += out - int(fast.M[at])
+    fast.M[at] = out
+
+
+def _rewire(plane: FastPlane) -> None:
+    """The state of all links, and of nodes that are apart."""
+    fast, wiring = plane.fast, plane.wiring
+    M, troubles = fast.M, 0
+    for name, row in fast.builder.node_index.items():
+        M[cell(fast, y.B_NODE, y.W_NODE, row, y.N_GROUP)] = wiring.groups.get(name, -1)
+    for station, row in fast.builder.link_index.items():
+        link = fast.world.machine.links[station]
+        trouble = wiring.trouble(link.node, link.port)
+        o = cell(fast, y.B_LINK, y.W_LINK, row, 0)
+        M[o + y.L_CUT] = trouble is not None and trouble.cut
+        M[o + y.L_LOSS] = 0 if trouble is None else round(trouble.loss * LOSS_UNIT)
+        M[o + y.L_DELAY] = 0 if trouble is None else trouble.delay_ps
+        M[o + y.L_APART] = trouble is not None and trouble.groups is not None
+        troubles += trouble is not None
+    M[y.H_TROUBLE] = troubles

@@ -1,0 +1,104 @@
+"""Links in trouble, nodes without power, tasks that end: the compiled twin of netsim.engine.faults."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
+# ruff: noqa: F403, F405
+from __future__ import annotations
+
+import numpy as np
+
+from netsim.compiled import inner
+from netsim.engine.fast.layout import *
+from netsim.engine.fast.memory import came, dropped, todo
+from netsim.engine.fast.ops import *
+from netsim.engine.fast.plane import settle_link, visit_row
+from netsim.engine.fast.tcp import data_lost
+from netsim.engine.keys import Tag, fold_compiled
+from netsim.engine.streams import _uniform
+
+LOSS = int(Tag.LOSS)
+LOSS_UNIT = 1.0 / (1 << 52)
+LINK, SOFTIRQ = 3, 2
+
+
+@inner
+def route_of(M, u):
+    return M[B_ROUTE] + M[M[B_UNIT_] + u * W_UNIT + U_ROUTE] * W_ROUTE
+
+
+@inner
+def sender_of(M, u):
+    """The node whose card a unit has just left, or -1."""
+    at = M[M[B_UNIT_] + u * W_UNIT + U_AT]
+    if at == 0:
+        return -1
+    v = visit_row(M, route_of(M, u), at - 1)
+    return M[M[B_LINK] + M[v + V_WHERE] * W_LINK + L_NODE] if M[v + V_CONTEXT] == LINK else -1
+
+
+@inner
+def passes(M, u):
+    """Whether a transmitter takes a unit; each wire packet has its own chance to be lost."""
+    o = M[B_UNIT_] + u * W_UNIT
+    r = route_of(M, u)
+    k = M[B_LINK] + M[visit_row(M, r, M[o + U_AT]) + V_WHERE] * W_LINK
+    if M[k + L_CUT]:
+        return False
+    if M[k + L_APART]:
+        before = sender_of(M, u)
+        if before >= 0:
+            here = M[M[B_NODE] + M[k + L_NODE] * W_NODE + N_GROUP]
+            there = M[M[B_NODE] + before * W_NODE + N_GROUP]
+            if here >= 0 and there >= 0 and here != there:
+                return False
+    if M[k + L_LOSS] == 0:
+        return True
+    key, chance, lost = (
+        fold_compiled(M[o + U_KEY] ^ M[H_BASE], LOSS, M[o + U_AT]),
+        M[k + L_LOSS] * LOSS_UNIT,
+        0,
+    )
+    for packet in range(M[o + U_PACKETS]):
+        if _uniform(np.uint64(key), np.uint64(packet)) < chance:
+            lost += 1
+    if lost == 0:
+        return True
+    if lost == M[o + U_PACKETS] or M[o + U_KIND] != UK_DATA:
+        return False
+    size = lost * M[r + RO_MSS]
+    M[o + U_PAYLOAD] -= size
+    M[o + U_PACKETS] -= lost
+    M[o + U_B] -= size
+    if data_lost(M, M[o + U_A], size, M[o + U_C]):
+        todo(M, OP_END, M[M[B_T] + M[o + U_A] * W_T + T_X], F_TIMEOUT, 0)
+    return True
+
+
+@inner
+def refuse(M, u):
+    """A unit came to a transmitter that does not take it."""
+    M[H_VISITS] += 1
+    v = visit_row(M, route_of(M, u), M[M[B_UNIT_] + u * W_UNIT + U_AT])
+    s = M[M[B_LINK] + M[v + V_WHERE] * W_LINK + L_STATION]
+    came(M, s)
+    settle_link(M, M[v + V_WHERE], M[H_NOW])
+    dropped(M, s, M[H_NOW])
+
+
+@inner
+def stands_in(M, u, node):
+    """Whether a unit on its way is in a node or in its card."""
+    r, at = route_of(M, u), M[M[B_UNIT_] + u * W_UNIT + U_AT]
+    if at == M[r + RO_VISITS]:
+        if at == 0:
+            return False
+        v = visit_row(M, r, at - 1)
+        where = M[v + V_WHERE]
+        return (M[M[B_LINK] + where * W_LINK + L_NODE] if M[v + V_CONTEXT] == LINK else where) == node
+    v = visit_row(M, r, at)
+    where = M[v + V_WHERE]
+    if M[v + V_CONTEXT] == SOFTIRQ:
+        return where == node
+    k = M[B_LINK] + where * W_LINK
+    if not M[k + L_PORT]:
+        return M[k + L_NODE] == node
+    return sender_of(M, u) == node

@@ -1,0 +1,102 @@
+"""Faults and the life of tasks on the reference machinery: what the border's changes do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netsim.engine.border import Change, LinkState, What
+from netsim.engine.machinery import REFERENCE_HANDLERS as HANDLERS
+from netsim.engine.wiring import stolen
+
+if TYPE_CHECKING:
+    from netsim.engine.reference import Reference
+
+
+@HANDLERS.takes(What.TASK_LISTENS)
+def _listens(plane: Reference, change: Change) -> None:
+    server = plane.world.servers[change.subject]
+    if not server.gone:
+        server.listens = True
+
+
+@HANDLERS.takes(What.TASK_TERMS)
+def _terms(plane: Reference, change: Change) -> None:
+    plane.world.servers[change.subject].stop_listening()
+
+
+@HANDLERS.takes(What.TASK_GONE)
+def _gone(plane: Reference, change: Change) -> None:
+    plane.world.servers[change.subject].end()
+
+
+@HANDLERS.takes(What.SANDBOX_GONE)
+def _vanished(plane: Reference, change: Change) -> None:
+    plane.world.servers[change.subject].vanish()
+
+
+@HANDLERS.takes(What.NODE_DOWN)
+def _down(plane: Reference, change: Change) -> None:
+    world, node, now = plane.world, change.subject, plane.now_ps
+    spec = world.model.nodes[node]
+    machine = world.machine
+    if node in machine.down:
+        return
+    machine.down.add(node)
+    plane.wiring.down.add(node)
+    machine.lose_units(node)
+    machine.cpus[node].kill(None)
+    for server in world.servers.values():
+        if server.node == node:
+            server.vanish()
+    for client in world.node_sources[node]:
+        client.kill()
+    for ring in machine.rings[node]:
+        ring.clear(now)
+    machine.links[spec.tx_station].clear(now)
+    _rewire(plane)
+
+
+@HANDLERS.takes(What.NODE_UP)
+def _up(plane: Reference, change: Change) -> None:
+    node = change.subject
+    plane.world.machine.down.discard(node)
+    plane.wiring.down.discard(node)
+    for client in plane.world.node_sources[node]:
+        client.dead = False
+    _rewire(plane)
+
+
+@HANDLERS.takes(What.LINK)
+def _link(plane: Reference, change: Change) -> None:
+    spec, links = plane.world.model.nodes[change.subject], plane.world.machine.links
+    plane.wiring.set_link(change.subject, change.link or LinkState())
+    for port, station in enumerate((spec.tx_station, spec.switch_station)):
+        rate = plane.wiring.state(change.subject, bool(port)).rate_bps
+        links[station].rate_bps = spec.nic.rate if rate is None else rate
+    _rewire(plane)
+
+
+@HANDLERS.takes(What.PART)
+def _part(plane: Reference, change: Change) -> None:
+    plane.wiring.set_groups(change.groups)
+    _rewire(plane)
+
+
+@HANDLERS.takes(What.STEAL)
+def _steal(plane: Reference, change: Change) -> None:
+    plane.world.machine.cpus[change.subject].steal = stolen(change)
+
+
+@HANDLERS.takes(What.ENTRY_OUT)
+def _entry_out(plane: Reference, change: Change) -> None:
+    plane.world.balancers.out.add(plane.world.model.nodes[change.subject].name)
+
+
+@HANDLERS.takes(What.ENTRY_IN)
+def _entry_in(plane: Reference, change: Change) -> None:
+    plane.world.balancers.out.discard(plane.world.model.nodes[change.subject].name)
+
+
+def _rewire(plane: Reference) -> None:
+    for link in plane.world.machine.links.values():
+        link.trouble = plane.wiring.trouble(link.node, link.port)

@@ -1,0 +1,61 @@
+"""What the nodes' links are like now, for both machineries."""
+
+from __future__ import annotations
+
+from netsim.engine.border import Change, LinkState
+from netsim.engine.links import Trouble
+from netsim.engine.world import World
+
+MILLION = 1_000_000
+LOSS_UNIT = 1 << 52  # losses are whole multiples of 2**-52, the step of a uniform draw
+
+
+class Wiring:
+    """Each link's state by node, and who is apart from whom; `trouble` is what a transmitter does about it."""
+
+    def __init__(self, world: World) -> None:
+        self.nodes = world.model.nodes
+        self.states: dict[str, list[LinkState]] = {}  # of the two directions: sends, receives
+        self.groups: dict[str, int] = {}
+        self.down: set[str] = set()
+
+    def set_link(self, node: str, state: LinkState) -> None:
+        """Raises ``ValueError`` for a direction that does not exist, or a loss that is no share."""
+        if state.direction not in ("both", "sends", "receives"):
+            raise ValueError(f"expected the direction both, sends or receives, got {state.direction}")
+        if not 0 <= state.loss <= 1:
+            raise ValueError(f"expected a loss from 0 to 1, got {state.loss}")
+        both = self.states.setdefault(node, [LinkState(), LinkState()])
+        for port, name in enumerate(("sends", "receives")):
+            if state.direction in ("both", name):
+                both[port] = state
+
+    def set_groups(self, groups: tuple[tuple[str, ...], ...]) -> None:
+        """Raises ``KeyError`` for a node that does not exist."""
+        for name in (name for group in groups for name in group):
+            self.nodes[name]
+        self.groups = {name: number for number, group in enumerate(groups) for name in group}
+
+    def state(self, node: str, port: bool) -> LinkState:
+        """The state of a card (sends) or of the switch port to it (receives)."""
+        return self.states[node][port] if node in self.states else LinkState()
+
+    def trouble(self, node: str, port: bool) -> Trouble | None:
+        """What is wrong there; None if nothing. The port to the outside is never in trouble."""
+        if node not in self.nodes:
+            return None
+        state = self.state(node, port)
+        groups = self.groups if port and self.groups else None
+        cut = node in self.down or not state.up
+        if not (cut or state.loss or state.delay_ps or groups):
+            return None
+        return Trouble(cut, round(state.loss * LOSS_UNIT) / LOSS_UNIT, state.delay_ps, groups)
+
+
+def stolen(change: Change) -> int:
+    """Millionths of a node's processor time. Raises ``ValueError`` for what leaves nothing."""
+    if not 0 <= change.value < MILLION:
+        raise ValueError(
+            f"expected a share of processor time from 0 to 999999 millionths, got {change.value}"
+        )
+    return change.value
