@@ -32,11 +32,15 @@ def installed() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for point in entry_points(group=GROUP):
         if point.name in dispatch.NAMES:
-            raise SchedulerError(f"the scheduler {point.name} of {point.value} has the name of a built-in one")
+            raise SchedulerError(
+                f"the scheduler {point.name} of {point.value} has the name of a built-in one"
+            )
         try:
             found[point.name] = point.load()
         except Exception as error:
-            raise SchedulerError(f"the scheduler {point.name} of {point.value} cannot be loaded: {error}") from error
+            raise SchedulerError(
+                f"the scheduler {point.name} of {point.value} cannot be loaded: {error}"
+            ) from error
         if not callable(getattr(found[point.name], "schedule", None)):
             raise SchedulerError(f"the scheduler {point.name} of {point.value} has no schedule(M, s, f)")
     return found

@@ -109,7 +109,12 @@ class Service:
     ) -> int | None:
         """Who gets a new connection; None if nobody. ``random``: two numbers of 32 bits, for ``twos``."""
         M, f = self.M, self._flow
-        M[f + FL_SOURCE], M[f + FL_SOURCE_PORT], M[f + FL_TARGET], M[f + FL_NOW] = source, source_port, target, now_ps
+        M[f + FL_SOURCE], M[f + FL_SOURCE_PORT], M[f + FL_TARGET], M[f + FL_NOW] = (
+            source,
+            source_port,
+            target,
+            now_ps,
+        )
         M[f + FL_RANDOM], M[f + FL_RANDOM_2] = random
         d = self._do(_SCHEDULE, f)
         return None if d < 0 else int(M[d + DE_WHO])
@@ -131,6 +136,10 @@ class Service:
         found, M = {}, self.M
         d = int(M[self._s + SV_HEAD])
         while d >= 0:
-            found[int(M[d + DE_WHO])] = (int(M[d + DE_WEIGHT]), int(M[d + DE_ACTIVE]), int(M[d + DE_INACTIVE]))
+            found[int(M[d + DE_WHO])] = (
+                int(M[d + DE_WEIGHT]),
+                int(M[d + DE_ACTIVE]),
+                int(M[d + DE_INACTIVE]),
+            )
             d = int(M[d + DE_NEXT])
         return found
