@@ -153,7 +153,7 @@ TASKS = ["web.1", "web.2", "api.1", "api.2", "db.1", "db.2", "box", "web.1x", "d
 @st.composite
 def links(draw: st.DrawFn) -> LinkState:
     return LinkState(
-        up=draw(st.sampled_from([True, True, False])), loss=draw(st.sampled_from([0.0, 0.01, 0.3, 1.0])),
+        up=draw(st.sampled_from([True, True, False])), loss=draw(st.sampled_from([0.0, 0.01, 0.3])),
         delay_ps=draw(st.sampled_from([0, 1, 10**6, 10**9])), rate_bps=draw(st.sampled_from([None, 10**7, 10**9])),
         direction=draw(st.sampled_from(["both", "sends", "receives"])),
     )  # fmt: skip
@@ -185,14 +185,15 @@ def changes(draw: st.DrawFn) -> Change | str:
     )
 
 
-#: When and what; most runs have none.
+#: When and what; a third of all runs have none.
 schedules = st.one_of(
     st.just([]),
     st.lists(
         st.tuples(st.sampled_from([0, 1, 10**9, 50 * 10**9, 77_777_777_777, 180 * 10**9]), changes()),
+        min_size=2,
         max_size=6,
     ),
-    st.lists(st.tuples(st.integers(-(10**10), 29 * 10**10), changes()), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(10**10, 29 * 10**10), changes()), min_size=1, max_size=8),
 )
 
 
@@ -213,7 +214,8 @@ def carried_out(
             )
         elif not change.subject or change.subject in model.nodes or change.subject in plane.world.model.tasks:
             plane.advance(max(at, plane.now_ps))
-            plane.apply([change])
+            groups = tuple(tuple(n for n in group if n in model.nodes) for group in change.groups)
+            plane.apply([replace(change, groups=groups)])
     return run_out(plane)
 
 
@@ -243,7 +245,11 @@ def assert_equal(a: RunRecord, b: RunRecord) -> None:
 
 
 @given(scenarios(), schedules)
-@settings(max_examples=300, suppress_health_check=list(HealthCheck), phases=PHASES)
+@settings(
+    max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
+    suppress_health_check=list(HealthCheck),
+    phases=PHASES,
+)
 def test_both_engines_give_the_same_picoseconds(text: str, plan: list[tuple[int, Change | str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         scenario = scenario_from(text, Path(folder))

@@ -303,13 +303,13 @@ class Exchange:
         conn.last_ps = now
         party = self._party()
         if party.thread is None:
-            self._end(self.fate)
+            self._end(self.fate, True)
             return
         size = self.response if self.fate == "completed" else 0
         work = message_cost(conn.ways.reply, size, conn.tcp.unit_bytes, False)
         if self.tls:
             work.append(("tls.record", self.client.world.tls_record_ps(party.node, self.request + size)))
-        self._work(work, lambda: self._end(self.fate))
+        self._work(work, lambda: self._end(self.fate, True))
 
     def broken(self, cause: str) -> None:
         """The connection cannot be opened or was given up."""
@@ -331,14 +331,15 @@ class Exchange:
             self.slot.conn.close()
         self.owner.abandon()
 
-    def _end(self, fate: str) -> None:
+    def _end(self, fate: str, answered: bool = False) -> None:
+        """The client stops waiting; ``answered``: since the whole answer is there, whatever it says."""
         if self.over:
             return
         self.over = True
         self.client.live.pop(self, None)
         slot = self.slot
         if slot is not None:
-            keep = fate == "completed" or (fate == self.fate and not self.conn.closed)
+            keep = answered and not self.conn.closed
             detached = slot.conn
             if not keep and detached is not None:
                 detached.close()

@@ -176,7 +176,11 @@ class Handshake:
             return
         wait = conn.tcp.syn_wait_ps(number)
         conn.kernel.at(
-            conn.kernel.now + wait, Phase.TIMEOUT, fold(self.key, Tag.RETRY, number), self._retry, number + 1
+            max(conn.kernel.now + 1, self.sent_ps + wait),
+            Phase.TIMEOUT,
+            fold(self.key, Tag.RETRY, number),
+            self._retry,
+            number + 1,
         )
 
     def _retry(self, number: int) -> None:

@@ -231,6 +231,9 @@ class Machine:
             unit.drop(self.kernel.now, visit.station)
             return
         start, first_out, last_out = passed
+        if trouble is not None and trouble.loss and not self._survives(unit, trouble.loss):
+            unit.drop(self.kernel.now, visit.station)
+            return
         unit.spend(f"queue:{link.meter.record.kind}", start)
         unit.spend(visit.stages[0].stage, first_out)
         if trouble is not None:
@@ -242,7 +245,7 @@ class Machine:
         self._onward(unit, first_out)
 
     def _passes(self, unit: Unit, trouble: Trouble) -> bool:
-        """Whether a link in trouble takes a unit; each wire packet has its own chance."""
+        """Whether a link in trouble takes a unit at all."""
         if trouble.cut:
             return False
         if trouble.groups is not None:
@@ -252,10 +255,12 @@ class Machine:
                 there = trouble.groups.get(before.node)
                 if here is not None and there is not None and here != there:
                     return False
-        if trouble.loss <= 0:
-            return True
+        return True
+
+    def _survives(self, unit: Unit, loss: float) -> bool:
+        """Whether something of a unit is left on a wire where each packet has its own chance to be lost."""
         stream = fold(unit.key ^ self.chance, Tag.LOSS, unit.at)
-        lost = sum(uniform(stream, packet) < trouble.loss for packet in range(unit.packets))
+        lost = sum(uniform(stream, packet) < loss for packet in range(unit.packets))
         if lost == 0:
             return True
         if lost == unit.packets or unit.thin is None:

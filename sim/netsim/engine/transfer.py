@@ -132,7 +132,8 @@ class Transfer:
         def thin(lost: int) -> None:
             nonlocal left
             left -= lost
-            self._lost(lost, number, losses)
+            self.count += 1  # it is a unit of its own from here on
+            self._lost(lost, self.count, losses)
 
         self.conn.machine.send(
             self.route,

@@ -27,9 +27,7 @@ class World:
     ) -> None:
         self.scenario = scenario
         # Tasks come and go in this run alone.
-        self.model = model = replace(
-            model, tasks=dict(model.tasks), services={name: list(t) for name, t in model.services.items()}
-        )
+        self.model = model = replace(model, tasks=dict(model.tasks))
         self.kernel = Kernel(-scenario.warmup_ps)
         hosts = [
             Host(n.name, n.cores, n.rx_queues, n.nic.ring, n.nic.name, n.profile.quantum_ps)
@@ -55,12 +53,11 @@ class World:
             self._calls(server)
 
     def add_task(self, task: Task) -> Server:
-        """One more task, which does not listen yet. Raises ``ValueError`` if its name is not new."""
+        """One more task. It does not listen yet, and no table of a balancer or of names has it. Raises
+        ``ValueError`` if its name is not new."""
         if task.name in self.model.tasks:
             raise ValueError(f"a task named {task.name} is there already")
         self.model.tasks[task.name] = task
-        if task.service is not None:
-            self.model.services.setdefault(task.service, []).append(task)
         server = self.servers[task.name] = Server(self, task)
         server.listens = False
         self._calls(server)

@@ -10,7 +10,7 @@ from netsim.compiled import inner
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import came, dropped, todo
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import settle_link, visit_row
+from netsim.engine.fast.plane import link, settle_link, visit_row
 from netsim.engine.fast.tcp import data_lost
 from netsim.engine.keys import Tag, fold_compiled
 from netsim.engine.streams import _uniform
@@ -37,7 +37,7 @@ def sender_of(M, u):
 
 @inner
 def passes(M, u):
-    """Whether a transmitter takes a unit; each wire packet has its own chance to be lost."""
+    """Whether a transmitter takes a unit at all."""
     o = M[B_UNIT_] + u * W_UNIT
     r = route_of(M, u)
     k = M[B_LINK] + M[visit_row(M, r, M[o + U_AT]) + V_WHERE] * W_LINK
@@ -50,8 +50,16 @@ def passes(M, u):
             there = M[M[B_NODE] + before * W_NODE + N_GROUP]
             if here >= 0 and there >= 0 and here != there:
                 return False
+    return True
+
+
+@inner
+def lost_packets(M, u):
+    """How many of a unit's wire packets the wire behind a transmitter loses."""
+    o = M[B_UNIT_] + u * W_UNIT
+    k = M[B_LINK] + M[visit_row(M, route_of(M, u), M[o + U_AT]) + V_WHERE] * W_LINK
     if M[k + L_LOSS] == 0:
-        return True
+        return 0
     key, chance, lost = (
         fold_compiled(M[o + U_KEY] ^ M[H_BASE], LOSS, M[o + U_AT]),
         M[k + L_LOSS] * LOSS_UNIT,
@@ -60,16 +68,25 @@ def passes(M, u):
     for packet in range(M[o + U_PACKETS]):
         if _uniform(np.uint64(key), np.uint64(packet)) < chance:
             lost += 1
-    if lost == 0:
-        return True
-    if lost == M[o + U_PACKETS] or M[o + U_KIND] != UK_DATA:
+    return lost
+
+
+@inner
+def troubled_link(M, HIST, u):
+    """A unit's first packet reaches a transmitter while some link is in trouble. Whether anything goes on."""
+    if not passes(M, u):
+        refuse(M, u)
         return False
-    size = lost * M[r + RO_MSS]
-    M[o + U_PAYLOAD] -= size
-    M[o + U_PACKETS] -= lost
-    M[o + U_B] -= size
-    if data_lost(M, M[o + U_A], size, M[o + U_C]):
-        todo(M, OP_END, M[M[B_T] + M[o + U_A] * W_T + T_X], F_TIMEOUT, 0)
+    o = M[B_UNIT_] + u * W_UNIT
+    lost, t, losses = lost_packets(M, u), M[o + U_A], M[o + U_C] & 63
+    size = lost * M[route_of(M, u) + RO_MSS]
+    if not link(M, HIST, u, lost):
+        return False
+    if lost > 0:
+        k = M[B_T] + t * W_T
+        M[k + T_COUNT] += 1  # what is lost is a unit of its own from here on
+        if data_lost(M, t, size, M[k + T_COUNT] * 64 + losses):
+            todo(M, OP_END, M[k + T_X], F_TIMEOUT, 0)
     return True
 
 

@@ -441,7 +441,7 @@ def syn_again(M, x, number):
         return
     wait = M[H_SYN_TIMEOUT] << min(number, 7)
     key = fold_compiled(M[e + X_KEY], T_RETRY, number)
-    at(M, M[H_NOW] + wait, TIMEOUT, key, OP_SYN_RETRY, x, number + 1, 0)
+    at(M, max(M[H_NOW] + 1, M[e + X_SENT] + wait), TIMEOUT, key, OP_SYN_RETRY, x, number + 1, 0)
 
 
 @inner
@@ -547,7 +547,7 @@ def transferred(M, t, u):
         M[k + O_LAST] = M[H_NOW]
         th = thread_of(M, x)
         if th < 0:
-            todo(M, OP_END, x, M[e + X_FATE], 0)
+            todo(M, OP_END, x, M[e + X_FATE], 1)
             return
         size = M[c + K_RESPONSE] if M[e + X_FATE] == F_COMPLETED else 0
         cost = message_cost(M, x, M[ways_of(M, conn) + WA_REPLY], size, False)
@@ -580,8 +580,8 @@ def transferred(M, t, u):
 
 
 @inner
-def end(M, x, fate):
-    """The client stops waiting."""
+def end(M, x, fate, answered):
+    """The client stops waiting; ``answered``: since the whole answer is there, whatever it says."""
     e = M[B_X] + x * W_X
     if M[e + X_OVER]:
         return
@@ -590,18 +590,18 @@ def end(M, x, fate):
         forget_time_out(M, M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_FIFO], x)
     todo(M, OP_OWNER_ENDED, x, fate, 0)
     if M[e + X_SLOT] >= 0:
-        leave_slot(M, x, fate)
+        leave_slot(M, x, answered)
     drop_exchange(M, x)
 
 
 @inner
-def leave_slot(M, x, fate):
+def leave_slot(M, x, answered):
     """The place goes to the next one, with or without its connection; one given up leaves its thread to it."""
     e = M[B_X] + x * W_X
     slot = M[e + X_SLOT]
     s = M[B_SLOT] + slot * W_SLOT
     conn = M[s + SL_CONN]
-    keep = fate == F_COMPLETED or (fate == M[e + X_FATE] and not M[M[B_CONN] + conn * W_CONN + O_CLOSED])
+    keep = answered and conn >= 0 and not M[M[B_CONN] + conn * W_CONN + O_CLOSED]
     client = client_of(M, x)
     if conn >= 0:
         M[M[B_CONN] + conn * W_CONN + O_X] = -1

@@ -8,7 +8,7 @@ import numpy as np
 
 from netsim.compiled import entry, inner, pointer
 from netsim.engine.fast.cores import back, core_end
-from netsim.engine.fast.faults import passes, refuse
+from netsim.engine.fast.faults import troubled_link
 from netsim.engine.fast.kernel import (
     T_ANSWER,
     T_ARRIVAL,
@@ -61,10 +61,7 @@ grow_by = inner(plain_grow_by)
 def do(M, D, HIST, op, a, b, c):
     """One operation. False: ways have to be made, then the same again."""
     if op == OP_LINK:
-        if M[H_TROUBLE] and not passes(M, a):
-            refuse(M, a)
-            unit_dropped(M, a, False)
-        elif not link(M, HIST, a):
+        if not (troubled_link(M, HIST, a) if M[H_TROUBLE] else link(M, HIST, a, 0)):
             unit_dropped(M, a, False)
     elif op == OP_CORE_END:
         core_end(M, HIST, a, b)
@@ -118,14 +115,14 @@ def do(M, D, HIST, op, a, b, c):
     elif op == TH_READ:
         worked(M, a)
         if alive(M, a):
-            end(M, a, M[M[B_X] + a * W_X + X_FATE])
+            end(M, a, M[M[B_X] + a * W_X + X_FATE], 1)
     elif op == TH_SEND:
         worked(M, a)
         if alive(M, a):
             size = M[M[B_CLIENT] + client_of(M, a) * W_CLIENT + K_REQUEST]
             begin_transfer(M, a, 0, size, T_REQUEST, TK_REQUEST)
     elif op == OP_END:
-        end(M, a, b)
+        end(M, a, b, c)
     elif op == OP_RELEASE_SLOT:
         release_slot(M, a, b, c)
     elif op == OP_OWNER_ENDED:
@@ -185,7 +182,7 @@ def rare(M, D, HIST, op, a, b, c):
     elif op == OP_LOST:
         unit_dropped(M, a, False)
     elif op == OP_REFUSED:
-        end(M, a, F_NO_BACKEND)
+        end(M, a, F_NO_BACKEND, 0)
     elif op == OP_ENQUEUE:
         back(M, a, b)
     elif op == OP_USER_ASK:
@@ -277,7 +274,7 @@ def give_up(M, x):
         if conn >= 0:
             k = M[B_CONN] + conn * W_CONN
             full = M[k + O_FULL] != 0 and M[k + O_SERVER] < 0
-    end(M, x, F_BACKLOG if full else F_TIMEOUT)
+    end(M, x, F_BACKLOG if full else F_TIMEOUT, 0)
 
 
 @inner

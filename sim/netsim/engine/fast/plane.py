@@ -189,8 +189,8 @@ def settle_link(M, link, now):
 
 
 @inner
-def link(M, HIST, u):
-    """A unit's first packet reaches a transmitter. Whether it was taken."""
+def link(M, HIST, u, lost):
+    """A unit's first packet reaches a transmitter; ``lost`` of its packets get no further. Whether some do."""
     M[H_VISITS] += 1
     o = M[B_UNIT_] + u * W_UNIT
     now, packets = M[H_NOW], M[o + U_PACKETS]
@@ -219,6 +219,13 @@ def link(M, HIST, u):
     z = M[B_STATION] + s * W_STATION
     if 0 <= start < M[H_DUR]:
         M[z + S_BYTES] += wire
+    if lost > 0:
+        if lost == packets or M[o + U_KIND] != UK_DATA:
+            return False
+        size = lost * M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_MSS]
+        M[o + U_PACKETS] -= lost
+        M[o + U_PAYLOAD] -= size
+        M[o + U_B] -= size
     spend(M, u, M[z + S_LABEL], start)
     first_out = start + one
     spend(M, u, M[M[B_STAGE] + M[v + V_STAGE] * W_STAGE + SG_ID], first_out)
