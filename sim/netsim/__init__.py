@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from netsim.model.problems import ModelError
+    from netsim.results.compare import Comparison
+    from netsim.results.comparing import compare
     from netsim.results.errors import EngineError, ResultError
     from netsim.results.files import load_result
     from netsim.results.result import Result
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 #: Public name -> the module that holds it, imported when first used.
 _HOMES = {
+    "Comparison": "netsim.results.compare",
     "EngineError": "netsim.results.errors",
     "ModelError": "netsim.model.problems",
     "Problem": "netsim.scenario.problems",
@@ -24,12 +27,14 @@ _HOMES = {
     "ResultError": "netsim.results.errors",
     "Scenario": "netsim.scenario.schema",
     "ScenarioError": "netsim.scenario.problems",
+    "compare": "netsim.results.comparing",
     "load": "netsim.scenario.load",
     "load_result": "netsim.results.files",
     "run": "netsim.results.run",
 }
 
 __all__ = [
+    "Comparison",
     "EngineError",
     "ModelError",
     "Problem",
@@ -37,6 +42,7 @@ __all__ = [
     "ResultError",
     "Scenario",
     "ScenarioError",
+    "compare",
     "load",
     "load_result",
     "run",

@@ -19,7 +19,6 @@ from llvmlite import binding
 from numba import njit, types
 from numba.extending import intrinsic
 
-
 #: Where compiled functions, and the names and numbers that they are compiled with, live.
 ROOMS = ("datapath", "workload", "engine")
 

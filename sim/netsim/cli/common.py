@@ -75,6 +75,11 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def on_github() -> bool:
+    """Whether this runs in GitHub Actions, which shows remarks beside lines of files."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def parse_overrides(items: Sequence[str] | None) -> dict[str, str]:
     """``PATH=VALUE`` items as a mapping. Raises `UsageError`."""
     found: dict[str, str] = {}
@@ -112,6 +117,12 @@ def explain(error: BaseException) -> Code:
         say(str(error))
         count = len(error.problems)
         say(f"{count} problem{'' if count == 1 else 's'}: the scenario cannot run")
+        if on_github():
+            from netsim.results.findings import github_command
+
+            for problem in error.problems:
+                text = f"{problem.path}: expected {problem.expected}, got {problem.found}"
+                say(github_command("error", text, problem.code, problem.file, problem.line, problem.col))
         return Code.INVALID
     if isinstance(error, (UsageError, EngineError, ResultError)):
         say(f"netsim: {error}")

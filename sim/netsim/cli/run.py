@@ -47,6 +47,19 @@ def command(
         int, typer.Option(min=0, help="Replications at the same time, in processes; 0: one for each core.")
     ] = 1,
     overrides: Overrides = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A stored result for expectations against a baseline."),
+    ] = None,
+    summary_file: Annotated[
+        Path | None, typer.Option("--summary", metavar="FILE", help="Write a summary in Markdown here.")
+    ] = None,
+    sarif: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write failed expectations and the bottleneck here, as SARIF 2.1.0."
+        ),
+    ] = None,
     ignore_limits: Annotated[
         bool, typer.Option("--ignore-limits", help="Simulate although a hard limit is exceeded.")
     ] = False,
@@ -57,26 +70,31 @@ def command(
 
     What cannot work is refused first (exit code 4), as netsim check tells it.
     """
+    from netsim.cli.ci import tell_servers
     from netsim.results import run as runner
     from netsim.results.executor import usable_cores
+    from netsim.results.files import load_result
     from netsim.scenario.load import load
 
     runner.resolve_engine(engine)
+    stored = load_result(baseline) if baseline is not None else None
     scenario = load(str(file), parse_overrides(overrides))
     refuse_what_cannot_work(str(file), scenario, ignore_limits)
     if out is not None:
         prepare_folder(out)
-    with _progress(not quiet and terminal()) as progress:
+    with progress_bar(not quiet and terminal()) as progress:
         result = runner.run(
             scenario,
             seed,
             replications,
             engine,
             progress,
-            None if quiet else _compiling,
+            None if quiet else compiling,
             jobs or usable_cores(),
+            stored,
         )
     paths = write(result, out) if out is not None else []
+    tell_servers(result, summary_file, sarif)
     for warning in result.warnings:
         say(f"netsim: {warning}")
     if output is Format.JSON:
@@ -107,7 +125,8 @@ def refuse_what_cannot_work(file: str, scenario: Scenario, ignore: bool) -> None
         raise typer.Exit(Code.LIMIT)
 
 
-def _compiling() -> None:
+def compiling() -> None:
+    """Says that compiling takes a while."""
     from netsim.compiled import FOLDER, UNKEPT
 
     say("netsim: compiling the fast engine; the next start finds it ready" if FOLDER else f"netsim: {UNKEPT}")
@@ -143,7 +162,7 @@ def _reason(error: OSError) -> str:
 
 
 @contextmanager
-def _progress(shown: bool) -> Iterator[Progress | None]:
+def progress_bar(shown: bool) -> Iterator[Progress | None]:
     """A bar on standard error while the block runs, or nothing."""
     if not shown:
         yield None

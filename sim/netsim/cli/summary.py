@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netsim.report.data import busiest, error_share, with_interval
+from netsim.report.data import busiest, error_share
 from netsim.results.result import Result
-from netsim.results.text import found_text, quantity
+from netsim.results.text import found_text, quantity, with_interval
 
 MOST_WORKLOADS = 8
 MOST_EXPECTATIONS = 10

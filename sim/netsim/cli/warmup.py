@@ -10,8 +10,8 @@ from netsim.cli.common import Quiet, guarded
 @guarded
 def command(quiet: Quiet = False) -> None:
     """Compile the fast engine now, so that the first run need not."""
-    from netsim.engine.fast.warmup import warm_up
     from netsim.compiled import FOLDER
+    from netsim.engine.fast.warmup import warm_up
 
     seconds = warm_up(None if quiet else lambda: typer.echo("Compiling the fast engine ...", err=True))
     if not quiet:

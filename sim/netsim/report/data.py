@@ -8,7 +8,7 @@ from typing import Any
 
 from netsim.report.glossary import error_text, kind_text, remedy, stage_text
 from netsim.results.result import Result
-from netsim.results.text import duration, found_text, quantity
+from netsim.results.text import duration, found_text, quantity, with_interval
 
 QUANTILES = (
     ("mean", "mean"), ("p50", "p50 (half)"), ("p90", "p90"), ("p95", "p95"), ("p99", "p99 (1 in 100 above)"),
@@ -54,12 +54,6 @@ def interval(found: Ends, unit: str) -> str:
     if found["low"] is None or found["high"] is None:
         return "unknown"
     return f"{quantity(found['low'], unit)} to {quantity(found['high'], unit)}"
-
-
-def with_interval(found: Ends, unit: str) -> str:
-    """``13 ms (12 ms to 14 ms)``."""
-    text = quantity(found["value"], unit)
-    return text if found["low"] is None else f"{text} ({interval(found, unit)})"
 
 
 def parts(found: Mapping[str, Ends]) -> list[Part]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from itertools import islice
 
 from netsim.engine.record import RunRecord
 from netsim.model.entities import Model
+from netsim.results.baseline import Against
+from netsim.results.findings import place_of_station
 from netsim.results.judging import Numbers, judge_all
 from netsim.results.result import MOST_STATIONS, SCHEMA_VERSION, Result
 from netsim.results.samples import samples, unknown
@@ -32,8 +34,11 @@ def build_result(
     engine: str,
     wall_s: float,
     warnings: Sequence[str] = (),
+    baseline: Result | None = None,
 ) -> Result:
     """The result of the complete ones among ``records``; ``wall_s`` is the time that the run took (s).
+
+    Expectations against a baseline are judged with ``baseline``.
 
     Raises ``ValueError`` if no replication is complete.
     """
@@ -44,7 +49,9 @@ def build_result(
     stations = station_numbers(complete)
     nodes = node_numbers(model, stations, complete)
     busiest = bottleneck(stations.values())
-    judged = judge_all(scenario, Numbers(workloads, stations, nodes, busiest, {}))
+    each = samples(model, workloads, stations, MOST_STATIONS)
+    against = Against.of(each, complete[0].seed, baseline)
+    judged = judge_all(scenario, Numbers(workloads, stations, nodes, busiest, {}), against, len(complete))
     all_stations = {name: station.to_dict() for name, station in stations.items()}
     data: dict[str, object] = {
         "schema": SCHEMA_VERSION,
@@ -60,15 +67,15 @@ def build_result(
         "workloads": {name: found.to_dict() for name, found in workloads.items()},
         "stations": dict(islice(all_stations.items(), MOST_STATIONS)),
         "nodes": {name: node.to_dict() for name, node in nodes.items()},
-        "bottleneck": busiest.to_dict(),
+        "bottleneck": busiest.to_dict() | _place(scenario, busiest.station, all_stations),
         "limits": [],
         "timeline": list(complete[0].timeline),
         "failovers": [],
-        "expectations": [_expectation(found) for found in judged],
+        "expectations": [_expectation(found, scenario, k) for k, found in enumerate(judged)],
         "unknown": unknown(workloads, stations.values()),
-        "samples": samples(model, workloads, stations, MOST_STATIONS),
+        "samples": each,
     }
-    return Result(data, all_stations, series(complete))
+    return Result(data, all_stations, series(complete), scenario.source)
 
 
 def versions() -> dict[str, str]:
@@ -103,11 +110,26 @@ def _manifest(
     }
 
 
-def _expectation(judged: Judged) -> dict[str, object]:
+def _place(
+    scenario: Scenario, station: str | None, stations: Mapping[str, Mapping[str, object]]
+) -> dict[str, int]:
+    """Where the scenario sizes the station."""
+    line, column = (0, 0) if station is None else place_of_station(scenario, stations[station], station)
+    return {"line": line, "column": column}
+
+
+def _expectation(judged: Judged, scenario: Scenario, number: int) -> dict[str, object]:
+    line, column = scenario.line_of(("expect", number))
     return {
         "text": judged.expectation.text,
         **judged.estimate.to_dict(),
         "status": judged.status,
         "limit": judged.expectation.limit,
         "unit": unit_of(judged.expectation),
+        "relative": judged.expectation.relative,
+        "where": judged.where,
+        "more_replications": judged.more,
+        "reason": judged.reason,
+        "line": line,
+        "column": column,
     }

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
+from netsim.results.baseline import Against, judge_everything, judge_relative
 from netsim.results.stations import Bottleneck, NodeNumbers, StationNumbers
 from netsim.results.workloads import WorkloadNumbers
-from netsim.scenario.expectations import Expectation
+from netsim.scenario.expectations import Expectation, is_pattern
 from netsim.scenario.problems import Problem, ScenarioError, suggest
 from netsim.scenario.schema import Scenario
-from netsim.stats.expect import OVER_REPLICATIONS, Judged, judge, parse
-from netsim.stats.intervals import Estimate, across, quantile_over
+from netsim.stats.expect import OVER_REPLICATIONS, Judged, judged, parse, together
+from netsim.stats.intervals import NOTHING, Estimate, across, quantile_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +27,29 @@ class Numbers:
     failovers: Mapping[str, Sequence[float | None]]
 
 
-def judge_all(scenario: Scenario, numbers: Numbers) -> list[Judged]:
+def judge_all(scenario: Scenario, numbers: Numbers, against: Against, replications: int) -> list[Judged]:
     """All expectations of the scenario, in its order."""
-    judged = []
-    for text in scenario.expect:
-        expectation = parse(text, scenario.load, scenario.node_names())
-        estimate = read(expectation, numbers)
-        judged.append(Judged(expectation, estimate, judge(estimate, expectation.op, expectation.limit)))
-    return judged
+    parsed = [parse(text, scenario.load, scenario.node_names()) for text in scenario.expect]
+    return [_judge(expectation, numbers, against, replications) for expectation in parsed]
+
+
+def _judge(expectation: Expectation, numbers: Numbers, against: Against, replications: int) -> Judged:
+    if expectation.kind == "baseline":
+        return judge_everything(expectation, list(numbers.workloads), against, replications)
+    rooms: dict[str, Mapping[str, object]] = {
+        "workload": numbers.workloads,
+        "station": numbers.stations,
+        "node": numbers.nodes,
+    }
+    names = expectation.matching(rooms.get(expectation.kind, ())) or [expectation.name]
+    if expectation.relative:
+        return judge_relative(expectation, names, against, replications)
+    found = []
+    for name in names:
+        where = name if is_pattern(expectation.name) else None
+        estimate = read(replace(expectation, name=name), numbers)
+        found.append(judged(expectation, estimate, replications, where))
+    return together(expectation, found)
 
 
 def check_stations(scenario: Scenario, names: Iterable[str]) -> None:
@@ -41,13 +58,16 @@ def check_stations(scenario: Scenario, names: Iterable[str]) -> None:
     problems = []
     for k, text in enumerate(scenario.expect):
         expectation = parse(text, scenario.load, scenario.node_names())
-        if expectation.kind == "station" and expectation.name not in known:
-            line, col = scenario.line_of(("expect", k))
-            file, help = scenario.source or "<scenario>", suggest(expectation.name, known, "stations")
-            problems.append(
-                Problem(file, line, col, "UNKNOWN_STATION", f"expect[{k}]", "the name of a station",
-                        expectation.name, help)
-            )  # fmt: skip
+        if expectation.kind != "station" or any(fnmatchcase(name, expectation.name) for name in known):
+            continue
+        line, col = scenario.line_of(("expect", k))
+        file, help = scenario.source or "<scenario>", suggest(expectation.name, known, "stations")
+        expected = (
+            "a pattern that a station matches" if is_pattern(expectation.name) else "the name of a station"
+        )
+        problems.append(
+            Problem(file, line, col, "UNKNOWN_STATION", f"expect[{k}]", expected, expectation.name, help)
+        )
     if problems:
         raise ScenarioError(problems)
 
@@ -58,7 +78,7 @@ def read(expectation: Expectation, numbers: Numbers) -> Estimate:
         return _of_workload(expectation, numbers.workloads[expectation.name])
     if expectation.kind == "station":
         station = numbers.stations.get(expectation.name)
-        return Estimate() if station is None else _of_station(expectation, station)
+        return Estimate(reason=NOTHING) if station is None else _of_station(expectation, station)
     if expectation.kind == "node":
         node = numbers.nodes[expectation.name]
         return {"cpu": node.cpu, "nic_tx": node.nic_tx, "nic_rx": node.nic_rx}[expectation.metric]

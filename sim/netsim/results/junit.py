@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from netsim.results.findings import relative
 from netsim.results.result import Result
 from netsim.results.text import found_text
 
@@ -28,6 +29,12 @@ def junit_xml(result: Result) -> str:
         case = ElementTree.SubElement(
             suite, "testcase", classname=_clean(f"netsim.{result.name}"), name=_clean(expectation["text"])
         )
+        if result.source is not None and expectation.get("line"):
+            case.set("file", _clean(relative(result.source)))
+            case.set("line", str(expectation["line"]))
+            properties = ElementTree.SubElement(case, "properties")
+            for key in ("file", "line"):
+                ElementTree.SubElement(properties, "property", name=key, value=case.get(key, ""))
         message = _clean(found_text(expectation))
         if expectation["status"] == "fail":
             failure = ElementTree.SubElement(case, "failure", message=message, type="expectation")

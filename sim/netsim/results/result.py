@@ -25,12 +25,14 @@ class Result:
     """The answer of one scenario.
 
     ``data`` is the content of ``result.json``; ``stations_all`` its ``stations`` without the limit
-    of 200; ``series_rows`` the content of ``timeseries.csv``.
+    of 200; ``series_rows`` the content of ``timeseries.csv``; ``source`` the scenario's file, if this
+    process read it.
     """
 
     data: dict[str, Any]
     stations_all: dict[str, dict[str, Any]] = field(default_factory=dict)
     series_rows: list[SeriesRow] = field(default_factory=list)
+    source: str | None = None
 
     @property
     def name(self) -> str:
@@ -60,17 +62,17 @@ class Result:
             flat = {key: value for key, value in found.items() if key not in ("errors", "attribution")}
             flat["errors"] = {f"{cause}": n for cause, n in found["errors"].items()}
             rows[name] = flatten(flat)
-        return _frame(rows, "workload")
+        return frame(rows, "workload")
 
     @property
     def stations(self) -> pd.DataFrame:
         """One row per station, the busiest first."""
-        return _frame({name: flatten(found) for name, found in self.stations_all.items()}, "station")
+        return frame({name: flatten(found) for name, found in self.stations_all.items()}, "station")
 
     @property
     def nodes(self) -> pd.DataFrame:
         """One row per node."""
-        return _frame({name: flatten(found) for name, found in self.data["nodes"].items()}, "node")
+        return frame({name: flatten(found) for name, found in self.data["nodes"].items()}, "node")
 
     @property
     def timeseries(self) -> pd.DataFrame:
@@ -128,9 +130,10 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> Sequence[str]:
     return list(dict.fromkeys(key for row in rows for key in row))
 
 
-def _frame(rows: dict[str, dict[str, Any]], index: str) -> pd.DataFrame:
+def frame(rows: dict[str, dict[str, Any]], index: str) -> pd.DataFrame:
+    """Rows by name as a table whose index is called ``index``."""
     import pandas as pd
 
-    frame = pd.DataFrame(list(rows.values()), columns=list(columns_of(rows.values())))
-    frame.index = pd.Index(list(rows), name=index)
-    return frame
+    found = pd.DataFrame(list(rows.values()), columns=list(columns_of(rows.values())))
+    found.index = pd.Index(list(rows), name=index)
+    return found

@@ -81,13 +81,15 @@ def run(
     on_progress: Progress | None = None,
     on_compile: Callable[[], None] | None = None,
     jobs: int = 1,
+    baseline: Result | str | os.PathLike[str] | None = None,
 ) -> Result:
     """Simulate a scenario, or the file that holds it, and return the answer.
 
     ``seed`` and ``replications`` replace those of the scenario. ``on_progress`` is told the share of
     the work that is done (0 to 1), ``on_compile`` is called when compiling takes a while (the first run ever).
-    ``jobs``: processes at the same time; the numbers do not depend on it. Ctrl-C ends the run after what is complete; the result says so. Raises
-    `ScenarioError`, `EngineError`, or `KeyboardInterrupt` if no replication was complete.
+    ``jobs``: processes at the same time; the numbers do not depend on it. Ctrl-C ends the run after what is complete; the result says so.
+    Expectations against a baseline read ``baseline``, a result or where it is stored. Raises
+    `ScenarioError`, `EngineError`, `ResultError`, or `KeyboardInterrupt` if no replication was complete.
     """
     from netsim.model.build import build_model
     from netsim.results.build import build_result
@@ -96,6 +98,10 @@ def run(
     from netsim.results.stations import station_names
 
     resolved = resolve_engine(engine)
+    if isinstance(baseline, (str, os.PathLike)):
+        from netsim.results.files import load_result
+
+        baseline = load_result(baseline)
     if isinstance(scenario, (str, os.PathLike)):
         from netsim.scenario.load import load
 
@@ -130,7 +136,8 @@ def run(
     warnings = [] if instead is None else [instead]
     if len(complete) < count:
         warnings.append(f"Interrupted: {len(complete)} of {count} replications are complete and reported.")
-    result = build_result(scenario, model, complete, resolved, time.perf_counter() - began, warnings)
+    wall_s = time.perf_counter() - began
+    result = build_result(scenario, model, complete, resolved, wall_s, warnings, baseline)
     result.data["manifest"]["interrupted"] = len(complete) < count
     if on_progress is not None and len(complete) == count:
         on_progress(1.0)

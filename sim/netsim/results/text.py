@@ -9,14 +9,40 @@ from netsim.scenario.units import DURATION_UNITS, PS_PER_S
 
 
 def found_text(expectation: Mapping[str, Any]) -> str:
-    """``found 61 ms (95 %: 58 ms to 64 ms)``, in the kind of unit of the limit."""
-    unit = expectation["unit"]
+    """``found 61 ms (95 %: 58 ms to 64 ms)``, in the kind of unit of the limit; and why it is undecided."""
+    show = _change if expectation.get("relative") else quantity
+    unit, reason = expectation["unit"], expectation.get("reason")
     if expectation["value"] is None:
-        return "no such number was found"
-    text = f"found {quantity(expectation['value'], unit)}"
+        return f"no such number was found: {reason}" if reason else "no such number was found"
+    text = f"found {show(expectation['value'], unit)}"
+    if expectation.get("where"):
+        text += f" of {expectation['where']}"
     if expectation["low"] is None or expectation["high"] is None:
-        return f"{text}, without an interval"
-    return f"{text} (95 %: {quantity(expectation['low'], unit)} to {quantity(expectation['high'], unit)})"
+        return f"{text}, without an interval" + (f": {reason}" if reason else "")
+    text += f" (95 %: {show(expectation['low'], unit)} to {show(expectation['high'], unit)})"
+    if expectation["status"] != "inconclusive":
+        return text
+    more = expectation.get("more_replications")
+    if more:
+        return f"{text}; about {more:,} more replication{'' if more == 1 else 's'} would decide it"
+    return f"{text}; too close to the limit for replications to decide it" if reason else text
+
+
+def _change(value: float, unit: str) -> str:
+    return signed_share(value)
+
+
+def with_interval(found: Mapping[str, float | None], unit: str) -> str:
+    """``13 ms (12 ms to 14 ms)``."""
+    text = quantity(found["value"], unit)
+    if found["low"] is None or found["high"] is None:
+        return text
+    return f"{text} ({quantity(found['low'], unit)} to {quantity(found['high'], unit)})"
+
+
+def signed_share(value: float) -> str:
+    """A change: ``+5.2 %``, ``-0.031 %``."""
+    return f"{100 * value:+.3g} %" if abs(value) < 10 else f"{100 * value:+.0f} %"
 
 
 def quantity(value: float | None, unit: str) -> str:

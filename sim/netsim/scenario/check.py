@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from ipaddress import IPv4Network, collapse_addresses
 from pkgutil import resolve_name
 from typing import Protocol
 
 from netsim.scenario.check_load import check_load
-from netsim.scenario.expectations import ExpectError, parse_expectation
+from netsim.scenario.expectations import BASELINE, ExpectError, parse_expectation
 from netsim.scenario.problems import PathTuple, Problem, show, show_path, suggest
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_service import Container, Service
@@ -279,4 +280,19 @@ def _expectations(finder: Finder) -> None:
         try:
             parse_expectation(text, scenario.load, scenario.node_names())
         except ExpectError as error:
-            finder.add(("expect", i), error.code, error.expected, error.found, error.help)
+            _at_column(finder, i, error)
+
+
+def _at_column(finder: Finder, number: int, error: ExpectError) -> None:
+    """The problem points into the text, where the text stands on one line as it is."""
+    path: PathTuple = ("expect", number)
+    item = finder.tree.child("expect")
+    node = item.child(number) if item is not None else None
+    before = 0
+    if node is not None and isinstance(node.value, dict):
+        node, before = node.child("baseline"), len(BASELINE)
+        path = (*path, "baseline")
+    finder.add(path, error.code, error.expected, error.found, error.help)
+    if node is not None and node.quote is not None and error.column > before:
+        column = node.col + node.quote + error.column - 1 - before
+        finder.problems[-1] = replace(finder.problems[-1], line=node.line, col=column)

@@ -12,7 +12,17 @@ from netsim.scenario.schema_load import Load
 from netsim.scenario.schema_network import Network
 from netsim.scenario.schema_nodes import Fabric, Hypervisor, NodeGroup, Outside, Swarm
 from netsim.scenario.schema_service import Container, Service
-from netsim.scenario.schema_types import Duration, Name, PositiveDuration, Strict, Text, Value, fail, whole
+from netsim.scenario.schema_types import (
+    Duration,
+    ExpectText,
+    Name,
+    PositiveDuration,
+    Strict,
+    Text,
+    Value,
+    fail,
+    whole,
+)
 from netsim.scenario.units import PS_PER_S, UnitError
 from netsim.scenario.yaml_marks import Node
 
@@ -50,7 +60,9 @@ class Scenario(Strict):
     load: dict[Name, Load] = Field(default={}, description="Workloads, by name.")
     faults: tuple[Fault, ...] = Field(default=(), description="What breaks, and when.")
     operations: tuple[Operation, ...] = Field(default=(), description="What operators do, and when.")
-    expect: tuple[Text, ...] = Field(default=(), description="What must hold, like users.latency.p99 < 50ms.")
+    expect: tuple[ExpectText, ...] = Field(
+        default=(), description="What must hold, like users.latency.p99 < 50ms; docs/expectations.md."
+    )
 
     _source: str | None = PrivateAttr(default=None)
     _sha256: str = PrivateAttr(default="")
@@ -95,7 +107,8 @@ class Scenario(Strict):
         return [f"{group}-{i}" for group, spec in self.nodes.items() for i in range(1, spec.count + 1)]
 
     def line_of(self, path: PathTuple) -> tuple[int, int]:
-        """Line and column of a value in the file; (0, 0) without one."""
+        """Line and column of a value in the file; (0, 0) without one, as for what ``--set`` replaced."""
         if self._tree is None:
             return (0, 0)
-        return self._tree.place(path)[1:]
+        file, line, col = self._tree.place(path)
+        return (line, col) if file == self._tree.file else (0, 0)

@@ -86,6 +86,20 @@ def _word(value: Any) -> str:
     return value
 
 
+def _expect(value: Any) -> str:
+    """``baseline: +5%`` is a mapping to YAML and a sentence to its reader."""
+    if isinstance(value, dict):
+        if set(value) != {"baseline"} or not isinstance(value["baseline"], (str, int, float)):
+            key = next(iter(value), "nothing")
+            raise UnitError(
+                "WRONG_TYPE",
+                "a text, like users.latency.p99 < 50ms, or baseline: +5%",
+                found=f"a mapping of {key}",
+            )
+        return f"baseline: {value['baseline']}"
+    return _word(value)
+
+
 def _label(value: Any) -> str:
     if isinstance(value, (bool, int)) and not isinstance(value, float):
         return show(value)
@@ -208,6 +222,23 @@ Cpus = Annotated[
 ]
 Flag = Annotated[bool, Value(_flag, {"type": "boolean"})]
 Text = Annotated[str, Value(_word, {"type": "string", "minLength": 1})]
+ExpectText = Annotated[
+    str,
+    Value(
+        _expect,
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {
+                    "type": "object",
+                    "properties": {"baseline": {"type": "string", "pattern": r"^\+?[0-9]+(\.[0-9]+)? *%$"}},
+                    "required": ["baseline"],
+                    "additionalProperties": False,
+                },
+            ]
+        },
+    ),
+]
 LabelValue = Annotated[str, Value(_label, {"type": ["string", "integer", "boolean"]})]
 Name = Annotated[str, Value(_name, {"type": "string", "pattern": NAME_PATTERN})]
 Subnet = Annotated[str, Value(_subnet, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+){3}/[0-9]+$"})]

@@ -44,13 +44,17 @@ class Entry:
 
 @dataclass(slots=True)
 class Node:
-    """One value and where it starts (counted from 1). ``size`` counts the values in it, aliases expanded."""
+    """One value and where it starts (counted from 1). ``size`` counts the values in it, aliases expanded.
+
+    ``quote``: how many characters stand before a text on its line; None if it begins on another one.
+    """
 
     file: str
     line: int
     col: int
     value: Scalar | list[Node] | dict[str, Entry]
     size: int = 1
+    quote: int | None = 0
 
     def plain(self) -> object:
         """The value as plain Python data."""
@@ -192,6 +196,7 @@ class _Builder:
             elif isinstance(event, yaml.ScalarEvent):
                 self._check_tag(event.tag, line, col)
                 node = Node(self.file, line, col, _scalar(event))
+                node.quote = {"'": 1, '"': 1, "|": None, ">": None}.get(event.style or "", 0)
                 if isinstance(node.value, str) and any("\ud800" <= c <= "\udfff" for c in node.value):
                     _refuse(self.file, "BINARY", "text", "half a character (a surrogate)", line, col)
                 if event.anchor:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from netsim.scenario.expectations import Expectation, ExpectError, parse_expectation
-from netsim.stats.intervals import Estimate
+from netsim.stats.intervals import LEVEL, MIN_BATCHES, Estimate, t_quantile
 
 Status = Literal["pass", "fail", "inconclusive"]
+UNDECIDED = "the limit is inside the interval"
+#: More replications than this are no advice.
+MOST = 10_000
 
 #: Selector of an expectation -> quantile over the replications. Without a selector: the 95th percentile.
 OVER_REPLICATIONS = {"": 0.95, "p50": 0.5, "p95": 0.95, "max": 1.0}
@@ -30,11 +35,67 @@ class ExpectationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An expectation with the number that was found (in the unit of its limit) and the verdict."""
+    """An expectation with the number that was found (in the unit of its limit) and the verdict.
+
+    ``where``: which of several matching names the number belongs to. ``more``: about how many replications on top
+    would decide it; None where it is decided or nobody can tell. ``reason``: why it is undecided.
+    """
 
     expectation: Expectation
     estimate: Estimate
     status: Status
+    where: str | None = None
+    more: int | None = None
+    reason: str | None = None
+
+
+def judged(
+    expectation: Expectation, estimate: Estimate, replications: int, where: str | None = None
+) -> Judged:
+    """The verdict on one number, and what would decide it if it is open."""
+    status = judge(estimate, expectation.op, expectation.limit)
+    if status != "inconclusive":
+        return Judged(expectation, estimate, status, where)
+    more = more_replications(estimate, expectation.limit, replications)
+    return Judged(expectation, estimate, status, where, more, estimate.reason or UNDECIDED)
+
+
+def together(expectation: Expectation, each: Sequence[Judged]) -> Judged:
+    """The verdict on several numbers that must all satisfy one expectation: the worst of them stands for all."""
+    order = {"fail": 0, "inconclusive": 1, "pass": 2}
+    sign = 1 if expectation.op in ("<", "<=") else -1
+
+    def bad(one: Judged) -> tuple[int, float]:
+        value = one.estimate.value
+        return order[one.status], math.inf if value is None else -sign * value
+
+    worst = min(each, key=bad)
+    mores = [one.more for one in each if one.status == "inconclusive"]
+    more = None if None in mores else max((n for n in mores if n is not None), default=None)
+    return Judged(expectation, worst.estimate, worst.status, worst.where, more, worst.reason)
+
+
+def more_replications(estimate: Estimate, limit: float, replications: int) -> int | None:
+    """About how many replications on top leave the limit outside the interval, if value and spread stay.
+
+    The interval of n replications is t(n - 1) s / sqrt(n) to each side; s comes from the present one. None without an
+    interval, or if `MOST` replications would not do.
+    """
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if value is None or low is None or high is None or value == limit:
+        return None
+    half, distance = max(high - value, value - low), abs(value - limit)
+    degrees = replications - 1 if replications > 1 else MIN_BATCHES - 1
+    spread = half * math.sqrt(replications) / t_quantile((1 + LEVEL) / 2, degrees)
+
+    def decides(n: int) -> bool:
+        return t_quantile((1 + LEVEL) / 2, n - 1) * spread / math.sqrt(n) < distance
+
+    first = max(replications + 1, 2)
+    if not decides(MOST):
+        return None
+    needed = bisect_left(range(first, MOST + 1), True, key=decides) + first
+    return needed - replications
 
 
 def parse(text: str, workloads: Iterable[str], nodes: Iterable[str] = ()) -> Expectation:
@@ -42,19 +103,16 @@ def parse(text: str, workloads: Iterable[str], nodes: Iterable[str] = ()) -> Exp
 
     Limits come out in seconds, requests per second, bit/s, shares of 1 or counts.
     """
-    bare = text.replace('"', "")
     try:
-        parsed = parse_expectation(bare, workloads, nodes)
+        return parse_expectation(text, workloads, nodes)
     except ExpectError as error:
-        at = max(text.find(error.found), 0)
-        if error.found == bare:  # no comparison: it should come after the first word
-            at = len(text) - len(text.lstrip().partition(" ")[2].lstrip()) if text.strip() else 0
-        raise ExpectationError(text, error.expected, error.found, at + 1, error.help) from None
-    return replace(parsed, text=text)
+        raise ExpectationError(text, error.expected, error.found, error.column, error.help) from None
 
 
 def unit_of(expectation: Expectation) -> str:
     """The unit of its numbers: ``s``, ``share``, ``/s``, ``bit/s``, or nothing for counts and ratios."""
+    if expectation.relative:
+        return "share"
     if expectation.kind == "failover" or expectation.metric in ("latency", "outage", "wait"):
         return "s"
     if expectation.metric in ("errors", "utilisation", "cpu", "nic_tx", "nic_rx"):

@@ -17,7 +17,7 @@ DEPENDENCE_LEVEL = 0.1
 
 #: Why a number or its ends are unknown.
 NOTHING = "nothing was observed"
-ALONE = "one replication has no spread: run at least 2"
+ALONE = "known in one replication only, which has no spread: run at least 2"
 FEW_BATCHES = f"one replication, and too little in it for {MIN_BATCHES} batches: run several, or longer"
 DEPENDENT = "one replication whose parts depend on each other for too long: run several, or longer"
 
@@ -54,7 +54,7 @@ def rounded(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(f"{value:.12g}")
 
 
-def t_quantile(p: float, degrees: int) -> float:
+def t_quantile(p: float, degrees: float) -> float:
     """The p-quantile of Student's t distribution."""
     from scipy.special import stdtrit
 

@@ -123,7 +123,7 @@ def replay(trace: Trace) -> Replayed:
         elif not first:
             first = f"operation {step} {op}: the kernel chose {seen}, netsim {chosen[0] or NOBODY}"
         for world in worlds:
-            if isinstance(seen, int):  # go on with what the kernel did
+            if isinstance(seen, int) and world.made.knows(seen):  # go on with what the kernel did
                 world.made.bind(seen)
                 world.open[op[1]] = seen
     final = {int(number): tuple(row) for number, row in trace["final"].items()}
@@ -172,11 +172,15 @@ def read(path: Path) -> list[Trace]:
     if not isinstance(found, list) or not all(isinstance(trace, dict) for trace in found):
         raise TraceError(f"{path}: expected a list of traces")
     for i, trace in enumerate(found):
-        missing = [key for key in ("scheduler", "dests", "ops", "results", "final", "vip") if key not in trace]
+        missing = [
+            key for key in ("scheduler", "dests", "ops", "results", "final", "vip") if key not in trace
+        ]
         if missing:
             raise TraceError(f"{path}: trace {i} lacks {', '.join(missing)}")
         if trace["scheduler"] not in NAMES:
-            raise TraceError(f"{path}: trace {i}: expected one of {', '.join(NAMES)}, got {trace['scheduler']}")
+            raise TraceError(
+                f"{path}: trace {i}: expected one of {', '.join(NAMES)}, got {trace['scheduler']}"
+            )
     return found
 
 

@@ -96,6 +96,10 @@ class Service:
         self.M[d + DE_WHO], self.M[d + DE_ADDRESS], self.M[d + DE_PORT] = who, address, port
         self._do(_ADD, d, weight, upper, lower)
 
+    def knows(self, who: int) -> bool:
+        """Whether it was ever added."""
+        return who in self._offset
+
     def change(self, who: int, weight: int, upper: int = 0, lower: int = 0) -> None:
         """Another weight or other thresholds."""
         self._do(_CHANGE, self._offset[who], weight, upper, lower)

@@ -1,0 +1,68 @@
+"""IPVS against a real kernel, choice by choice: recorded traces, and fresh ones where user-mode Linux is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import uml
+
+from netsim.testing.ipvs import main, replay
+
+HERE = Path(__file__).parent
+DATA = HERE.parent / "data" / "ipvs"
+
+
+@pytest.mark.parametrize("name", ["linux-6.1.json", "linux-6.1-flags.json"])
+def test_recorded_traces_are_reproduced(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(DATA / name)]) == 0
+    matched = capsys.readouterr().out.split()
+    assert matched[1] == matched[3] and int(matched[1]) > 1500
+
+
+def test_every_scheduler_that_does_not_draw_was_recorded() -> None:
+    traces = [
+        t
+        for name in ("linux-6.1.json", "linux-6.1-flags.json")
+        for t in json.loads((DATA / name).read_text())
+    ]
+    seen = Counter(trace["scheduler"] for trace in traces)
+    assert set(seen) >= set(uml.SCHEDULERS)
+    assert {trace.get("flags") for trace in traces} >= {
+        None,
+        "sh-port",
+        "sh-fallback",
+        "mh-port",
+        "mh-fallback",
+    }
+
+
+def test_a_changed_choice_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = json.loads((DATA / "linux-6.1.json").read_text())[0]
+    step = next(i for i, op in enumerate(trace["ops"]) if op[0] == "open" and i > 10)
+    right, trace["results"][step] = trace["results"][step], 99
+    path = tmp_path / "changed.json"
+    path.write_text(json.dumps([trace]))
+    assert main([str(path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert (
+        lines[1]
+        == f"trace 0 (rr): operation {step} {trace['ops'][step]}: the kernel chose 99, netsim {right}"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(uml.missing()), reason=f"no kernel to ask: {uml.missing()} is not installed")
+def test_fresh_traces_are_reproduced(tmp_path: Path) -> None:
+    """Another seed each day the kernel is asked; NETSIM_SEED repeats one."""
+    seed = int(os.environ.get("NETSIM_SEED", 20_000 + os.getpid()))
+    cases, traces = tmp_path / "cases.json", tmp_path / "traces.json"
+    cases.write_text(json.dumps(uml.cases(seed, 2)))
+    told = uml.run(HERE / "kernel_ipvs.py", str(cases), str(traces))
+    assert traces.exists(), told
+    found = json.loads(traces.read_text())
+    wrong = [(i, r.first) for i, r in enumerate(map(replay, found)) if not r.same]
+    assert not wrong, f"NETSIM_SEED={seed}: {wrong}"
