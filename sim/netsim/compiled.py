@@ -100,3 +100,16 @@ def _pointer(typing: Any, array: Any) -> Any:
 
 
 pointer: Any = intrinsic(_pointer)
+
+
+def _address(typing: Any, number: Any) -> Any:
+    """The integers at an address, as `pointer` gives those of an array: of memory that another one names."""
+    signature = types.CPointer(types.int64)(types.int64)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
+
+    return signature, code
+
+
+address: Any = intrinsic(_address)

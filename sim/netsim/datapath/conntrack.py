@@ -50,7 +50,7 @@ def early_victim(T, ns):
     none = 1.0
     for _ in range(EVICTION_RANGE):
         none *= others / T[ns + NS_COUNT]
-    if mix(T[T_DRAWS], ns) < none * (1 << 62):
+    if mix(T[T_DRAWS], T[ns + NS_COUNT]) < none * (1 << 62):
         return -1
     row = T[T_SYN_HEAD]
     while row >= 0:

@@ -48,7 +48,7 @@ def choose_port(T, space, port):
     attempts = min(size, MOST_ATTEMPTS)
     while True:
         T[T_DRAWS] += 1
-        start = mix(T[T_DRAWS], space) >> 8
+        start = mix(T[T_DRAWS], port) >> 8
         for i in range(attempts):
             found = low + (start + i) % size
             if is_free(T, space, found):

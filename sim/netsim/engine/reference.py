@@ -80,7 +80,8 @@ class Reference(Machinery):
                 [r.completed_in_period for r in recorders], [r.goodput_bytes_in_period for r in recorders]
             ),
             stations=stations,
-            conntrack_peak=dict(sorted(world.conntrack.peak.items())),
+            conntrack_peak=world.state.peaks(),
+            warnings=world.state.warnings(),
         )
 
 

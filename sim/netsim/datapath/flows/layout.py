@@ -1,7 +1,7 @@
 """Where the numbers of flows stand: one flat array of 64-bit integers, rows named by their offset in it.
 
-First the header, then what never moves (information on a packet, namespaces, nodes, balancers with their IPVS
-services), then the rows of flows, then the hash table, which is made anew when the rows have to be more.
+First the header, then whatever was asked for, in that order: namespaces, nodes, balancers with their IPVS services,
+rows of flows, the hash table. Nothing moves when there is more.
 A flow is one TCP connection with all entries that it has: conntrack's in up to four namespaces, IPVS's, the tuple
 of a translated source.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 # Header: tables
 (
-    T_ROWS,  # where the rows of flows begin
     T_FREE,
     T_LEFT,
     T_HASH,
@@ -41,7 +40,7 @@ from __future__ import annotations
     T_DELAYED,  # and were dropped for it (conn_reuse_mode 1 of kernels before 5.9)
     T_DRAWS,
     T_HEADER,
-) = range(28)
+) = range(27)
 
 # Flows
 (
@@ -73,6 +72,7 @@ NS_COUNT, NS_PEAK, NS_MAX, NS_FRAGILE, NS_NODE, NS_SANDBOX, W_NAMESPACE = range(
 ND_COUNT, ND_PEAK, W_NODE = range(3)
 # Balancers: one IPVS service on one node
 (
+    BA_KEY,  # its name in draws
     BA_SERVICE,
     BA_DESTS,  # the first destination; the others follow
     BA_TARGET,  # the virtual address
@@ -81,7 +81,7 @@ ND_COUNT, ND_PEAK, W_NODE = range(3)
     BA_NODEST,  # net.ipv4.vs.expire_nodest_conn
     BA_NEXT,  # the first change that is to come
     W_BALANCER,
-) = range(8)
+) = range(9)
 # A change of a balancer's list that is to come stands in a row of the flows' table
 PE_NEXT, PE_DUE, PE_WHAT, PE_DEST, PE_WEIGHT = FW_NEXT, FW_DUE, FW_STATE, FW_DEST, FW_ACTIVE
 ADD, WEIGHT, REMOVE = range(3)

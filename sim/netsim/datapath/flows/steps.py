@@ -9,6 +9,7 @@ from netsim.datapath.flows.keys import PORT, find, mix, port_key, put, tuple_key
 from netsim.datapath.flows.layout import (
     ADD,
     BA_DROPS,
+    BA_KEY,
     BA_NEXT,
     BA_NODEST,
     BA_REUSE,
@@ -238,8 +239,8 @@ def choose(T, row, now):
     T[f + FL_SOURCE_PORT] = T[row + FW_PORT]
     T[f + FL_TARGET] = T[b + BA_TARGET]
     T[f + FL_NOW] = now
-    T[f + FL_RANDOM] = mix(T[T_DRAWS], b) & 0xFFFFFFFF
-    T[f + FL_RANDOM_2] = mix(T[T_DRAWS], ~b) & 0xFFFFFFFF
+    T[f + FL_RANDOM] = mix(T[T_DRAWS], T[b + BA_KEY]) & 0xFFFFFFFF
+    T[f + FL_RANDOM_2] = mix(T[T_DRAWS], ~T[b + BA_KEY]) & 0xFFFFFFFF
     d = schedule(T, T[b + BA_SERVICE], f)
     if d < 0:
         return NOBODY

@@ -83,10 +83,10 @@ def _later(table: Any, b: Any, d: Any, what: Any, weight: Any, due: Any) -> None
 
 
 @entry
-def _rehash(table: Any, rows: Any) -> None:
+def _rehash(table: Any, first: Any, rows: Any) -> None:
     T = pointer(table)
     for i in range(rows):
-        row = T[y.T_ROWS] + i * y.W_FLOW
+        row = first + i * y.W_FLOW
         if T[row + y.FW_PORT]:
             put(T, port_key(T[row + y.FW_CLIENT], T[row + y.FW_AT], T[row + y.FW_PORT]), row)
         if T[row + y.FW_NAT]:
@@ -94,35 +94,57 @@ def _rehash(table: Any, rows: Any) -> None:
 
 
 class FlowTable:
-    """One run's tables. First say what is there (`node`, `namespace`, `balancer`), then `lay_out`, then use it.
+    """One run's tables. Times in ps, ports as numbers, addresses as 32-bit integers in host order.
 
-    Times in ps, ports as numbers, addresses as 32-bit integers in host order. Offsets that the methods give stay
-    valid when the table grows.
+    The array only ever grows at its end, so offsets that the methods give stay valid; ``T`` itself may be another
+    array after every call.
     """
 
     def __init__(self, clients: int) -> None:
         cursors = 1
         while cursors < min(clients, MOST_CURSORS):
             cursors *= 2
-        self._cells: list[int] = [0] * y.T_HEADER
-        self._cells[y.T_INFO] = self._take(W_INFO)
-        self._cells[y.T_CURSORS] = self._take(cursors)
-        self._cells[y.T_CURSOR_MASK] = cursors - 1
-        times = timeouts_ps()
-        for cell, name in (
-            (y.T_SYN_PS, "syn"), (y.T_IDLE_PS, "idle"), (y.T_CLOSED_PS, "time_wait"), (y.T_CLIENT_PS, "client_time_wait"),
-        ):  # fmt: skip
-            self._cells[cell] = times[name]
-        for cell in range(y.T_SYN_HEAD, y.T_CLOSED_TAIL + 1):
-            self._cells[cell] = -1
-        self._starts: list[tuple[int, list[tuple[int, int]]]] = []
-        self.T: Ints = np.zeros(0, np.int64)
+        self.T: Ints = np.zeros(1 << 16, np.int64)
+        self._used = y.T_HEADER
+        self._chunks: list[tuple[int, int]] = []
         self.rows = 0
+        T = self.T
+        T[y.T_FREE] = -1
+        T[y.T_SYN_HEAD : y.T_CLOSED_TAIL + 1] = -1
+        times = timeouts_ps()
+        T[y.T_SYN_PS], T[y.T_IDLE_PS] = times["syn"], times["idle"]
+        T[y.T_CLOSED_PS], T[y.T_CLIENT_PS] = times["time_wait"], times["client_time_wait"]
+        info, cursor = self._take(W_INFO), self._take(cursors)
+        self.T[y.T_INFO], self.T[y.T_CURSORS], self.T[y.T_CURSOR_MASK] = info, cursor, cursors - 1
+        self._hash(4 * FIRST_ROWS)
+        self._more(FIRST_ROWS)
 
     def _take(self, cells: int) -> int:
-        first = len(self._cells)
-        self._cells += [0] * cells
+        """The first of so many new cells, all 0."""
+        first, self._used = self._used, self._used + cells
+        if self._used > len(self.T):
+            self.T = np.concatenate([self.T, np.zeros(max(len(self.T), cells), np.int64)])
         return first
+
+    def _more(self, rows: int, first: int | None = None) -> None:
+        """So many more rows of flows, in new cells or in those from ``first``."""
+        if first is None:
+            first = self._take(rows * y.W_FLOW)
+        T = self.T
+        T[first : first + rows * y.W_FLOW] = 0
+        places = first + np.arange(1, rows + 1) * y.W_FLOW
+        places[-1] = T[y.T_FREE]
+        T[first : first + rows * y.W_FLOW : y.W_FLOW] = places
+        T[y.T_FREE] = first
+        T[y.T_LEFT] += rows
+        self.rows += rows
+        self._chunks.append((first, rows))
+
+    def _hash(self, size: int) -> None:
+        first = self._take(2 * size)
+        self.T[y.T_HASH], self.T[y.T_MASK] = first, size - 1
+        for chunk in self._chunks:
+            _rehash(self.T, *chunk)
 
     def node(self) -> int:
         """Counts of all namespaces of a node."""
@@ -131,70 +153,41 @@ class FlowTable:
     def namespace(self, node: int, most: int, sandbox: bool) -> int:
         """A namespace's conntrack: at most ``most`` entries; ``sandbox``: IPVS is in it."""
         ns = self._take(y.W_NAMESPACE)
-        self._cells[ns + y.NS_MAX], self._cells[ns + y.NS_NODE] = most, node
-        self._cells[ns + y.NS_SANDBOX] = int(sandbox)
+        self.T[ns + y.NS_MAX], self.T[ns + y.NS_NODE], self.T[ns + y.NS_SANDBOX] = most, node, int(sandbox)
         return ns
 
     def balancer(
-        self, scheduler: str, flags: int, target: int, dests: Sequence[tuple[int, int]], *, reuse_mode: int, drops: bool,
-        expire_nodest: bool,
+        self, key: int, scheduler: str, flags: int, target: int, dests: Sequence[tuple[int, int]], *, reuse_mode: int,
+        drops: bool, expire_nodest: bool,
     ) -> int:  # fmt: skip
         """A virtual service with its destinations, the newest first: address and weight (-1: not in the list yet).
-        They are known by their places."""
+        They are known by their places. ``key``: names it in draws."""
         number = dispatch.NAMES.index(scheduler)
         b, s = self._take(y.W_BALANCER), self._take(W_SERVICE)
         cells = dispatch.cells(number, len(dests))
         table = self._take(cells)
         first = self._take(len(dests) * W_DEST)
-        row = self._cells
-        row[b + y.BA_SERVICE], row[b + y.BA_DESTS], row[b + y.BA_TARGET] = s, first, target
-        row[b + y.BA_REUSE], row[b + y.BA_DROPS], row[b + y.BA_NODEST] = (
-            reuse_mode,
-            int(drops),
-            int(expire_nodest),
-        )
-        row[b + y.BA_NEXT] = -1
-        row[s + SV_SCHEDULER], row[s + SV_FLAGS], row[s + SV_HEAD] = number, flags, -1
-        row[s + SV_TABLE], row[s + SV_CELLS] = table, cells
-        adds = []
-        for place, (address, weight) in enumerate(dests):
-            d = first + place * W_DEST
-            row[d + DE_WHO], row[d + DE_ADDRESS], row[d + DE_NEXT] = place, address, -1
-            if weight >= 0:
-                adds.append((d, weight))
-        self._starts.append((s, adds[::-1]))
-        return b
-
-    def lay_out(self, rows: int = FIRST_ROWS) -> None:
-        """Everything that does not move is said: make the array."""
-        self._fill(np.array(self._cells, np.int64), rows)
-        for s, adds in self._starts:
-            _start(self.T, s)
-            for d, weight in adds:
-                _add(self.T, s, d, weight)
-
-    def _fill(self, before: Ints, rows: int) -> None:
-        fixed, had = len(self._cells), self.rows
-        size = 2
-        while size < 4 * rows:
-            size *= 2
-        hash_at = fixed + rows * y.W_FLOW
-        self.T = np.zeros(hash_at + 2 * size, np.int64)
-        kept = fixed + had * y.W_FLOW
-        self.T[:kept] = before[:kept]
         T = self.T
-        T[y.T_ROWS], T[y.T_HASH], T[y.T_MASK] = fixed, hash_at, size - 1
-        places = fixed + np.arange(had, rows + 1) * y.W_FLOW
-        places[-1] = T[y.T_FREE] if had else -1
-        T[kept : hash_at : y.W_FLOW] = places[1:]
-        T[y.T_FREE] = kept
-        T[y.T_LEFT] += rows - had
-        self.rows = rows
-        _rehash(T, had)
+        T[b + y.BA_KEY], T[b + y.BA_SERVICE], T[b + y.BA_DESTS], T[b + y.BA_TARGET] = key, s, first, target
+        T[b + y.BA_REUSE], T[b + y.BA_DROPS], T[b + y.BA_NODEST] = reuse_mode, int(drops), int(expire_nodest)
+        T[b + y.BA_NEXT] = -1
+        T[s + SV_SCHEDULER], T[s + SV_FLAGS], T[s + SV_HEAD] = number, flags, -1
+        T[s + SV_TABLE], T[s + SV_CELLS] = table, cells
+        _start(T, s)
+        for place in range(len(dests) - 1, -1, -1):
+            d = first + place * W_DEST
+            T[d + DE_WHO], T[d + DE_ADDRESS], T[d + DE_NEXT] = place, dests[place][0], -1
+            if dests[place][1] >= 0:
+                _add(T, s, d, dests[place][1])
+        return b
 
     def grow(self) -> None:
         """Twice as many rows."""
-        self._fill(self.T, 2 * self.rows)
+        self._more(self.rows)
+        size, old = int(self.T[y.T_MASK]) + 1, int(self.T[y.T_HASH])
+        if 4 * self.rows > size:
+            self._hash(2 * size)
+            self._more(2 * size // y.W_FLOW, old)
 
     def room(self, rows: int) -> None:
         """See that so many rows are free."""
