@@ -7,7 +7,6 @@ Sources: docs/model.md; Linux answers a SYN to a port that nobody listens on wit
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np

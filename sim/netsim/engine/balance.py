@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netsim.datapath.flows.layout import NO_PORT, NOBODY
+from netsim.datapath.flows.layout import FINE, NO_PORT, NOBODY
 from netsim.engine.kernel import Kernel
 from netsim.engine.netstate import CAUSES, NetState
 from netsim.engine.routes import RouteBook, Ways
@@ -110,7 +110,10 @@ class Choice:
 
     def choose(self) -> int:
         """A SYN passes the tables: the balancer chooses, unless there is an entry already; conntrack and NAT make theirs.
-        What it met (netsim.datapath.flows.layout): FINE, NOBODY to choose, or why it is dropped."""
+        What it met (netsim.datapath.flows.layout): FINE, NOBODY to choose, or why it is dropped. Of a connection that
+        was given up meanwhile nothing is left there: its SYN goes where it would have gone."""
+        if self.flow < 0:
+            return FINE
         state, now, table = self.balancers.state, self.balancers.kernel.now, self.balancers.state.table
         if self.balanced:
             self.met = place = table.choose(self.flow, now)
@@ -142,8 +145,11 @@ class Choice:
 
     def used(self) -> bool:
         """A packet of an open connection comes. False: no entry knows it."""
-        return self.balancers.state.table.use(self.flow, self.balancers.kernel.now)
+        return self.flow < 0 or self.balancers.state.table.use(self.flow, self.balancers.kernel.now)
 
     def closed(self) -> None:
         """It ended."""
+        if self.flow < 0:
+            return
         self.balancers.state.table.end(self.flow, self.balancers.kernel.now)
+        self.flow = -1

@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 
 from netsim.compiled import address, inner
+from netsim.datapath.flows.layout import FINE, NO_TUPLE, NOBODY
 from netsim.datapath.flows.layout import FULL as TABLE_FULL
-from netsim.datapath.flows.layout import NO_TUPLE, NOBODY
 from netsim.datapath.flows.steps import answered, begin, pass_tables, use
 from netsim.datapath.flows.steps import choose as choose_destination
 from netsim.engine.fast.cores import new_thread, start_work
@@ -406,6 +406,8 @@ def choose(M, conn):
     k = M[B_CONN] + conn * W_CONN
     c = M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT
     T = address(M[H_TABLE])
+    if M[k + O_CLOSED]:
+        return FINE
     if M[c + K_BALANCED]:
         place = choose_destination(T, M[k + O_FLOW], M[H_NOW])
         if place < 0:
@@ -596,7 +598,8 @@ def transferred(M, t, u):
             return
         take(M, x, split, P_Q_WINDOW)
         M[k + O_LAST] = M[H_NOW]
-        use(address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
+        if not M[k + O_CLOSED]:
+            use(address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
         th = thread_of(M, x)
         if th < 0:
             todo(M, OP_END, x, M[e + X_FATE], 1)
