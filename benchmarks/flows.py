@@ -14,7 +14,6 @@ import time
 from typing import Any
 
 from netsim.compiled import entry, pointer
-from netsim.datapath.flows import layout as y
 from netsim.datapath.flows import steps
 from netsim.datapath.flows.table import FlowTable
 

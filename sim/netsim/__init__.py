@@ -46,6 +46,7 @@ __all__ = [
     "load",
     "load_result",
     "run",
+    "sweep",
 ]
 
 
@@ -54,6 +55,8 @@ def __getattr__(name: str) -> Any:
         from netsim.results.build import versions
 
         return versions()["netsim"]
+    if name == "sweep":  # the package itself can be called
+        return import_module("netsim.sweep")
     if name not in _HOMES:
         raise AttributeError(f"module 'netsim' has no attribute '{name}'")
     value = getattr(import_module(_HOMES[name]), name)

@@ -7,19 +7,22 @@ Sources: docs/model.md; Linux answers a SYN to a port that nobody listens on wit
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import S, scenario_from
 
-from netsim.engine.border import Change, LinkState, What
+from netsim.engine.border import Change, LinkState, Message, Outcome, What
+from netsim.engine.fast import layout as y
 from netsim.engine.fast.simulate import FastPlane
 from netsim.engine.machinery import Machinery, run_out
 from netsim.engine.record import FATES, RequestLog, RunRecord
 from netsim.engine.reference import Reference
 from netsim.engine.world import World
 from netsim.model.build import build_model
+from netsim.model.entities import Task
 
 MS = S // 1000
 TEXT = """
@@ -71,7 +74,9 @@ ONCE = "arrivals: {constant: 1/s}, connection: new"
 def test_a_killed_task_resets_what_is_in_flight_and_refuses_what_comes(
     kind: type[Machinery], tmp_path: Path
 ) -> None:
-    running = plane(kind, tmp_path, web=WORK, load="arrivals: {constant: 20/s}, connection: new", duration="1s")
+    running = plane(
+        kind, tmp_path, web=WORK, load="arrivals: {constant: 20/s}, connection: new", duration="1s"
+    )
     running.apply([Change(What.TASK_GONE, "web.1", 500 * MS)])
     found = log(run_out(running))
     for start, finish, fate in zip(found.start_ps, found.finish_ps, fates(found), strict=True):
@@ -79,7 +84,9 @@ def test_a_killed_task_resets_what_is_in_flight_and_refuses_what_comes(
             assert fate == "completed" and near(finish - start, 120 * MS)
         elif start + 10 * MS < 500 * MS:  # the request is there, or under way behind its SYN-ACK
             assert fate == "reset"
-            assert near(finish, 505 * MS) or near(finish - start, 20 * MS)  # told at once; or by what it sends
+            assert near(finish, 505 * MS) or near(
+                finish - start, 20 * MS
+            )  # told at once; or by what it sends
         elif start + 5 * MS > 500 * MS:  # nobody listens: RST after one round trip
             assert fate == "refused" and near(finish - start, 10 * MS)
     assert {"completed", "reset", "refused"} <= set(fates(found))
@@ -88,7 +95,9 @@ def test_a_killed_task_resets_what_is_in_flight_and_refuses_what_comes(
 @PLANES
 def test_an_idle_connection_is_opened_anew_after_fin(kind: type[Machinery], tmp_path: Path) -> None:
     load = "arrivals: {constant: 1/s}, connection: {pool: 1}"
-    running = plane(kind, tmp_path, web="work: {cpu: 0s, wait: 100ms, workers: 8}, replicas: 2", load=load, duration="5s")
+    running = plane(
+        kind, tmp_path, web="work: {cpu: 0s, wait: 100ms, workers: 8}, replicas: 2", load=load, duration="5s"
+    )
     running.apply([Change(What.TASK_GONE, "web.1", 2500 * MS), Change(What.TASK_GONE, "web.2", 2500 * MS)])
     found = log(run_out(running))
     # Kept, the second and later ones need no handshake; afterwards a new SYN is refused at once.
@@ -126,7 +135,9 @@ def test_a_node_without_power_is_silent(kind: type[Machinery], tmp_path: Path) -
 
 
 @PLANES
-def test_syns_to_a_dead_node_come_again_after_1_3_and_7_seconds(kind: type[Machinery], tmp_path: Path) -> None:
+def test_syns_to_a_dead_node_come_again_after_1_3_and_7_seconds(
+    kind: type[Machinery], tmp_path: Path
+) -> None:
     load = "arrivals: {constant: 0.5/s}, connection: new, timeout: 8s"
     running = plane(kind, tmp_path, web=ON_TWO, load=load, duration="3s")
     running.apply([Change(What.LINK, "m-2", 0, link=LinkState(up=False))])
@@ -143,11 +154,135 @@ def test_syns_to_a_dead_node_come_again_after_1_3_and_7_seconds(kind: type[Machi
 
 
 def drops(running: Machinery, station: str) -> int:
-    if isinstance(running, Reference):
-        return running.world.machine.meters[station].record.dropped
-    assert isinstance(running, FastPlane)
-    from netsim.engine.fast import layout as y
+    return counted(running, station, "dropped")
 
-    fast = running.fast
-    row = fast.builder.station_index[station]
-    return int(fast.M[int(fast.M[y.B_STATION]) + row * y.W_STATION + y.S_DROPPED])
+
+def counted(running: Machinery, station: str, what: str) -> int:
+    if isinstance(running, Reference):
+        return int(getattr(running.world.machine.meters[station].record, what))
+    assert isinstance(running, FastPlane)
+    M, row = running.fast.M, running.fast.builder.station_index[station]
+    column = {"dropped": y.S_DROPPED, "arrived": y.S_ARRIVED}[what]
+    return int(M[int(M[y.B_STATION]) + row * y.W_STATION + column])
+
+
+@PLANES
+def test_tcp_goes_on_after_its_rto_when_a_partition_heals(kind: type[Machinery], tmp_path: Path) -> None:
+    running = plane(kind, tmp_path, web=ON_TWO, load=ONCE, duration="2s")
+    # The answer leaves at 1.115 s (SYN, SYN-ACK, request, 100 ms) into a partition, and again after 200 ms and the
+    # round trip of 10 ms.
+    running.apply(
+        [Change(What.PART, "", 1050 * MS, groups=(("m-1",), ("m-2",))), Change(What.PART, "", 1200 * MS)]
+    )
+    found = log(run_out(running))
+    assert fates(found) == ["completed"]
+    assert near(int(found.finish_ps[0] - found.start_ps[0]), 120 * MS + 210 * MS)
+
+
+@PLANES
+def test_half_of_the_processor_time_makes_work_twice_as_long(kind: type[Machinery], tmp_path: Path) -> None:
+    running = plane(kind, tmp_path, web="work: {cpu: 30ms}", load=ONCE, duration="4s")
+    running.apply([Change(What.STEAL, "m-1", 1500 * MS, value=500_000), Change(What.STEAL, "m-1", 2500 * MS)])
+    running.apply([Change(What.STEAL, "m-2", 1500 * MS, value=500_000), Change(What.STEAL, "m-2", 2500 * MS)])
+    found = log(run_out(running))
+    took = found.finish_ps - found.start_ps
+    assert [near(int(ps), ms * MS) for ps, ms in zip(took, (50, 80, 50), strict=True)] == [True] * 3
+
+
+@PLANES
+def test_the_entry_uses_the_nodes_that_are_in(kind: type[Machinery], tmp_path: Path) -> None:
+    running = plane(kind, tmp_path, web=WORK, load=ONCE, duration="6s")
+    running.apply([Change(What.ENTRY_OUT, "m-1", 1500 * MS), Change(What.ENTRY_OUT, "m-2", 2500 * MS)])
+    running.apply([Change(What.ENTRY_IN, "m-2", 3500 * MS)])
+    assert fates(log(run_out(running))) == ["completed", "completed", "no_backend", "completed", "completed"]
+
+
+@PLANES
+def test_a_new_task_takes_the_share_of_the_one_it_replaces(kind: type[Machinery], tmp_path: Path) -> None:
+    more = "  asks: {networks: [net], replicas: 2}"
+    text = "arrivals: {constant: 1/s}, connection: new}\n  inner: {from: asks, to: web, arrivals: {constant: 10/s}"
+    running = plane(kind, tmp_path, web=WORK, load=text, duration="3s", more=more)
+    old = running.world.model.tasks["asks.1"]
+    running.advance(S)
+    running.apply([Change(What.TASK_GONE, "asks.1")])
+    running.advance(2 * S)
+    running.add_task(replaced(old, "asks.1.new"))
+    starts = log(run_out(running), "inner").start_ps
+    sent = [int(((starts >= k * S) & (starts < (k + 1) * S)).sum()) for k in range(3)]
+    assert sent == [9, 5, 10]  # the first of ten comes after a gap
+
+
+def replaced(task: Task, name: str) -> Task:
+    return replace(task, name=name, addresses=dict(task.addresses))
+
+
+def messages(kind: type[Machinery], folder: Path) -> Machinery:
+    running = plane(kind, folder, web=WORK, load=ONCE, duration="20s")
+    running.advance(500 * MS)
+    return running
+
+
+@PLANES
+def test_a_message_takes_what_was_foretold_and_stops_the_run(kind: type[Machinery], tmp_path: Path) -> None:
+    running = messages(kind, tmp_path)
+    delay = running.path_delay("m-1", "m-2", 1000)
+    # 1000 B and 66 of headers, preamble 8, CRC 4, gap 12 at 10 Gbit/s, twice; stages of no cost take 1 ps.
+    assert delay is not None and 2 * 860_000 < delay < 2 * 880_000
+    running.send([Message(7, "m-1", "m-2", 1000, watched=True), Message(8, "m-2", "m-1", 1000)])
+    assert running.advance(S) == 500 * MS + delay
+    assert Outcome(7, 500 * MS + delay) in running.outcomes()
+    assert running.advance(S) == S
+    with pytest.raises(KeyError):
+        running.send([Message(9, "m-1", "nobody", 1)])
+    with pytest.raises(ValueError, match="expected two nodes, got m-1 twice"):
+        running.send([Message(9, "m-1", "m-1", 1)])
+
+
+@PLANES
+def test_a_message_waits_for_a_way_and_dies_with_its_sender(kind: type[Machinery], tmp_path: Path) -> None:
+    running = messages(kind, tmp_path)
+    running.apply([Change(What.LINK, "m-2", link=LinkState(up=False))])
+    assert running.path_delay("m-1", "m-2", 1000) is None
+    running.send([Message(1, "m-1", "m-2", 1000)])
+    running.advance(800 * MS)
+    assert running.outcomes() == []
+    running.apply([Change(What.LINK, "m-2")])
+    running.advance(S + 200 * MS)
+    ((number, arrived),) = [(o.number, o.arrived_ps) for o in running.outcomes()]
+    assert (
+        number == 1 and arrived is not None and near(arrived, 500 * MS + 600 * MS)
+    )  # again after 200 and 400 ms
+    running.send([Message(2, "m-1", "m-2", 10**7, watched=True), Message(3, "m-2", "m-1", 10**7)])
+    running.apply([Change(What.NODE_DOWN, "m-1", running.now_ps + MS)])
+    assert running.advance(2 * S) == S + 201 * MS
+    assert running.outcomes() == [Outcome(2, None)]
+    running.apply([Change(What.NODE_UP, "m-1", 2 * S)])
+    running.advance(10 * S)  # it knows nothing of the connection: RST
+    assert running.outcomes() == [Outcome(3, None)]
+    running.apply([Change(What.NODE_DOWN, "m-1")])
+    running.send([Message(4, "m-1", "m-2", 1, watched=True)])
+    assert running.advance(11 * S) == 10 * S and running.outcomes() == [Outcome(4, None)]
+
+
+@PLANES
+def test_the_background_takes_its_rate_of_a_card(kind: type[Machinery], tmp_path: Path) -> None:
+    running = messages(kind, tmp_path)
+    alone = running.path_delay("m-1", "m-2", 1_250_000)
+    running.background({"m-1": 9e9})
+    loaded = running.path_delay("m-1", "m-2", 1_250_000)
+    assert alone is not None and loaded is not None
+    assert 1.0e9 < alone < 1.1e9 and 10.0e9 < loaded < 10.7e9
+    running.background({})
+    assert running.path_delay("m-1", "m-2", 1_250_000) == alone
+
+
+@PLANES
+def test_a_worker_that_writes_to_nobody_comes_back(kind: type[Machinery], tmp_path: Path) -> None:
+    # 4 MiB do not fit a socket's 2.5 MiB: the one worker writes for longer than the client waits.
+    load = "arrivals: {constant: 5/s}, connection: new, response: 4MiB, timeout: 40ms"
+    running = plane(kind, tmp_path, web="work: {cpu: 0s, workers: 1}", load=load, duration="2s")
+    record = run_out(running)
+    found = log(record)
+    assert fates(found) == ["timeout"] * 9
+    workers = record.stations["web.1/workers"]
+    assert (workers.arrived, workers.served, workers.inside) == (9, 9, 0)

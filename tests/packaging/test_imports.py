@@ -36,7 +36,7 @@ def test_imports_go_one_way() -> None:
     """No room imports a later one: scenario, model and drivers and datapath and workload, engine, results, ..."""
     from helpers import ROOT
 
-    order = ["scenario", "model", "engine", "results", "report", "cli"]
+    order = ["scenario", "model", "engine", "results", "report", "sweep", "cli"]
     rank = {name: i for i, name in enumerate(order)}
     rank |= {"drivers": 1, "datapath": 1, "workload": 1, "stats": 3}
     bad = []

@@ -17,7 +17,7 @@ from helpers import scenario_from
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from netsim.engine.border import Change, LinkState, What
+from netsim.engine.border import Change, LinkState, Message, What
 from netsim.engine.fast.simulate import FastPlane
 from netsim.engine.machinery import Machinery, run_out
 from netsim.engine.record import RunRecord
@@ -35,7 +35,7 @@ spreads = st.one_of(
         ["{exponential: {mean: 2ms}}", "{lognormal: {mean: 1ms, cv: 2}}", "{uniform: {low: 0s, high: 4ms}}"]
     ),
 )
-sizes = st.sampled_from(["0B", "1B", "600B", "1448B", "12KiB", "70KiB", "300KiB"])
+sizes = st.sampled_from(["0B", "1B", "600B", "1448B", "12KiB", "70KiB", "300KiB", "3MiB"])
 
 
 @st.composite
@@ -152,6 +152,9 @@ NODES = ["m-1", "m-2", "m-3"]
 TASKS = ["web.1", "web.2", "api.1", "api.2", "db.1", "db.2", "box", "web.1x", "db.1x"]
 
 
+Step = Change | str | Message | dict[str, float]
+
+
 @st.composite
 def links(draw: st.DrawFn) -> LinkState:
     return LinkState(
@@ -162,12 +165,20 @@ def links(draw: st.DrawFn) -> LinkState:
 
 
 @st.composite
-def changes(draw: st.DrawFn) -> Change | str:
-    """A change, or the name of a task of which one more is made."""
+def changes(draw: st.DrawFn) -> Step:
+    """A change, the name of a task of which one more is made, a message, or rates of control traffic."""
+    if draw(st.integers(0, 4)) == 0:
+        if draw(st.booleans()):
+            return {
+                name: draw(st.sampled_from([0.0, 1e6, 19e6, 1e9])) for name in draw(st.permutations(NODES))
+            }
+        src, dst, _ = draw(st.permutations(NODES))
+        size = draw(st.sampled_from([0, 200, 1448, 65_000, 300_000, 3_000_000]))
+        return Message(0, src, dst, size, draw(st.booleans()))
     what = draw(
         st.sampled_from(
             [
-                What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.NODE_DOWN,
+                What.TASK_GONE, What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.NODE_DOWN,
                 What.NODE_DOWN, What.NODE_UP, What.LINK, What.LINK, What.PART, What.STEAL, What.ENTRY_OUT, What.ENTRY_IN,
                 None,
             ]
@@ -200,25 +211,31 @@ schedules = st.one_of(
 
 
 def carried_out(
-    kind: type[Machinery], scenario: Scenario, model: Model, plan: list[tuple[int, Change | str]]
-) -> RunRecord:
-    """A run with changes; what a plan says of tasks or nodes that are not there is left out."""
+    kind: type[Machinery], scenario: Scenario, model: Model, plan: list[tuple[int, Step]]
+) -> tuple[RunRecord, list[object]]:
+    """A run with changes, and what it told of messages; what a plan says of tasks or nodes that are not there is left
+    out."""
     plane = kind(World(scenario, model, scenario.seed, 1, keep_requests=True))
-    for at, change in sorted(plan, key=lambda step: step[0]):
-        if isinstance(change, str):
-            old = model.tasks.get(change)
-            new = f"{change}x"
-            if old is None or new in plane.world.model.tasks:
-                continue
-            plane.advance(max(at, plane.now_ps))
-            plane.add_task(
-                replace(old, name=new, node=list(model.nodes.values())[-1], addresses=dict(old.addresses))
-            )
-        elif not change.subject or change.subject in model.nodes or change.subject in plane.world.model.tasks:
-            plane.advance(max(at, plane.now_ps))
-            groups = tuple(tuple(n for n in group if n in model.nodes) for group in change.groups)
-            plane.apply([replace(change, groups=groups)])
-    return run_out(plane)
+    told: list[object] = []
+    for number, (at, step) in enumerate(sorted(plan, key=lambda step: step[0])):
+        while plane.advance(at) < at:
+            told.append((plane.now_ps, plane.outcomes()))
+        if isinstance(step, str):
+            old, new = model.tasks.get(step), f"{step}x"
+            if old is not None and new not in plane.world.model.tasks:
+                last = list(model.nodes.values())[-1]
+                plane.add_task(replace(old, name=new, node=last, addresses=dict(old.addresses)))
+        elif isinstance(step, Message):
+            if {step.src, step.dst} <= set(model.nodes):
+                told.append(plane.path_delay(step.src, step.dst, step.size_bytes))
+                plane.send([replace(step, number=number)])
+        elif isinstance(step, dict):
+            plane.background({name: rate for name, rate in step.items() if name in model.nodes})
+        elif not step.subject or step.subject in model.nodes or step.subject in plane.world.model.tasks:
+            groups = tuple(tuple(n for n in group if n in model.nodes) for group in step.groups)
+            plane.apply([replace(step, groups=groups)])
+    record = run_out(plane)
+    return record, [*told, plane.outcomes()]
 
 
 def filtered(parts: list[dict[str, int]]) -> list[dict[str, int]]:
@@ -252,7 +269,7 @@ def assert_equal(a: RunRecord, b: RunRecord) -> None:
     suppress_health_check=list(HealthCheck),
     phases=PHASES,
 )
-def test_both_engines_give_the_same_picoseconds(text: str, plan: list[tuple[int, Change | str]]) -> None:
+def test_both_engines_give_the_same_picoseconds(text: str, plan: list[tuple[int, Step]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         scenario = scenario_from(text, Path(folder))
         try:
@@ -260,9 +277,11 @@ def test_both_engines_give_the_same_picoseconds(text: str, plan: list[tuple[int,
         except ModelError:
             event("cannot be placed")
             return
-        a = carried_out(Reference, scenario, model, plan)
+        a, told = carried_out(Reference, scenario, model, plan)
         for fate in {int(f) for x in a.workloads.values() for f in x.log.fate}:
             event(f"fate {fate}")
         event(f"drops {any(s.dropped for s in a.stations.values())}")
         event(f"{len(plan)} changes")
-        assert_equal(a, carried_out(FastPlane, scenario, model, plan))
+        b, told_by_fast = carried_out(FastPlane, scenario, model, plan)
+        assert told == told_by_fast
+        assert_equal(a, b)

@@ -81,3 +81,9 @@ def test_results_without_samples() -> None:
     del old.data["samples"]
     with pytest.raises(ResultError, match="expected a result with samples"):
         compare_results(old, result())
+
+
+def test_workloads_without_a_counterpart_are_told() -> None:
+    other = changed({})
+    other.data["workloads"]["shop"] = other.data["workloads"]["users"]
+    assert "Only in the second, so not compared: shop." in compare_results(result(), other).notes

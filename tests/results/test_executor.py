@@ -42,8 +42,8 @@ def test_progress_of_all_processes(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_process_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = netsim.load(SCENARIO)
     monkeypatch.setattr(executor, "_replicate", _die)
-    with pytest.raises(EngineError, match="died"):
-        executor.side_by_side(scenario, "fast", 1, 2, 2, lambda: False, None)
+    with pytest.raises(EngineError, match="died"), executor.Pool(scenario, "fast", 1, 2, 2) as pool:
+        pool.run(range(2), lambda: False, None)
 
 
 def _die(*_: object) -> None:

@@ -96,4 +96,5 @@ def test_has_a_recorded_result_of_this_file(path: Path) -> None:
     folder = ROOT / "reports" / path.stem
     recorded = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     assert recorded["scenario"] == {"name": path.stem, "sha256": netsim.load(path).sha256}
+    assert (folder / "result.json").stat().st_size <= 200_000
     assert (folder / "latency.svg").read_text(encoding="utf-8").startswith("<svg")

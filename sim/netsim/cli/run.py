@@ -42,6 +42,20 @@ def command(
     replications: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="Repetitions, instead of the scenario's.")
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Repeat until throughput, mean latency and p99 are known to this share, like 5%.",
+        ),
+    ] = None,
+    max_replications: Annotated[
+        int | None, typer.Option(min=2, max=10_000, help="Most repetitions for --precision; without it 100.")
+    ] = None,
+    max_time: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Begin no repetition for --precision after this time, like 10m."),
+    ] = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="fast, reference or auto.")] = "auto",
     jobs: Annotated[
         int, typer.Option(min=0, help="Replications at the same time, in processes; 0: one for each core.")
@@ -79,6 +93,7 @@ def command(
     runner.resolve_engine(engine)
     stored = load_result(baseline) if baseline is not None else None
     scenario = load(str(file), parse_overrides(overrides))
+    budget = read_budget(scenario, precision, max_replications, max_time)
     refuse_what_cannot_work(str(file), scenario, ignore_limits)
     if out is not None:
         prepare_folder(out)
@@ -92,6 +107,7 @@ def command(
             None if quiet else compiling,
             jobs or usable_cores(),
             stored,
+            *budget,
         )
     paths = write(result, out) if out is not None else []
     tell_servers(result, summary_file, sarif)
@@ -106,6 +122,25 @@ def command(
 
         typer.echo(summary(result, paths))
     raise typer.Exit(exit_code(result))
+
+
+def read_budget(
+    scenario: Scenario, precision: str | None, most: int | None, time: str | None
+) -> tuple[float | None, int | None, float | None]:
+    """Precision (share), most replications (count) and time (s). Raises `UsageError`."""
+    from netsim.scenario.units import PS_PER_S, UnitError, parse_duration, parse_precision
+
+    if precision is None and scenario.precision is None and (most is not None or time is not None):
+        raise UsageError("--max-replications and --max-time go with --precision, like --precision 5%")
+    try:
+        share = None if precision is None else parse_precision(precision)
+        seconds = None if time is None else parse_duration(time, positive=True) / PS_PER_S
+    except UnitError as error:
+        given = (
+            f"--precision {precision}" if error.expected.startswith("a precision") else f"--max-time {time}"
+        )
+        raise UsageError(f"expected {error.expected}, got {given}") from None
+    return share, most, seconds
 
 
 def refuse_what_cannot_work(file: str, scenario: Scenario, ignore: bool) -> None:

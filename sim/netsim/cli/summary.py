@@ -40,11 +40,24 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
 def _head(result: Result) -> str:
     manifest = result.data["manifest"]
     count = manifest["replications"]
-    return (
+    head = (
         f"{result.name}: {count} replication{'' if count == 1 else 's'} of "
         f"{quantity(result.data['setup']['duration_s'], 's')}, seed {manifest['seed']}, "
         f"engine {manifest['engine']}, {manifest['wall_s']:.1f} s of computing; 95 % intervals in brackets"
     )
+    told = manifest.get("precision")
+    return head if told is None else f"{head}\n{_precision(told)}"
+
+
+def _precision(told: Mapping[str, Any]) -> str:
+    """Whether the precision was reached, and if not, why not."""
+    wanted = quantity(told["wanted"], "share")
+    if told["number"] is None:
+        return f"No number can be known to {wanted}: nothing was measured in every replication."
+    least = f"{told['number'].removeprefix('workloads.')} to {quantity(told['reached'], 'share')}"
+    if told["stopped"] == "precision":
+        return f"Every throughput, mean latency and p99 is known to {wanted} or better; {least}."
+    return f"The precision of {wanted} was not reached, {told['stopped']} came first; {least}."
 
 
 def _workloads(found: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ class Connection:
     """One TCP connection. ``closed``: nothing more is sent; ``accepted``: a worker has taken it."""
 
     __slots__ = ("kernel", "machine", "tcp", "choice", "ways", "flows", "hash", "srtt_ps", "last_ps", "served",
-                 "closed", "accepted", "server", "backlog_full", "key", "user", "peer", "stage")  # fmt: skip
+                 "closed", "accepted", "server", "backlog_full", "key", "user", "peer", "stage", "writer")  # fmt: skip
 
     def __init__(
         self, kernel: Kernel, machine: Machine, tcp: TcpTable, choice: Choice, hash_: int, key: Key
@@ -60,6 +60,7 @@ class Connection:
         self.user: Callable[[str], None] | None = None  # told the cause when it breaks
         self.peer = Peer.ALIVE
         self.stage = Stage.IDLE
+        self.writer: Transfer | None = None  # an answer that a worker writes as the window opens
 
     def rest(self, flow: Flow) -> None:
         """Slow start after idle."""
@@ -78,6 +79,8 @@ class Connection:
                 if not self.accepted:
                     self.server.waiting -= 1
             self.choice.closed()
+            if self.writer is not None and self.writer.free is not None:
+                self.writer.broken_off()
 
     def hindered(self) -> str:
         """Why it could not be opened, if that is known: a full listen queue, or a table on the way."""

@@ -18,6 +18,11 @@ MILLION = 1_000_000
 QUOTA_PERIOD_PS = 100 * 10**9  # CFS bandwidth period, 100 ms (Linux sched-bwc; Docker's --cpus)
 
 
+def stretched(cost_ps: int, steal: int) -> int:
+    """How long work takes where so many millionths of a core's time go to others."""
+    return cost_ps * MILLION // (MILLION - steal)
+
+
 class Quota:
     """CPU time that a task may use in each 100 ms."""
 
@@ -101,7 +106,7 @@ class Cpu:
 
     def stretched(self, cost_ps: int) -> int:
         """How long work that begins now takes on a machine that others use, too."""
-        return cost_ps * MILLION // (MILLION - self.steal) if self.steal else cost_ps
+        return stretched(cost_ps, self.steal) if self.steal else cost_ps
 
     def kill(self, owner: Owner | None) -> None:
         """The threads of a task end where they are; without ``owner`` the power is gone, and softirq's work with it."""

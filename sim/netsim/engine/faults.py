@@ -53,6 +53,7 @@ def _down(plane: Reference, change: Change) -> None:
     for ring in machine.rings[node]:
         ring.clear(now)
     machine.links[spec.tx_station].clear(now)
+    plane.lose_messages(node)
     _rewire(plane)
 
 
@@ -68,11 +69,8 @@ def _up(plane: Reference, change: Change) -> None:
 
 @HANDLERS.takes(What.LINK)
 def _link(plane: Reference, change: Change) -> None:
-    spec, links = plane.world.model.nodes[change.subject], plane.world.machine.links
     plane.wiring.set_link(change.subject, change.link or LinkState())
-    for port, station in enumerate((spec.tx_station, spec.switch_station)):
-        rate = plane.wiring.state(change.subject, bool(port)).rate_bps
-        links[station].rate_bps = spec.nic.rate if rate is None else rate
+    plane._set_rates()
     _rewire(plane)
 
 
@@ -84,7 +82,7 @@ def _part(plane: Reference, change: Change) -> None:
 
 @HANDLERS.takes(What.STEAL)
 def _steal(plane: Reference, change: Change) -> None:
-    plane.world.machine.cpus[change.subject].steal = stolen(change)
+    plane.world.machine.cpus[change.subject].steal = plane.wiring.steal[change.subject] = stolen(change)
 
 
 @HANDLERS.takes(What.ENTRY_OUT)

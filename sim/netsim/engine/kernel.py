@@ -70,11 +70,12 @@ class OrderedEnvironment(simpy.Environment):
 class Kernel:
     """The event loop that the data plane is built on."""
 
-    __slots__ = ("env", "_queue")
+    __slots__ = ("env", "_queue", "halted")
 
     def __init__(self, start_ps: int = 0) -> None:
         self.env = OrderedEnvironment(start_ps)
         self._queue: list[Any] = self.env._queue
+        self.halted = False  # set by an event after which the run shall pause
 
     @property
     def now(self) -> int:
@@ -89,10 +90,13 @@ class Kernel:
         self, until_ps: int, on_progress: Callable[[int], bool] | None = None, every: int = 20_000
     ) -> bool:
         """Run all events before ``until_ps``. ``on_progress(now_ps)`` is asked every ``every`` events
-        and stops the run by returning True. Returns whether the end was reached."""
+        and stops the run by returning True. Returns False then, True at the end or after an event that halts."""
         queue, step, left = self._queue, self.env.step, every
         while queue and queue[0][0] < until_ps:
             step()
+            if self.halted:
+                self.halted = False
+                return True
             left -= 1
             if left == 0:
                 left = every

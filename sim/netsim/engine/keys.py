@@ -49,6 +49,8 @@ class Tag(IntEnum):
     DATAGRAM = 25
     RESET = 26
     LOSS = 27
+    MESSAGE = 28
+    ABORT = 29
 
 
 def name_key(name: str) -> int:

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from netsim.engine.border import Change, What
+from netsim.datapath.stage import Context
+from netsim.engine.border import Change, Message, Outcome, What
+from netsim.engine.control import ControlRoutes, flow_of, path_delay
+from netsim.engine.cpu import stretched
 from netsim.engine.record import RunRecord
 from netsim.engine.wiring import Wiring
 from netsim.engine.world import World
@@ -77,8 +80,10 @@ class Machinery(ABC):
     def __init__(self, world: World, progress: Progress | None = None) -> None:
         self.world = world
         self.wiring = Wiring(world)
+        self.control = ControlRoutes(world.model)
         self.progress: Progress = progress or (lambda now_ps: False)
         self.stopped = False
+        self.halt = False  # a watched message has ended
         self._later: list[tuple[int, int, Change]] = []
         self._asked = 0
 
@@ -94,6 +99,57 @@ class Machinery(ABC):
     @abstractmethod
     def add_task(self, task: Task) -> None:
         """A new task; it serves nothing before `What.TASK_LISTENS`. Raises ``ValueError`` if its name is not new."""
+
+    @abstractmethod
+    def _send(self, message: Message, srtt_ps: int) -> None:
+        """A message leaves; ``srtt_ps``: what its daemons measured on their connection."""
+
+    @abstractmethod
+    def _lost(self, message: Message) -> None:
+        """A message is lost before it leaves."""
+
+    @abstractmethod
+    def _ended(self) -> list[Outcome]:
+        """What became of messages since the last call."""
+
+    @abstractmethod
+    def _free_at(self, name: str, context: Context, flow: int) -> int:
+        """See `netsim.engine.control.path_delay`."""
+
+    @abstractmethod
+    def _set_rates(self) -> None:
+        """Links' rates have changed in ``wiring``."""
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Messages leave now. Raises ``KeyError`` for unknown nodes, ``ValueError`` for a message to itself."""
+        for message in messages:
+            src, dst = message.src, message.dst
+            self.control.route(src, dst)
+            if src in self.wiring.down:
+                self._lost(message)
+                self.halt |= message.watched
+                continue
+            there, back = self.path_delay(src, dst, 0), self.path_delay(dst, src, 0)
+            self._send(message, (there or 0) + (back or 0))
+
+    def outcomes(self) -> list[Outcome]:
+        """What became of messages since the last call, by number."""
+        return sorted(self._ended(), key=lambda outcome: outcome.number)
+
+    def path_delay(self, src: str, dst: str, size_bytes: int) -> int | None:
+        """How long a message would take now (ps), by the backlog on its way; None where there is no way."""
+        flow = flow_of(src, dst)
+        return path_delay(
+            self.control.route(src, dst), size_bytes, self.now_ps, self.wiring,
+            lambda name, context: self._free_at(name, context, flow),
+            lambda node, cost: stretched(cost, self.wiring.steal.get(node, 0)),
+        )  # fmt: skip
+
+    def background(self, rates_bps: Mapping[str, float]) -> None:
+        """Bulk control traffic as a rate that each node sends: its card has so much less for all else. Replaces the
+        last one. Raises ``KeyError`` for unknown nodes, ``ValueError`` for negative rates."""
+        self.wiring.set_background(rates_bps)
+        self._set_rates()
 
     @abstractmethod
     def open_requests(self) -> int:
@@ -116,12 +172,18 @@ class Machinery(ABC):
         """Close the books at the present time. Raises ``AssertionError`` where they do not balance."""
 
     def advance(self, until_ps: int) -> int:
-        """Do all data events before ``until_ps`` and the changes that are due; the time reached."""
+        """Do all data events before ``until_ps`` and the changes that are due, or up to the end of a watched
+        message; the time reached."""
         while not self.stopped:
+            if self.halt:
+                self.halt = False
+                break
             due = min(until_ps, self._later[0][0]) if self._later else until_ps
             if due > self.now_ps and not self._run(due):
                 self.stopped = True
                 break
+            if self.halt:
+                continue
             while self._later and self._later[0][0] <= self.now_ps:
                 self._take_up(heappop(self._later)[2])
             if self.now_ps >= until_ps:
@@ -162,9 +224,14 @@ def run_out(plane: Machinery) -> RunRecord:
 
     Stations count the measured period alone; what drains after it only completes the requests.
     """
-    duration = plane.world.scenario.duration
-    plane.advance(duration)
+    advance_to(plane, plane.world.scenario.duration)
     return drain(plane)
+
+
+def advance_to(plane: Machinery, until_ps: int) -> None:
+    """Go on where a watched message stops the run."""
+    while plane.advance(until_ps) < until_ps and not plane.stopped:
+        pass
 
 
 def drain(plane: Machinery) -> RunRecord:
@@ -172,7 +239,7 @@ def drain(plane: Machinery) -> RunRecord:
     end = last = plane.world.scenario.duration
     while not plane.stopped and end < last + DRAIN_PS and plane.open_requests():
         end += DRAIN_STEP_PS
-        plane.advance(end)
+        advance_to(plane, end)
     return plane.record(not plane.stopped)
 
 

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
+from netsim.datapath.stage import Context
 from netsim.engine import faults as faults  # its handlers
+from netsim.engine.balance import Choice
+from netsim.engine.border import Message, Outcome
+from netsim.engine.connection import Connection
+from netsim.engine.control import HostWays, flow_of, message_key
 from netsim.engine.machinery import REFERENCE_HANDLERS, Machinery, Progress, run_out, watch
+from netsim.engine.peer import Peer
 from netsim.engine.record import RunRecord
 from netsim.engine.sources import Bulk, Requests
+from netsim.engine.transfer import Transfer
 from netsim.engine.world import World
 from netsim.model.entities import Model, Task
 from netsim.scenario.schema import Scenario
 
 HANDLERS = REFERENCE_HANDLERS
+
+
+class Direct:
+    """What `netsim.engine.balance.Choice` is to a client's connection, for one between two daemons."""
+
+    def __init__(self, ways: HostWays) -> None:
+        self.first = ways
+
+    def closed(self) -> None:
+        """No table has it."""
 
 
 class Reference(Machinery):
@@ -23,6 +41,8 @@ class Reference(Machinery):
     def __init__(self, world: World, progress: Progress | None = None) -> None:
         super().__init__(world, progress)
         self.kernel = world.kernel
+        self.messages: dict[Connection, Message] = {}
+        self._outcomes: list[Outcome] = []
         self.workloads: dict[str, Requests | Bulk] = {}
         for name, load in sorted(world.scenario.load.items()):
             self.workloads[name] = (Requests if load.bulk is None else Bulk)(world, name)
@@ -35,13 +55,59 @@ class Reference(Machinery):
         return self.kernel.now
 
     def _run(self, until_ps: int) -> bool:
-        return self.kernel.run(until_ps, self.progress)
+        went_on = self.kernel.run(until_ps, self.progress)
+        self.halt = went_on and self.now_ps < until_ps
+        return went_on
 
     def add_task(self, task: Task) -> None:
         """A new task; it serves nothing before `What.TASK_LISTENS`. Raises ``ValueError`` if its name is not new."""
         self.world.add_task(task)
         for name, workload in self.workloads.items():
             self.world.more_sources(name, workload.clients, task)
+
+    def _send(self, message: Message, srtt_ps: int) -> None:
+        src, dst = message.src, message.dst
+        key = message_key(message)
+        ways = cast(Choice, Direct(self.control.ways(src, dst)))
+        conn = Connection(self.kernel, self.world.machine, self.world.tcp, ways, flow_of(src, dst), key)
+        conn.srtt_ps = srtt_ps
+        self.messages[conn] = message
+
+        def ended(at_ps: int | None) -> None:
+            del self.messages[conn]
+            conn.close()
+            self._outcomes.append(Outcome(message.number, at_ps))
+            self.kernel.halted |= message.watched
+
+        conn.user = lambda cause: ended(None)
+        Transfer(conn, False, message.size_bytes, key, lambda split, now: ended(now), conn.user).start()
+
+    def _lost(self, message: Message) -> None:
+        self._outcomes.append(Outcome(message.number, None))
+
+    def lose_messages(self, node: str) -> None:
+        """A node has lost power: what it sends is lost, and it will not know of what is on its way to it."""
+        for conn, message in list(self.messages.items()):
+            if message.src == node and conn.user is not None:
+                conn.user("power")
+                self.kernel.halted, self.halt = False, self.halt or message.watched
+            elif message.dst == node:
+                conn.peer = Peer.RESET
+
+    def _ended(self) -> list[Outcome]:
+        found, self._outcomes = self._outcomes, []
+        return found
+
+    def _free_at(self, name: str, context: Context, flow: int) -> int:
+        machine = self.world.machine
+        if context == Context.LINK:
+            return machine.links[name].free_at
+        rings = machine.rings[name]
+        return machine.cpus[name].cores[rings[flow % len(rings)].core].softirq_free
+
+    def _set_rates(self) -> None:
+        for station, link in self.world.machine.links.items():
+            link.rate_bps = self.wiring.rate_bps(station)
 
     def open_requests(self) -> int:
         """Measured requests that have not ended; bulk transfers do not have to."""

@@ -303,13 +303,13 @@ class Service:
             # More than the socket takes at once: the worker writes as the window opens.
             worker = self.worker
             transfer.sender = Party(self.server.node, self.server.thread(worker))
-            inner = transfer.done
 
-            def done(split: Split, now: int) -> None:
-                self.server.pool.release(worker)
-                inner(split, now)
+            def free() -> None:
+                if not self.server.gone:
+                    self.server.pool.release(worker)
 
-            transfer.done = done
+            transfer.free = free
+            conn.writer = transfer
             transfer.start()
             return
         work = message_cost(conn.ways.reply, size, conn.tcp.unit_bytes, True)

@@ -51,7 +51,7 @@ class Transfer:
     """
 
     __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
-                 "on_bytes", "next", "flying", "arrived", "count", "sending", "losses", "last")  # fmt: skip
+                 "on_bytes", "next", "flying", "arrived", "count", "sending", "losses", "last", "free")  # fmt: skip
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class Transfer:
         self.sending = False
         self.losses = 0
         self.last: Split = {}
+        self.free: Callable[[], None] | None = None  # lets the sending thread go, once
 
     def start(self) -> None:
         """Send what the window allows."""
@@ -110,11 +111,28 @@ class Transfer:
             else:
                 self._pay(self.sender, size, self.count)
 
+    def broken_off(self) -> None:
+        """The client has closed the connection: half a round trip later the writing thread gets an error."""
+        at = self.conn.kernel.now + self.conn.srtt_ps // 2 + 1
+        self.conn.kernel.at(at, Phase.FINISH, fold(self.key, Tag.ABORT), self._aborted)
+
+    def _aborted(self) -> None:
+        if not self.sending:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        free, self.free = self.free, None
+        if free is not None:
+            free()
+
     def _pay(self, sender: Party, size: int, number: int) -> None:
         self.sending = True
 
         def paid() -> None:
             self.sending = False
+            if self.conn.closed:
+                self._let_go()
+                return
             self._send(size, number, 0)
             self._pump()
 
@@ -183,7 +201,10 @@ class Transfer:
         self.flying -= size
         if self.arrived >= self.size:
             self._grow(size)
+            free, self.free = self.free, None
             self.done(split, now)
+            if free is not None:
+                free()
 
     def _acked_later(self, size: int, number: int) -> None:
         """A lost acknowledgement is made good by the next one, one round trip later."""

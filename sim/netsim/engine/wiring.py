@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from netsim.engine.border import Change, LinkState
 from netsim.engine.links import Trouble
 from netsim.engine.world import World
 
 MILLION = 1_000_000
 LOSS_UNIT = 1 << 52  # losses are whole multiples of 2**-52, the step of a uniform draw
+
+
+def background_rate(rate_bps: int, taken_bps: float) -> int:
+    """What control traffic leaves of a link's rate: at least a hundredth."""
+    return max(rate_bps // 100, rate_bps - round(taken_bps), 1)
 
 
 class Wiring:
@@ -18,9 +25,14 @@ class Wiring:
         self.states: dict[str, list[LinkState]] = {}  # of the two directions: sends, receives
         self.groups: dict[str, int] = {}
         self.down: set[str] = set()
+        self.steal: dict[str, int] = {}  # millionths of a node's processor time
+        self.background: dict[str, float] = {}  # bit/s that control traffic takes of a card
+        self.places = {name: (link.node, link.port) for name, link in world.machine.links.items()}
 
     def set_link(self, node: str, state: LinkState) -> None:
-        """Raises ``ValueError`` for a direction that does not exist, or a loss that is no share."""
+        """Raises ``KeyError`` for a node and ``ValueError`` for a direction that does not exist, or a loss that is
+        no share."""
+        self.nodes[node]
         if state.direction not in ("both", "sends", "receives"):
             raise ValueError(f"expected the direction both, sends or receives, got {state.direction}")
         if not 0 <= state.loss <= 1:
@@ -35,6 +47,37 @@ class Wiring:
         for name in (name for group in groups for name in group):
             self.nodes[name]
         self.groups = {name: number for number, group in enumerate(groups) for name in group}
+
+    def reaches(self, src: str, dst: str) -> bool:
+        """Whether packets get from one node to another at all."""
+        if src in self.down or dst in self.down:
+            return False
+        if src in self.groups and dst in self.groups and self.groups[src] != self.groups[dst]:
+            return False
+        ends = self.state(src, False), self.state(dst, True)
+        return all(state.up and state.loss < 1 for state in ends)
+
+    def delay_ps(self, station: str) -> int:
+        """How much later than usual packets come out of a link."""
+        node, port = self.places[station]
+        return self.state(node, port).delay_ps
+
+    def rate_bps(self, station: str) -> int | None:
+        """What a link's rate is for everything but the background; None: no bottleneck."""
+        node, port = self.places[station]
+        if node not in self.nodes:
+            return None
+        rate = self.state(node, port).rate_bps
+        rate = self.nodes[node].nic.rate if rate is None else rate
+        return rate if port else background_rate(rate, self.background.get(node, 0.0))
+
+    def set_background(self, rates_bps: Mapping[str, float]) -> None:
+        """Raises ``KeyError`` for a node that does not exist, ``ValueError`` for a negative rate."""
+        for name, rate in rates_bps.items():
+            if rate < 0:
+                raise ValueError(f"expected at least 0 bit/s from {self.nodes[name].name}, got {rate}")
+            self.nodes[name]
+        self.background = dict(rates_bps)
 
     def state(self, node: str, port: bool) -> LinkState:
         """The state of a card (sends) or of the switch port to it (receives)."""

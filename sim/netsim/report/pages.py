@@ -20,7 +20,7 @@ _CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": "hover"}
 
 def render(result: Result) -> str:
     """The report as text. Equal results give equal reports."""
-    return _template().render(**page(result), figures=_figures(result), plotly_js=_plotly_js())
+    return _template().render(**page(result), figures=_figures(result), plotly_js=plotly_js())
 
 
 def write_report(directory: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> list[str]:
@@ -52,19 +52,24 @@ def _figures(result: Result) -> dict[str, str]:
 
 
 @cache
-def _plotly_js() -> str:
+def plotly_js() -> str:
+    """Plotly's script, safe to put into a page."""
     from plotly.offline import get_plotlyjs
 
     return str(get_plotlyjs()).replace("</script", "<\\/script")
 
 
 @cache
-def _template() -> Template:
-    environment = Environment(
+def environment() -> Environment:
+    """Where the pages' templates are."""
+    return Environment(
         loader=PackageLoader("netsim.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2")
+
+
+def _template() -> Template:
+    return environment().get_template("report.html.j2")

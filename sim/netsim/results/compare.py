@@ -124,7 +124,7 @@ def compare_results(a: Result, b: Result, names: tuple[str, str] | None = None) 
         paired,
         (first["replications"], second["replications"]),
         differences,
-        list(_notes(first, second, paired)),
+        [*_notes(first, second, paired), *_only_one(a, b)],
     )
 
 
@@ -230,6 +230,14 @@ def _notes(a: Mapping[str, Any], b: Mapping[str, Any], paired: bool) -> Iterator
         yield f"The engines differ: {a['engine']} and {b['engine']}."
     if a["versions"]["netsim"] != b["versions"]["netsim"]:
         yield f"The versions differ: netsim {a['versions']['netsim']} and {b['versions']['netsim']}."
+
+
+def _only_one(a: Result, b: Result) -> Iterator[str]:
+    """Workloads that have no counterpart."""
+    for one, other, which in ((a, b, "first"), (b, a, "second")):
+        names = [name for name in one.data["workloads"] if name not in other.data["workloads"]]
+        if names:
+            yield f"Only in the {which}, so not compared: {', '.join(names)}."
 
 
 def row_text(one: Difference) -> tuple[str, ...]:

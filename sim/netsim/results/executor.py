@@ -46,39 +46,43 @@ def _replicate(scenario: Scenario, engine: str, seed: int, replication: int) -> 
     return simulator(engine)(scenario, build_model(scenario), seed, replication, told, _stop.is_set)
 
 
-def side_by_side(
-    scenario: Scenario,
-    engine: str,
-    seed: int,
-    count: int,
-    jobs: int,
-    stop: Callable[[], bool],
-    on_clocks: Callable[[list[int]], None] | None,
-) -> list[RunRecord]:
-    """``count`` replications in at most ``jobs`` processes, by number; fewer if ``stop()`` said so.
+class Pool:
+    """Processes for replications of one scenario; they live from the first round to the last."""
 
-    ``on_clocks`` gets the scenario's clock (ps) of every replication now and then. Raises `EngineError`
-    if a process died.
-    """
-    context = multiprocessing.get_context("spawn")  # no locks or threads of this process are inherited
-    flag, clocks = context.Event(), context.Array("q", [-scenario.warmup_ps] * count)
-    with ProcessPoolExecutor(min(jobs, count), context, _begin, (flag, clocks)) as pool:
-        waiting: set[Future[RunRecord]] = set()
-        numbered = []
-        for replication in range(count):
-            numbered.append(pool.submit(_replicate, scenario, engine, seed, replication))
-            waiting.add(numbered[-1])
+    def __init__(self, scenario: Scenario, engine: str, seed: int, jobs: int, most: int) -> None:
+        """At most ``jobs`` processes, for replications below the number ``most``."""
+        context = multiprocessing.get_context("spawn")  # no locks or threads of this process are inherited
+        self.work = (scenario, engine, seed)
+        self.flag = context.Event()
+        self.clocks = context.Array("q", [-scenario.warmup_ps] * most)
+        self.executor = ProcessPoolExecutor(min(jobs, most), context, _begin, (self.flag, self.clocks))
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flag.set()
+        self.executor.shutdown()
+
+    def run(
+        self, numbers: range, stop: Callable[[], bool], on_clocks: Callable[[list[int]], None] | None
+    ) -> list[RunRecord]:
+        """The replications of these numbers, in their order; fewer if ``stop()`` said so.
+
+        ``on_clocks`` gets the scenario's clock (ps) of every replication from 0 on now and then. Raises
+        `EngineError` if a process died.
+        """
         try:
+            numbered = [self.executor.submit(_replicate, *self.work, number) for number in numbers]
+            waiting: set[Future[RunRecord]] = set(numbered)
             while waiting:
                 _, waiting = wait(waiting, LOOK_EVERY_S, FIRST_COMPLETED)
                 if on_clocks is not None:
-                    on_clocks(list(clocks.get_obj()))
-                if stop() and not flag.is_set():
-                    flag.set()
+                    on_clocks(list(self.clocks.get_obj())[: numbers.stop])
+                if stop() and not self.flag.is_set():
+                    self.flag.set()
                     for future in numbered:
                         future.cancel()
             return [future.result() for future in numbered if not future.cancelled()]
         except BrokenProcessPool:
             raise EngineError("a process that simulated died (out of memory?): try fewer --jobs") from None
-        finally:
-            flag.set()

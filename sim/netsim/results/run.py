@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from netsim.results.errors import EngineError, Interrupted
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from netsim.engine.record import RunRecord
     from netsim.model.entities import Model
     from netsim.results.result import Result
+    from netsim.results.stopping import Rounds
     from netsim.scenario.schema import Scenario
 
 #: Called with the share of the whole run that is done (0 to 1).
 Progress = Callable[[float], None]
 ENGINES = ("fast", "reference", "auto")
 PLANNED = ("flow",)
-MAX_REPLICATIONS = 10_000
 
 
 class Simulator(Protocol):
@@ -82,20 +82,26 @@ def run(
     on_compile: Callable[[], None] | None = None,
     jobs: int = 1,
     baseline: Result | str | os.PathLike[str] | None = None,
+    precision: float | None = None,
+    max_replications: int | None = None,
+    max_time_s: float | None = None,
 ) -> Result:
     """Simulate a scenario, or the file that holds it, and return the answer.
 
     ``seed`` and ``replications`` replace those of the scenario. ``on_progress`` is told the share of
     the work that is done (0 to 1), ``on_compile`` is called when compiling takes a while (the first run ever).
     ``jobs``: processes at the same time; the numbers do not depend on it. Ctrl-C ends the run after what is complete; the result says so.
+    ``precision`` (share) repeats until throughput, mean latency and p99 of every workload are known that well, at
+    most ``max_replications`` times, and begins none after ``max_time_s`` of computing; all three replace the
+    scenario's words. ``replications`` alone are exactly as many.
     Expectations against a baseline read ``baseline``, a result or where it is stored. Raises
     `ScenarioError`, `EngineError`, `ResultError`, or `KeyboardInterrupt` if no replication was complete.
     """
     from netsim.model.build import build_model
     from netsim.results.build import build_result
-    from netsim.results.executor import side_by_side
     from netsim.results.judging import check_stations
     from netsim.results.stations import station_names
+    from netsim.results.stopping import rounds
 
     resolved = resolve_engine(engine)
     if isinstance(baseline, (str, os.PathLike)):
@@ -106,42 +112,98 @@ def run(
         from netsim.scenario.load import load
 
         scenario = load(scenario)
-    count = scenario.replications if replications is None else replications
-    if not 1 <= count <= MAX_REPLICATIONS:
-        raise ValueError(f"expected 1 to {MAX_REPLICATIONS} replications, got {count}")
+    plan = rounds(scenario, replications, precision, max_replications, max_time_s)
     used_seed = scenario.seed if seed is None else seed
     resolved, instead = fitting_engine(resolved, scenario)
     if resolved == "fast":
         from netsim.engine.fast.warmup import warm_up
 
         warm_up(on_compile)
-    simulate = simulator(resolved)
     model = build_model(scenario)
     check_stations(scenario, station_names(model))
-    began = time.perf_counter()
-    records: list[RunRecord] = []
-    with _stop_flag() as stop:
-        if jobs > 1 and count > 1:
-            clocks = _clocks(scenario, count, on_progress)
-            records = side_by_side(scenario, resolved, used_seed, count, jobs, stop.is_set, clocks)
-        else:
-            for replication in range(count):
-                watch = _clock(scenario, replication, count, on_progress)
-                records.append(simulate(scenario, model, used_seed, replication, watch, stop.is_set))
-                if not records[-1].complete or stop.is_set():
-                    break
-    complete = [record for record in records if record.complete]
+    plan.began = time.perf_counter()
+    with _stop_flag() as flag:
+        complete, interrupted = _replicate(
+            scenario, model, resolved, used_seed, plan, jobs, on_progress, flag.is_set
+        )
     if not complete:
         raise Interrupted
     warnings = [] if instead is None else [instead]
-    if len(complete) < count:
-        warnings.append(f"Interrupted: {len(complete)} of {count} replications are complete and reported.")
-    wall_s = time.perf_counter() - began
+    if interrupted:
+        warnings.append(
+            f"Interrupted: {len(complete)} of {plan.total} replications are complete and reported."
+        )
+    wall_s = time.perf_counter() - plan.began
     result = build_result(scenario, model, complete, resolved, wall_s, warnings, baseline)
-    result.data["manifest"]["interrupted"] = len(complete) < count
-    if on_progress is not None and len(complete) == count:
+    result.data["manifest"]["interrupted"] = interrupted
+    if plan.precision is not None and not interrupted:
+        result.data["manifest"]["precision"] = plan.to_dict()
+    if on_progress is not None and not interrupted:
         on_progress(1.0)
     return result
+
+
+def _replicate(
+    scenario: Scenario,
+    model: Model,
+    engine: str,
+    seed: int,
+    plan: Rounds,
+    jobs: int,
+    on_progress: Progress | None,
+    interrupted: Callable[[], bool],
+) -> tuple[list[RunRecord], bool]:
+    """The complete replications of all rounds, and whether the user stopped them."""
+    from netsim.results.executor import Pool
+
+    def stop() -> bool:
+        return interrupted() or plan.over()
+
+    records: list[RunRecord] = []
+    with ExitStack() as ending:
+        pool = None
+        if jobs > 1 and plan.total > 1:
+            most = plan.total if plan.precision is None else plan.most
+            pool = ending.enter_context(Pool(scenario, engine, seed, jobs, most))
+        while True:
+            numbers = range(len(records), plan.total)
+            if pool is not None:
+                records += pool.run(numbers, stop, _clocks(scenario, plan.total, on_progress))
+            else:
+                records += _one_by_one(scenario, model, engine, seed, numbers, on_progress, stop)
+            complete = [record for record in records if record.complete]
+            if len(complete) < plan.total and interrupted():
+                return complete, True
+            if len(complete) < plan.total:
+                complete = _unbroken(complete)
+                plan.cut(scenario, complete)
+                return complete, False
+            if not plan.more(scenario, complete):
+                return complete, False
+
+
+def _one_by_one(
+    scenario: Scenario,
+    model: Model,
+    engine: str,
+    seed: int,
+    numbers: range,
+    on_progress: Progress | None,
+    stop: Callable[[], bool],
+) -> list[RunRecord]:
+    """Replications in this process, until one is stopped."""
+    simulate, records = simulator(engine), []
+    for number in numbers:
+        watch = _clock(scenario, number, numbers.stop, on_progress)
+        records.append(simulate(scenario, model, seed, number, watch, stop))
+        if not records[-1].complete or stop():
+            break
+    return records
+
+
+def _unbroken(complete: list[RunRecord]) -> list[RunRecord]:
+    """The replications from number 0 up to the first that is missing."""
+    return [record for k, record in enumerate(complete) if record.replication == k]
 
 
 def _clock(

@@ -83,7 +83,7 @@ def workload_numbers(name: str, records: Sequence[RunRecord]) -> WorkloadNumbers
     seconds = duration_ps / PS_PER_S
     by_cause = sum((part.fates.sum(axis=0) for part in parts), start=np.zeros(len(FATES) + 1, np.int64))
     errors = {FATES[k]: int(n) for k, n in enumerate(by_cause[:-1]) if k and n}
-    samples = _samples(parts, duration_ps)
+    samples = workload_samples(parts, duration_ps)
     latency = _latency(parts, duration_ps, samples)
     return WorkloadNumbers(
         name=name,
@@ -105,7 +105,7 @@ def workload_numbers(name: str, records: Sequence[RunRecord]) -> WorkloadNumbers
     )
 
 
-def _samples(parts: Sequence[WorkloadRecord], duration_ps: int) -> dict[str, list[float | None]]:
+def workload_samples(parts: Sequence[WorkloadRecord], duration_ps: int) -> dict[str, list[float | None]]:
     """The number of each replication, by the name of its estimate."""
     seconds = duration_ps / PS_PER_S
     fates = [part.fates.sum(axis=0) for part in parts]

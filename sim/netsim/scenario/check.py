@@ -76,6 +76,7 @@ class Finder:
 def check(scenario: Scenario, tree: Node) -> list[Problem]:
     """All problems of a scenario whose single values are valid."""
     finder = Finder(scenario, tree)
+    _budget(finder)
     _nodes(finder)
     _networks(finder)
     finder.facts.check()
@@ -87,6 +88,19 @@ def check(scenario: Scenario, tree: Node) -> list[Problem]:
     for path, what, help in unsupported(scenario):
         finder.add(path, "UNSUPPORTED", "what can be simulated", what, help)
     return finder.problems
+
+
+def _budget(finder: Finder) -> None:
+    """A budget belongs to a precision."""
+    scenario = finder.scenario
+    for word in ("max_replications", "max_time"):
+        if getattr(scenario, word) is not None and scenario.precision is None:
+            help = "write precision: 5%, or replications: for a fixed number"
+            finder.add((word,), "MISSING", "the key precision beside it", "nothing", help, of_key=True)
+    most = scenario.max_replications
+    if scenario.precision is not None and most is not None and most < scenario.replications:
+        expected = f"at least the {scenario.replications} replications of the first round"
+        finder.add(("max_replications",), "OUT_OF_RANGE", expected, most)
 
 
 def _nodes(finder: Finder) -> None:

@@ -17,6 +17,7 @@ from netsim.scenario.schema_types import (
     ExpectText,
     Name,
     PositiveDuration,
+    Precision,
     Strict,
     Text,
     Value,
@@ -48,6 +49,16 @@ class Scenario(Strict):
     )
     replications: Annotated[int, whole(1, 10_000)] = Field(
         default=5, description="Independent repetitions (count)."
+    )
+    precision: Precision | None = Field(
+        default=None,
+        description="Repeat until throughput, mean latency and p99 are known this well (half of the 95 % interval).",
+    )
+    max_replications: Annotated[int, whole(2, 10_000)] | None = Field(
+        default=None, description="Most repetitions for the precision (count); without it 100."
+    )
+    max_time: PositiveDuration | None = Field(
+        default=None, description="Computing time after which no repetition begins for the precision."
     )
     swarm: Swarm = Field(default=Swarm(), description="Settings of the swarm.")
     nodes: dict[Name, NodeGroup] = Field(description="Groups of machines, by name.")

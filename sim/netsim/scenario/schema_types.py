@@ -17,6 +17,7 @@ from netsim.scenario.units import (
     parse_duration,
     parse_number,
     parse_per_second,
+    parse_precision,
     parse_price,
     parse_rate,
     parse_share,
@@ -197,6 +198,18 @@ Share = Annotated[
         {
             "anyOf": [
                 {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": _NUMBER + r" *%$"},
+            ]
+        },
+    ),
+]
+Precision = Annotated[
+    float,
+    Value(
+        parse_precision,
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
                 {"type": "string", "pattern": _NUMBER + r" *%$"},
             ]
         },

@@ -142,6 +142,18 @@ def parse_share(value: object) -> float:
     return number
 
 
+def parse_precision(value: object) -> float:
+    """A share between 0 and 1, both left out, from ``0.05`` or ``5%``."""
+    expected = "a precision between 0 and 100 %, like 5%"
+    try:
+        share = parse_share(value)
+    except UnitError as error:
+        raise UnitError(error.code, expected, error.help) from None
+    if not 0 < share < 1:
+        raise UnitError("OUT_OF_RANGE", expected)
+    return share
+
+
 def parse_number(
     value: object, *, low: float | None = None, high: float | None = None, expected: str = "a number"
 ) -> float:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from netsim.datapath.paths import Reach
 from netsim.datapath.stage import Context, Path, PathStage
 from netsim.engine.client import Client
+from netsim.engine.control import HostWays
 from netsim.engine.cpu import Quota
 from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
@@ -344,7 +345,14 @@ class Builder:
         found = dict(zip(names, state.namespaces(path, dst, reach.network), strict=False))
         return {**found, "WA_SPACE": state.space(path, reach, dst), "WA_AT": name_key(dst)}
 
-    def way(self, ways: Ways) -> dict[str, int]:
+    def host_ways(self, src: str, dst: str, ways: HostWays) -> int:
+        """The row of the ways of control messages between two nodes."""
+        key = (src, dst)
+        if key not in self.way_cache:
+            self.way_cache[key] = self.ways.add(WA_SERVER=-1, **self.way(ways))
+        return self.way_cache[key]
+
+    def way(self, ways: Ways | HostWays) -> dict[str, int]:
         """The columns of the routes between two ends."""
         return {
             "WA_SYN": self.route(ways.syn), "WA_SYN_ACK": self.route(ways.syn_ack), "WA_REQUEST": self.route(ways.request),

@@ -15,6 +15,7 @@ from netsim.engine.fast.entries import (
     end_client,
     end_pool,
     end_threads,
+    lose_messages,
     power_off,
     tell_clients,
 )
@@ -120,6 +121,9 @@ def _down(plane: FastPlane, change: Change) -> None:
             _vanish(fast, server.name)
     for client in fast.world.node_sources[node]:
         _end_client(fast, client)
+    lose_messages(fast.M, row)
+    plane.halt |= bool(fast.M[y.H_WATCH])
+    fast.M[y.H_WATCH] = 0
     clear_link(fast.M, fast.builder.link_index[fast.world.model.nodes[node].tx_station])
     _rewire(plane)
 
@@ -138,12 +142,8 @@ def _up(plane: FastPlane, change: Change) -> None:
 
 @HANDLERS.takes(What.LINK)
 def _link(plane: FastPlane, change: Change) -> None:
-    fast, spec = plane.fast, plane.world.model.nodes[change.subject]
     plane.wiring.set_link(change.subject, change.link or LinkState())
-    for port, station in enumerate((spec.tx_station, spec.switch_station)):
-        rate = plane.wiring.state(change.subject, bool(port)).rate_bps
-        row = fast.builder.link_index[station]
-        fast.M[cell(fast, y.B_LINK, y.W_LINK, row, y.L_RATE)] = spec.nic.rate if rate is None else rate
+    plane._set_rates()
     _rewire(plane)
 
 
@@ -157,7 +157,9 @@ def _part(plane: FastPlane, change: Change) -> None:
 def _steal(plane: FastPlane, change: Change) -> None:
     fast = plane.fast
     row = fast.builder.node_index[change.subject]
-    fast.M[cell(fast, y.B_NODE, y.W_NODE, row, y.N_STEAL)] = stolen(change)
+    fast.M[cell(fast, y.B_NODE, y.W_NODE, row, y.N_STEAL)] = plane.wiring.steal[change.subject] = stolen(
+        change
+    )
 
 
 @HANDLERS.takes(What.ENTRY_OUT, What.ENTRY_IN)

@@ -7,13 +7,13 @@ from __future__ import annotations
 from netsim.compiled import entry, inner, pointer
 from netsim.engine.fast.cores import kill_threads
 from netsim.engine.fast.faults import stands_in
-from netsim.engine.fast.kernel import finished, forget_time_out, send_reset, think
+from netsim.engine.fast.kernel import finished, forget_time_out, message_ended, send_reset, think
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.loop import queue_arrival, short
-from netsim.engine.fast.memory import busy, drop_exchange, dropped, pop_front
+from netsim.engine.fast.memory import append, busy, drop_exchange, drop_transfer, dropped, pop_front, row
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, settle_link, settle_ring
-from netsim.engine.fast.tcp import close
+from netsim.engine.fast.tcp import close, new_transfer, start_transfer
 
 
 @entry
@@ -166,6 +166,79 @@ def power_off(memory, node):
             pop_front(M, g + G_HEAD)
             dropped(M, M[g + G_STATION], now)
         M[g + G_PACKETS] = 0
+
+
+@entry
+def lose_messages(memory, node):
+    """A node has lost power: what it sends is lost, and it will not know of what is on its way to it."""
+    M = pointer(memory)
+    for conn in range((M[B_SLOT] - M[B_CONN]) // W_CONN):
+        k = M[B_CONN] + conn * W_CONN
+        if M[k + O_REFS] > 0 and not M[k + O_CLOSED]:
+            if M[k + O_FROM] == node:
+                message_ended(M, M[k + O_X], NEVER)
+            elif M[k + O_TO] == node:
+                M[k + O_PEER] = PEER_RESET
+
+
+@entry
+def begin_message(memory, way, src, dst, flow, key, srtt, size, number, watched, room):
+    """A control message leaves over its daemons' connection. DONE; GROW: make room, then again."""
+    M = pointer(memory)
+    if short(M, room):
+        return GROW
+    x, conn = row(M, H_XFREE, H_XLEFT, B_X, W_X), row(M, H_CFREE, H_CLEFT, B_CONN, W_CONN)
+    e, k = M[B_X] + x * W_X, M[B_CONN] + conn * W_CONN
+    for i in range(e, e + W_X):
+        M[i] = 0
+    M[e + X_CLIENT] = -1
+    M[e + X_SLOT] = -1
+    M[e + X_LEFT_SLOT] = -1
+    M[e + X_CONN] = conn
+    M[e + X_CALL] = number
+    M[e + X_LEFT] = watched
+    M[e + X_REFS] = 1
+    for i in range(k, k + W_CONN):
+        M[i] = 0
+    M[k + O_WAYS] = way
+    M[k + O_HASH] = flow
+    M[k + O_SRTT] = srtt
+    M[k + O_LAST] = M[H_NOW]
+    M[k + O_SERVER] = -1
+    M[k + O_WRITER] = -1
+    window = M[H_IW] * M[M[B_ROUTE] + M[M[B_WAYS] + way * W_WAYS + WA_REQUEST] * W_ROUTE + RO_MSS]
+    for f in (O_WINDOW, O_WINDOW1):
+        M[k + f] = window
+        M[k + f + 1] = NEVER
+        M[k + f + 2] = -NEVER
+    M[k + O_FLOW] = -1
+    M[k + O_REFS] = 1
+    M[k + O_X] = x
+    M[k + O_FROM] = src
+    M[k + O_TO] = dst
+    t = new_transfer(M, conn, 0, size, key, TK_MESSAGE, x)
+    M[M[B_T] + t * W_T + T_REFS] += 1
+    start_transfer(M, t)
+    drop_transfer(M, t)
+    return DONE
+
+
+@entry
+def lost_message(memory, number):
+    """A message is lost before it leaves."""
+    append(pointer(memory), H_MSG, H_MSG_TAIL, number, NEVER, 0)
+
+
+@entry
+def next_outcome(memory, found):
+    """Number and time of the first message that has ended. False if there is none."""
+    M = pointer(memory)
+    if M[H_MSG] < 0:
+        return False
+    q = pop_front(M, H_MSG)
+    found[0] = M[q]
+    found[1] = M[q + 1]
+    return True
 
 
 @entry

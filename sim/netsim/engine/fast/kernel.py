@@ -378,6 +378,9 @@ def with_slot(M, x, slot):
     M[k + O_PEER] = PEER_ALIVE
     M[k + O_STAGE] = STAGE_IDLE
     M[k + O_MET] = 0
+    M[k + O_WRITER] = -1
+    M[k + O_FROM] = -1
+    M[k + O_TO] = -1
     M[s + SL_CONN] = conn
     M[e + X_CONN] = conn
     M[e + X_SENT] = now
@@ -559,6 +562,21 @@ def begin_transfer(M, x, back, size, tag, kind):
     conn = M[M[B_X] + x * W_X + X_CONN]
     t = new_transfer(M, conn, back, size, fold_compiled(M[M[B_X] + x * W_X + X_KEY], tag, 0), kind, x)
     todo(M, OP_TSTART, t, 0, 0)
+    return t
+
+
+@inner
+def let_go_of_worker(M, t):
+    """A large answer is there, or its client is gone: the worker that wrote it is free, once."""
+    o = M[B_T] + t * W_T
+    if not M[o + T_WRITES]:
+        return
+    M[o + T_WRITES] = 0
+    M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_WRITER] = -1
+    x = M[o + T_X]
+    server = server_of(M, x)
+    if not M[M[B_SERVER] + server * W_SERVER + V_GONE]:
+        todo(M, OP_POOL_RELEASE, server, M[M[B_X] + x * W_X + X_WORKER], 0)
 
 
 @inner
@@ -567,6 +585,10 @@ def send_request(M, x):
     th = thread_of(M, x)
     if th < 0:
         begin_transfer(M, x, 0, M[c + K_REQUEST], T_REQUEST, TK_REQUEST)
+        return
+    if M[c + K_REQUEST] > M[H_SNDBUF]:
+        t = begin_transfer(M, x, 0, M[c + K_REQUEST], T_REQUEST, TK_REQUEST)
+        M[M[B_T] + t * W_T + T_THREAD] = th
         return
     conn = M[M[B_X] + x * W_X + X_CONN]
     cost = message_cost(M, x, M[ways_of(M, conn) + WA_REQUEST], M[c + K_REQUEST], True)
@@ -584,6 +606,9 @@ def transferred(M, t, u):
     """A whole message is there."""
     o = M[B_T] + t * W_T
     x, kind, conn, split = M[o + T_X], M[o + T_KIND], M[o + T_CONN], M[B_USPLIT] + u * NS
+    if kind == TK_MESSAGE:
+        message_ended(M, x, M[H_NOW])
+        return
     e, k = M[B_X] + x * W_X, M[B_CONN] + conn * W_CONN
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
     if kind == TK_REQUEST:
@@ -635,10 +660,25 @@ def transferred(M, t, u):
 
 
 @inner
+def message_ended(M, x, time):
+    """A control message is there, or lost (NEVER): written down for Python."""
+    e = M[B_X] + x * W_X
+    M[e + X_OVER] = 1
+    append(M, H_MSG, H_MSG_TAIL, M[e + X_CALL], time, 0)
+    if M[e + X_LEFT]:
+        M[H_WATCH] = 1
+    close(M, M[e + X_CONN])
+    drop_exchange(M, x)
+
+
+@inner
 def end(M, x, fate, answered):
     """The client stops waiting; ``answered``: since the whole answer is there, whatever it says."""
     e = M[B_X] + x * W_X
     if M[e + X_OVER]:
+        return
+    if M[e + X_CLIENT] < 0:
+        message_ended(M, x, NEVER)
         return
     M[e + X_OVER] = 1
     if M[e + X_TIMED]:
@@ -946,6 +986,12 @@ def answer(M, x):
         return
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
     size = M[c + K_RESPONSE] if M[e + X_SFATE] == F_COMPLETED else 0
+    if size > M[H_SNDBUF]:  # more than the socket takes at once: the worker writes as the window opens
+        t = begin_transfer(M, x, 1, size, T_ANSWER, TK_ANSWER)
+        M[M[B_T] + t * W_T + T_THREAD] = worker_thread(M, server, M[e + X_WORKER])
+        M[M[B_T] + t * W_T + T_WRITES] = 1
+        M[M[B_CONN] + conn * W_CONN + O_WRITER] = t
+        return
     cost = message_cost(M, x, M[ways_of(M, conn) + WA_REPLY], size, True)
     start_work(M, worker_thread(M, server, M[e + X_WORKER]), cost, TH_WRITE, x, size)
 
@@ -1025,6 +1071,7 @@ def unit_arrived(M, u):
         if not reaches_peer(M, a, b, c):
             pass
         elif data_arrived(M, a, b, c >> 6):
+            let_go_of_worker(M, a)  # after all that follows from its arrival
             transferred(M, a, u)
     elif kind == UK_ACK:
         acked(M, a, b)

@@ -30,7 +30,8 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_RTO_MAX, H_SYN_TIMEOUT, H_SYN_RETRIES, H_RETRIES2, H_DUPACKS, H_HELLO, H_HELLO_ANSWER, H_NS, H_ULEFT, H_QLEFT,
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_HEAP, H_UNTIL, H_HOLE, H_TROUBLE, H_OUT, H_TABLE,
-) = range(57)  # fmt: skip
+    H_WATCH, H_MSG, H_MSG_TAIL,
+) = range(60)  # fmt: skip
 
 # Bases of tables
 (
@@ -144,15 +145,31 @@ W_X = 23
 ) = range(13)  # fmt: skip
 W_R = 13
 # Transfers
-T_CONN, T_BACK, T_SIZE, T_KEY, T_KIND, T_X, T_NEXT, T_FLYING, T_ARRIVED, T_COUNT, T_REFS = range(11)
-W_T = 11
+(
+    T_CONN,
+    T_BACK,
+    T_SIZE,
+    T_KEY,
+    T_KIND,
+    T_X,
+    T_NEXT,
+    T_FLYING,
+    T_ARRIVED,
+    T_COUNT,
+    T_REFS,
+    T_THREAD,
+    T_SENDING,
+    T_NUMBER,
+    T_WRITES,
+) = range(15)
+W_T = 15
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_WINDOW, O_THRESHOLD, O_CUT,
     O_WINDOW1, O_THRESHOLD1, O_CUT1, O_VIA, O_CLIENT, O_FLOW,
-    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET,
-) = range(24)  # fmt: skip
-W_CONN = 24
+    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER,
+) = range(27)  # fmt: skip
+W_CONN = 27
 SL_NUMBER, SL_CONN, SL_THREAD, SL_NEXT = range(4)
 W_SLOT = 4
 # Threads

@@ -29,6 +29,7 @@ from netsim.engine.fast.kernel import (
     finished,
     hindered,
     launch,
+    let_go_of_worker,
     look_at,
     new_request,
     next_calls,
@@ -50,7 +51,7 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, close_hole, find_slice, give_back, let_go, pop, put, todo, waited
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
-from netsim.engine.fast.tcp import acked, fill, send_unit, start_transfer, worked
+from netsim.engine.fast.tcp import acked, fill, paid, send_unit, start_transfer, worked
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _draw
 from netsim.workload.arrivals import grow_by as plain_grow_by
@@ -182,6 +183,12 @@ def rare(M, D, HIST, op, a, b, c):
             finished(M, D, a, F_RESET)
         else:
             attempt(M, a)
+    elif op == TH_PAID:
+        if paid(M, a, b):
+            let_go_of_worker(M, a)
+    elif op == OP_ABORT:
+        if not M[M[B_T] + a * W_T + T_SENDING]:
+            let_go_of_worker(M, a)
     elif op == OP_LOST:
         unit_dropped(M, a, False)
     elif op == OP_REFUSED:
@@ -338,6 +345,9 @@ def advance(memory, D, histograms, until, room, most, most_ended):
             let_go(M, op, a)
         if M[H_HOLE]:
             close_hole(M)
+        if M[H_WATCH]:
+            M[H_WATCH] = 0
+            return WATCHED
         if M[H_EVENTS] == 0 or M[M[B_HEAP]] >= until:
             M[H_NOW] = max(M[H_NOW], until)
             return DONE

@@ -9,13 +9,23 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
+from netsim.datapath.stage import Context
+from netsim.engine.border import Message, Outcome
+from netsim.engine.control import flow_of, message_key
 from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import changes as changes  # its handlers
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.build import ENTRY_KINDS, Builder, Ints, signed
-from netsim.engine.fast.entries import begin_arrivals, begin_user, close_books
+from netsim.engine.fast.entries import (
+    begin_arrivals,
+    begin_message,
+    begin_user,
+    close_books,
+    lost_message,
+    next_outcome,
+)
 from netsim.engine.fast.loop import advance
-from netsim.engine.fast.ops import DONE, FULL, GROW, NEED_WAYS
+from netsim.engine.fast.ops import DONE, FULL, GROW, NEED_WAYS, WATCHED
 from netsim.engine.histogram import BUCKETS
 from netsim.engine.machinery import FAST_HANDLERS, Machinery, Progress, run_out, watch
 from netsim.engine.parts import NS
@@ -45,20 +55,9 @@ ENDED_ROWS = 4096
 
 def unsupported(scenario: Scenario) -> str | None:
     """What of a scenario only the reference engine can run; None if nothing."""
-    from netsim.datapath.tcp import tcp_table
-
-    most = tcp_table().send_buffer_bytes
     for name, load in scenario.load.items():
         if load.bulk is not None:
             return f"the bulk transfer {name}"
-        if max(load.request, load.response) > most:
-            return f"messages of {name} above {most} bytes"
-    parties = [(n, s.calls) for n, s in scenario.services.items()] + [
-        (n, c.calls) for n, c in scenario.containers.items()
-    ]
-    for name, calls in parties:
-        if any(max(call.request, call.response) > most for call in calls):
-            return f"messages of {name}'s calls above {most} bytes"
     return None
 
 
@@ -92,6 +91,7 @@ class Fast:
         M[y.H_BASE] = world.draws.base
         M[y.H_ENTRY_KIND] = ENTRY_KINDS[world.model.outside.entry.choose]
         M[y.H_ENTRY_KEY] = signed(stream_key(world.draws.seed, world.draws.replication, OUTSIDE, "entry"))
+        M[y.H_MSG] = -1
         self._point()
         M[y.H_IW], M[y.H_UNIT] = tcp.initial_window_packets, tcp.unit_bytes
         M[y.H_WINDOW], M[y.H_SNDBUF] = tcp.window_limit_bytes, tcp.send_buffer_bytes
@@ -259,7 +259,7 @@ class Fast:
         """All events before ``until``; False if ``progress`` asked to stop."""
         while True:
             status = advance(self.M, self.D, self.HIST, until, self.room, BATCH, self.most_ended)
-            if status == DONE:
+            if status in (DONE, WATCHED):
                 return True
             if status == NEED_WAYS:
                 M = self.M
@@ -296,11 +296,46 @@ class FastPlane(Machinery):
 
     def _run(self, until_ps: int) -> bool:
         with _without_collector():
-            return self.fast.run(until_ps, self.progress)
+            went_on = self.fast.run(until_ps, self.progress)
+        self.halt = went_on and self.now_ps < until_ps
+        return went_on
 
     def add_task(self, task: Task) -> None:
         """A new task; it serves nothing before `What.TASK_LISTENS`. Raises ``ValueError`` if its name is not new."""
         self.fast.add_server(self.world.add_task(task))
+
+    def _send(self, message: Message, srtt_ps: int) -> None:
+        fast, src, dst = self.fast, message.src, message.dst
+        way = fast.builder.host_ways(src, dst, self.control.ways(src, dst))
+        fast.add_ways()
+        ends = fast.builder.node_index[src], fast.builder.node_index[dst]
+        flow, key = flow_of(src, dst), message_key(message)
+        while begin_message(
+            fast.M, way, *ends, flow, key, srtt_ps, message.size_bytes, message.number, message.watched, fast.room
+        ) == GROW:  # fmt: skip
+            fast.grow()
+
+    def _lost(self, message: Message) -> None:
+        lost_message(self.fast.M, message.number)
+
+    def _ended(self) -> list[Outcome]:
+        found, row = [], np.zeros(2, np.int64)
+        while next_outcome(self.fast.M, row):
+            found.append(Outcome(int(row[0]), None if row[1] == y.NEVER else int(row[1])))
+        return found
+
+    def _free_at(self, name: str, context: Context, flow: int) -> int:
+        M, b = self.fast.M, self.fast.builder
+        if context == Context.LINK:
+            return int(M[int(M[y.B_LINK]) + b.link_index[name] * y.W_LINK + y.L_FREE])
+        rings = self.world.machine.rings[name]
+        core = b.nodes.rows[b.node_index[name]][y.N_CORE] + rings[flow % len(rings)].core
+        return int(M[int(M[y.B_CORE]) + core * y.W_CORE + y.C_SOFT])
+
+    def _set_rates(self) -> None:
+        M = self.fast.M
+        for station, row in self.fast.builder.link_index.items():
+            M[int(M[y.B_LINK]) + row * y.W_LINK + y.L_RATE] = self.wiring.rate_bps(station) or 0
 
     def open_requests(self) -> int:
         """Measured requests that have not ended."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from netsim.compiled import address, inner
 from netsim.datapath.flows.steps import end as end_flow
+from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, row
 from netsim.engine.fast.ops import *
@@ -13,7 +14,8 @@ from netsim.engine.fast.plane import new_unit, onward, stage_cost
 from netsim.engine.keys import Tag, fold_compiled
 
 UNIT, ACK, LATE_ACK, RETRY = int(Tag.UNIT), int(Tag.ACK), int(Tag.LATE_ACK), int(Tag.RETRY)
-TIMEOUT = 2
+FINISH, TIMEOUT = 1, 2
+ABORT = int(Tag.ABORT)
 DECREASE = 0.7
 
 
@@ -97,6 +99,9 @@ def new_transfer(M, conn, back, size, key, kind, x):
     M[o + T_FLYING] = 0
     M[o + T_ARRIVED] = 0
     M[o + T_COUNT] = 0
+    M[o + T_THREAD] = -1
+    M[o + T_SENDING] = 0
+    M[o + T_WRITES] = 0
     return t
 
 
@@ -147,7 +152,7 @@ def pump(M, t):
     f = flow_cell(M, t)
     mss = mss_of(M, t)
     limit = M[H_UNIT] // mss * mss
-    while M[o + T_NEXT] < M[o + T_SIZE] and not M[k + O_CLOSED]:
+    while M[o + T_NEXT] < M[o + T_SIZE] and not M[k + O_CLOSED] and not M[o + T_SENDING]:
         left = M[o + T_SIZE] - M[o + T_NEXT]
         room = M[f] - M[o + T_FLYING]
         size = min(left, limit)
@@ -160,7 +165,36 @@ def pump(M, t):
         M[o + T_NEXT] += size
         M[o + T_FLYING] += size
         M[o + T_COUNT] += 1
-        send_unit(M, t, size, M[o + T_COUNT], 0)
+        if M[o + T_THREAD] < 0:
+            send_unit(M, t, size, M[o + T_COUNT], 0)
+        else:
+            pay(M, t, size)
+
+
+@inner
+def pay(M, t, size):
+    """The sending thread pays for a unit of a large message before it leaves."""
+    o = M[B_T] + t * W_T
+    M[o + T_SENDING] = 1
+    M[o + T_NUMBER] = M[o + T_COUNT]
+    w = ways_of(M, M[o + T_CONN])
+    r = M[B_ROUTE] + (M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]) * W_ROUTE
+    packets, cost = max(1, -(-size // M[r + RO_MSS])), 0
+    for g in range(M[r + RO_SEND], M[r + RO_SEND] + M[r + RO_SENDS]):
+        cost += stage_cost(M, g, size, packets)
+    start_work(M, M[o + T_THREAD], cost, TH_PAID, t, size)
+
+
+@inner
+def paid(M, t, size):
+    """The unit leaves. Whether the connection is closed instead."""
+    o = M[B_T] + t * W_T
+    M[o + T_SENDING] = 0
+    if M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_CLOSED]:
+        return True
+    send_unit(M, t, size, M[o + T_NUMBER], 0)
+    pump(M, t)
+    return False
 
 
 @inner
@@ -253,4 +287,9 @@ def close(M, conn):
     M[k + O_CLOSED] = 1
     if M[k + O_SERVER] >= 0 and not M[k + O_ACCEPTED]:
         M[M[B_SERVER] + M[k + O_SERVER] * W_SERVER + V_WAITING] -= 1
-    end_flow(address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
+    if M[k + O_FLOW] >= 0:
+        end_flow(address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
+    t = M[k + O_WRITER]
+    if t >= 0 and M[M[B_T] + t * W_T + T_WRITES]:
+        key = fold_compiled(M[M[B_T] + t * W_T + T_KEY], ABORT, 0)
+        at(M, M[H_NOW] + M[k + O_SRTT] // 2 + 1, FINISH, key, OP_ABORT, t, 0, 0)
