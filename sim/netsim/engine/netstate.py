@@ -10,6 +10,7 @@ from netsim.datapath.ipvs.layout import BY_PORT, FALLBACK
 from netsim.datapath.kernel_settings import drops_reused_syn, settings
 from netsim.datapath.paths import Reach
 from netsim.datapath.stage import Path
+from netsim.engine.border import NEVER_PS, Change, What
 from netsim.engine.keys import name_key
 from netsim.model.entities import OUTSIDE, Model
 
@@ -23,6 +24,7 @@ CAUSES = {
 #: Addresses of clients outside (RFC 2544).
 FIRST_OUTSIDE = int(ipaddress.IPv4Address("198.18.0.0"))
 BY_DESTINATION = 1
+WHATS = {What.BACKEND_ADD: y.ADD, What.BACKEND_WEIGHT: y.WEIGHT, What.BACKEND_REMOVE: y.REMOVE}
 _FLAGS = {"fallback": FALLBACK, "port": BY_PORT}
 
 
@@ -35,6 +37,8 @@ class NetState:
         self.nodes = {name: self.table.node() for name in model.nodes}
         self._namespaces: dict[str, int] = {}
         self._balancers: dict[tuple[str, str], int] = {}
+        self._places: dict[tuple[str, str], dict[str, int]] = {}
+        self._changes: list[Change] = []
 
     def setting(self, node: str, name: str) -> float:
         """What a node's kernel is set to; the outside has the defaults."""
@@ -80,13 +84,32 @@ class NetState:
                 drops=drops_reused_syn(self.setting(where, "version")),
                 expire_nodest=bool(self.setting(where, "expire_nodest_conn")),
             )  # fmt: skip
+            self._places[key] = {name: place for place, name in enumerate(found.candidates)}
+            for change in self._changes:
+                self._later(key, change)
         return self._balancers[key]
 
-    def balancers_of(self, service: str) -> list[tuple[str, int]]:
-        """Every balancer of a service that is there yet, with its node."""
-        return [
-            (node, b) for (node, target), b in self._balancers.items() if target.partition(":")[0] == service
-        ]
+    def change(self, change: Change) -> None:
+        """A task's row in the lists of its service changes, on every node at that node's time. Raises ``ValueError``
+        for a task that was not there when the run began."""
+        task = self.model.tasks[change.subject]
+        for key, places in self._places.items():
+            if key[1].partition(":")[0] == task.party and change.subject not in places:
+                raise ValueError(
+                    f"{change.subject} came at run time and cannot enter the list of {key[1]} on {key[0]}"
+                )
+        self._changes.append(change)
+        for key in self._balancers:
+            self._later(key, change)
+
+    def _later(self, key: tuple[str, str], change: Change) -> None:
+        node, places = self.model.nodes[key[0]], self._places[key]
+        if change.subject not in places:
+            return
+        due = change.at_ps if change.times_ps is None else int(change.times_ps[node.index])
+        if due < NEVER_PS:
+            what = WHATS[change.what]
+            self.table.later(self._balancers[key], places[change.subject], what, change.value, due)
 
     def namespaces(self, path: Path, dst: str, network: str) -> tuple[int, ...]:
         """The namespaces in whose conntrack a SYN on this path gets an entry: the host's, the balancing sandbox's,

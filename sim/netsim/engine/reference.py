@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from netsim.datapath.stage import Context
+from netsim.engine import backends as backends  # its handlers
 from netsim.engine import faults as faults  # its handlers
 from netsim.engine.balance import Choice
 from netsim.engine.border import Message, Outcome

@@ -47,9 +47,7 @@ class World:
         self.servers: dict[str, Server] = {
             name: Server(self, task) for name, task in sorted(model.tasks.items())
         }
-        self.balancers = Balancers(
-            self.kernel, model, self.book, self.servers, seed, replication, self.state
-        )
+        self.balancers = Balancers(self.kernel, model, self.book, self.servers, seed, replication, self.state)
         for server in self.servers.values():
             self._calls(server)
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsim.datapath.stage import Context
+from netsim.engine import backends as backends  # its handlers
 from netsim.engine.border import Message, Outcome
 from netsim.engine.control import flow_of, message_key
 from netsim.engine.datagrams import Datagrams
@@ -92,7 +93,7 @@ class Fast:
         M[y.H_ENTRY_KIND] = ENTRY_KINDS[world.model.outside.entry.choose]
         M[y.H_ENTRY_KEY] = signed(stream_key(world.draws.seed, world.draws.replication, OUTSIDE, "entry"))
         M[y.H_MSG] = -1
-        self._point()
+        self.point()
         M[y.H_IW], M[y.H_UNIT] = tcp.initial_window_packets, tcp.unit_bytes
         M[y.H_WINDOW], M[y.H_SNDBUF] = tcp.window_limit_bytes, tcp.send_buffer_bytes
         M[y.H_RTO_MIN], M[y.H_RTO_MAX] = tcp.rto_min_ps, tcp.rto_max_ps
@@ -169,7 +170,7 @@ class Fast:
         self.room = max(self.room, 256 + 4 * b.most_calls)
         self.most_ended = max(self.most_ended, ENDED_ROWS + self.room)
         self._lay_out()
-        self._point()
+        self.point()
         self.D = np.concatenate([self.D, np.array(b.floats[floats:], np.float64)])
         self.HIST = np.concatenate(
             [self.HIST, np.zeros(len(b.station_names) * BUCKETS - len(self.HIST), np.int32)]
@@ -182,7 +183,7 @@ class Fast:
         """Put the ways that the builder has just made into memory; new memory if the room is used up."""
         b, M = self.builder, self.M
         lists = {y.B_STEP: b.steps}
-        self._point()
+        self.point()
         tables = {y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways}
         if any(len(t.rows) * t.width > M[base + 1] - M[base] for base, t in tables.items()) or any(
             len(found) > M[base + 1] - M[base] for base, found in lists.items()
@@ -211,9 +212,9 @@ class Fast:
             self.rows[y.B_EV] *= 2
         self._lay_out()
         self.world.state.table.room(2 * self.room)
-        self._point()
+        self.point()
 
-    def _point(self) -> None:
+    def point(self) -> None:
         """Tell the compiled code where the tables of flows are now."""
         self.M[y.H_TABLE] = self.world.state.table.T.ctypes.data
 
