@@ -75,6 +75,12 @@ def inner(function: Callable[..., Any]) -> Any:
     return _once(njit(**options)(function))
 
 
+def within(function: Callable[..., Any]) -> Any:
+    """Compile into each of its callers: many arguments that are only stored cost more to pass than to store."""
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    return _once(njit(forceinline=True, **options)(function))
+
+
 def _once(dispatcher: Any) -> Any:
     """Compile for the types of arguments, not once more for every constant that is passed: a third of the time."""
     compiled_for = dispatcher.get_call_template
@@ -113,3 +119,15 @@ def _address(typing: Any, number: Any) -> Any:
 
 
 address: Any = intrinsic(_address)
+
+
+def _lowest_bit(typing: Any, number: Any) -> Any:
+    """The place of the lowest bit that is set in a number that is not 0: one instruction."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.cttz(args[0], context.get_constant(types.boolean, True))
+
+    return types.int64(types.int64), code
+
+
+lowest_bit: Any = intrinsic(_lowest_bit)

@@ -286,3 +286,13 @@ def test_a_worker_that_writes_to_nobody_comes_back(kind: type[Machinery], tmp_pa
     assert fates(found) == ["timeout"] * 9
     workers = record.stations["web.1/workers"]
     assert (workers.arrived, workers.served, workers.inside) == (9, 9, 0)
+
+
+def test_a_bulk_transfer_is_read_whole_and_hears_of_its_receivers_end(tmp_path: Path) -> None:
+    more = "  slow: {networks: [net], resources: {limits: {cpus: 0.01}}}"
+    text = ONCE + "}\n  copy: {from: web, to: slow, bulk: 20MiB, flows: 2"
+    whole = log(run_out(plane(Reference, tmp_path, web=WORK, load=text, duration="9s", more=more)), "copy")
+    assert fates(whole) == ["completed", "completed"] and list(whole.response_bytes) == [10 * 2**20] * 2
+    running = plane(Reference, tmp_path, web=WORK, load=text, duration="9s", more=more)
+    running.apply([Change(What.TASK_GONE, "slow.1", 10 * MS)])
+    assert fates(log(run_out(running), "copy")) == ["reset", "reset"]

@@ -122,11 +122,11 @@ class Choice:
             self.dst = self.reach.candidates[place]
             self.ways = self.balancers.book.ways(self.src, self.target, self.dst, self.via)
         assert self.dst is not None
-        path = self.ways.syn.path
+        met = self.ways.passed
         self.met = table.pass_tables(
             self.flow,
-            state.namespaces(path, self.dst, self.reach.network),
-            state.space(path, self.reach, self.dst),
+            state.namespaces(met, self.dst, self.reach.network),
+            state.space(met, self.reach, self.dst),
             now,
         )
         return self.met

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 
 from netsim.datapath.flows import layout as y
 from netsim.datapath.flows.table import FlowTable
@@ -24,8 +25,28 @@ CAUSES = {
 #: Addresses of clients outside (RFC 2544).
 FIRST_OUTSIDE = int(ipaddress.IPv4Address("198.18.0.0"))
 BY_DESTINATION = 1
+HOST, SANDBOX, TASK = "host", "sandbox", "task"
 WHATS = {What.BACKEND_ADD: y.ADD, What.BACKEND_WEIGHT: y.WEIGHT, What.BACKEND_REMOVE: y.REMOVE}
 _FLAGS = {"fallback": FALLBACK, "port": BY_PORT}
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a SYN meets on its path: at which nodes it gets an entry, and in which namespace there; where its source
+    is translated."""
+
+    entries: tuple[tuple[str, str], ...]
+    snat: str | None
+
+
+def passed(path: Path) -> Passed:
+    """The host's conntrack, the balancing sandbox's, or the task's own, where its published port is rewritten."""
+    found, stages = [], path.stages
+    for stage, after in zip(stages, (*stages[1:], None), strict=True):
+        if stage.stage == "conntrack.new":
+            following = "" if after is None else after.stage
+            found.append((stage.node, {"ipvs.new": SANDBOX, "nat.redirect": TASK}.get(following, HOST)))
+    return Passed(tuple(found), next((stage.node for stage in stages if stage.stage == "nat.snat"), None))
 
 
 class NetState:
@@ -111,34 +132,23 @@ class NetState:
             what = WHATS[change.what]
             self.table.later(self._balancers[key], places[change.subject], what, change.value, due)
 
-    def namespaces(self, path: Path, dst: str, network: str) -> tuple[int, ...]:
-        """The namespaces in whose conntrack a SYN on this path gets an entry: the host's, the balancing sandbox's,
-        or the task's own, where its published port is rewritten to the target port."""
-        found, stages = [], path.stages
-        for stage, after in zip(stages, (*stages[1:], None), strict=True):
-            if stage.stage != "conntrack.new":
-                continue
-            following = "" if after is None else after.stage
-            sandbox = following == "ipvs.new"
-            name = stage.node
-            if sandbox:
-                name = f"{stage.node}|{network}"
-            elif following == "nat.redirect":
-                name = f"{stage.node}|{dst}|task"
+    def namespaces(self, met: Passed, dst: str, network: str) -> tuple[int, ...]:
+        """The rows of the namespaces in which a SYN gets an entry."""
+        found = []
+        for node, kind in met.entries:
+            name = f"{node}|{kind}|" + {SANDBOX: network, TASK: dst}.get(kind, "")
             if name not in self._namespaces:
-                most = int(self.setting(stage.node, "nf_conntrack_max"))
-                self._namespaces[name] = self.table.namespace(self.nodes[stage.node], most, sandbox)
+                most = int(self.setting(node, "nf_conntrack_max"))
+                self._namespaces[name] = self.table.namespace(self.nodes[node], most, kind == SANDBOX)
             found.append(self._namespaces[name])
         assert len(found) <= y.NAMESPACES
         return tuple(found)
 
-    def space(self, path: Path, found: Reach, dst: str) -> int:
-        """The tuples that a translated source is one of; 0 without translation."""
-        where = next((stage.node for stage in path.stages if stage.stage == "nat.snat"), None)
-        if found.balancer is not None and (where is not None or found.kind == "ingress"):
-            dsr = found.kind != "ingress" and where is None
-            return 0 if dsr else BY_DESTINATION
-        return 0 if where is None else name_key(f"{where}|{dst}|snat")
+    def space(self, met: Passed, found: Reach, dst: str) -> int:
+        """The tuples that a translated source is one of; 0 without translation, as by direct routing."""
+        if found.balancer is not None:
+            return BY_DESTINATION if met.snat is not None or found.kind == "ingress" else 0
+        return 0 if met.snat is None else name_key(f"{met.snat}|{dst}|snat")
 
     def peaks(self) -> dict[str, int]:
         """The most entries that each node had at once in all its namespaces."""

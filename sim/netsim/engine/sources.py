@@ -147,4 +147,5 @@ class Bulk:
             Transfer(conn, False, size, fold(key, Tag.REQUEST), done, fail, party, receiver,
                      self.recorder.received).start()  # fmt: skip
 
+        conn.user = fail
         Handshake(conn, party, key, span, self.load.connection.tls, begin, fail).start()

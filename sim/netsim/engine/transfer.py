@@ -7,6 +7,7 @@ window (after a loss).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ class Transfer:
     """
 
     __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
-                 "on_bytes", "next", "flying", "arrived", "count", "sending", "losses", "last", "free")  # fmt: skip
+                 "on_bytes", "next", "flying", "arrived", "count", "sending", "losses", "last", "free", "unread")  # fmt: skip
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class Transfer:
         self.sending = False
         self.losses = 0
         self.last: Split = {}
+        self.unread: deque[tuple[int, int, Split]] = deque()
         self.free: Callable[[], None] | None = None  # lets the sending thread go, once
 
     def start(self) -> None:
@@ -177,11 +179,24 @@ class Transfer:
         if self.on_bytes is not None:
             self.on_bytes(size, now)
         if self.receiver is not None and self.receiver.thread is not None:
-            cost = self.route.recv_cost(size)
-            self.conn.machine.run(self.receiver.thread, self.receiver.node, cost,
-                                  lambda: self._read(size, number, split), None)  # fmt: skip
+            self.unread.append((size, number, split))
+            if len(self.unread) == 1:
+                self._read_next(self.receiver)
         else:
             self._read(size, number, split)
+
+    def _read_next(self, receiver: Party) -> None:
+        """One thread reads one unit after the other; the one being read stands first."""
+        size, number, split = self.unread[0]
+
+        def was_read() -> None:
+            self.unread.popleft()
+            self._read(size, number, split)
+            if self.unread:
+                self._read_next(receiver)
+
+        assert receiver.thread is not None
+        self.conn.machine.run(receiver.thread, receiver.node, self.route.recv_cost(size), was_read, None)
 
     def _read(self, size: int, number: int, split: Split) -> None:
         now = self.conn.kernel.now

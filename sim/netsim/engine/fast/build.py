@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from netsim.datapath.paths import Reach
-from netsim.datapath.stage import Context, Path, PathStage
+from netsim.datapath.stage import Context, PathStage
 from netsim.engine.client import Client
 from netsim.engine.control import HostWays
 from netsim.engine.cpu import Quota
 from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
+from netsim.engine.fast.patterns import Patterns
 from netsim.engine.keys import name_key
+from netsim.engine.netstate import Passed
 from netsim.engine.parts import PART
 from netsim.engine.route import Route, Visit
 from netsim.engine.routes import Ways
@@ -95,7 +97,8 @@ class Builder:
         self.visit_cache: dict[Any, int] = {}
         self.stage_cache: dict[Any, int] = {}
         self.way_cache: dict[Any, int] = {}
-        self.ways_between: dict[Any, tuple[dict[str, int], Path]] = {}
+        self.patterns = Patterns(self)
+        self.ways_between: dict[Any, tuple[dict[str, int], Passed]] = {}
         self.client_list: list[Client] = []
         self.client_rows: dict[Client, int] = {}
         self.sources: dict[str, list[Client]] = {}
@@ -268,16 +271,25 @@ class Builder:
     def route(self, route: Route) -> int:
         """A route's row with its visits and stages; equal routes share theirs."""
         visits = tuple(self._visit(visit) for visit in route.visits)
-        send, recv = self._stage_rows(route.send), self._stage_rows(route.recv)
-        key = (visits, route.mss_bytes, send, recv)
+        return self.route_row(
+            visits, route.mss_bytes, self.stage_rows(route.send), self.stage_rows(route.recv)
+        )
+
+    def route_row(
+        self,
+        visits: tuple[tuple[int, ...], ...],
+        mss_bytes: int,
+        send: tuple[int, int],
+        recv: tuple[int, int],
+    ) -> int:
+        """The row of a route of these visits."""
+        key = (visits, mss_bytes, send, recv)
         found = self.route_cache.get(key)
         if found is None:
             first = len(self.steps)
             self.steps += [self._visit_row(visit) for visit in visits]
-            found = self.route_cache[key] = self.routes.add(
-                RO_STEP=first, RO_VISITS=len(visits), RO_MSS=route.mss_bytes, RO_SEND=send[0], RO_SENDS=send[1],
-                RO_RECV=recv[0], RO_RECVS=recv[1],
-            )  # fmt: skip
+            found = self.route_cache[key] = len(self.routes.rows)
+            self.routes.rows.append([first, len(visits), mss_bytes, *send, *recv])  # in the layout's order
         return found
 
     def _visit_row(self, visit: tuple[int, ...]) -> int:
@@ -297,10 +309,10 @@ class Builder:
             where,
             visit.overhead_bytes,
             int(visit.chooses),
-            *self._stage_rows(visit.stages),
+            *self.stage_rows(visit.stages),
         )
 
-    def _stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:
+    def stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:
         """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE), and how many they are."""
         key = tuple((PART[s.stage], s.fixed_ps, s.per_packet_ps, s.per_byte_fs) for s in stages)
         first = self.stage_cache.get(key)
@@ -327,23 +339,34 @@ class Builder:
         key = (*ends, server)
         if key not in self.way_cache:
             if ends not in self.ways_between:
-                made = Ways(self.world.model, reach, found.source, name, entry)  # not kept: rows are enough
-                self.ways_between[ends] = (self.way(made), made.syn.path)
-            columns, path = self.ways_between[ends]
-            self.way_cache[key] = self.ways.add(
-                WA_SERVER=server, **columns, **self._tables(path, reach, name)
-            )
+                self.ways_between[ends] = self._between(reach, found.source, name, entry, ends)
+            columns, met = self.ways_between[ends]
+            self.way_cache[key] = self.ways.add(WA_SERVER=server, **columns, **self._tables(met, reach, name))
         row = self.clients.rows[client]
         cell = row[y.K_WAYS] + via * row[y.K_CANDS] + cand
         self.waymap[cell] = self.way_cache[key]
         return cell, self.way_cache[key]
 
-    def _tables(self, path: Path, reach: Reach, dst: str) -> dict[str, int]:
+    def _tables(self, met: Passed, reach: Reach, dst: str) -> dict[str, int]:
         """The columns that say what a SYN's tables are."""
         state = self.world.state
         names = ("WA_NS", "WA_NS1", "WA_NS2", "WA_NS3")
-        found = dict(zip(names, state.namespaces(path, dst, reach.network), strict=False))
-        return {**found, "WA_SPACE": state.space(path, reach, dst), "WA_AT": name_key(dst)}
+        found = dict(zip(names, state.namespaces(met, dst, reach.network), strict=False))
+        return {**found, "WA_SPACE": state.space(met, reach, dst), "WA_AT": name_key(dst)}
+
+    def _between(
+        self, reach: Reach, source: str, name: str, entry: str | None, ends: tuple[str | None, ...]
+    ) -> tuple[dict[str, int], Passed]:
+        """The routes between two ends: by the pattern of nodes that are alike, or made stage by stage."""
+        nodes = ends[:3]
+        shape = self.patterns.shape(nodes, ends[3:])
+        pattern = self.patterns.known.get(shape)
+        if pattern is not None:
+            return self.patterns.fill(pattern, nodes)
+        made = Ways(self.world.model, reach, source, name, entry)  # not kept: rows are enough
+        if shape not in self.patterns.known:
+            self.patterns.learn(shape, made, nodes)
+        return self.way(made), made.passed
 
     def host_ways(self, src: str, dst: str, ways: HostWays) -> int:
         """The row of the ways of control messages between two nodes."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from netsim.compiled import entry, inner, pointer
 from netsim.engine.fast.cores import kill_threads
+from netsim.engine.fast.events import NOWHERE
 from netsim.engine.fast.faults import stands_in
 from netsim.engine.fast.kernel import finished, forget_time_out, message_ended, send_reset, think
 from netsim.engine.fast.layout import *
@@ -17,15 +18,15 @@ from netsim.engine.fast.tcp import close, new_transfer, start_transfer
 
 
 @entry
-def begin_user(memory, D, wl, user):
+def begin_user(memory, numbers, wl, user):
     """A user of a closed workload thinks before its first request."""
-    think(pointer(memory), D, wl, user, 0, 0)
+    think(pointer(memory), pointer(numbers), wl, user, 0, 0)
 
 
 @entry
-def begin_arrivals(memory, D, wl):
+def begin_arrivals(memory, numbers, wl):
     """Queue the first request of an open workload."""
-    queue_arrival(pointer(memory), D, wl, 0)
+    queue_arrival(pointer(memory), pointer(numbers), wl, 0)
 
 
 @entry
@@ -76,7 +77,7 @@ def end_pool(memory, server):
 
 
 @entry
-def end_client(memory, D, client, room, most_ended):
+def end_client(memory, numbers, client, room, most_ended):
     """A client's process has ended. DONE; GROW or FULL: make room, then again."""
     M = pointer(memory)
     c = M[B_CLIENT] + client * W_CLIENT
@@ -94,7 +95,7 @@ def end_client(memory, D, client, room, most_ended):
                 return GROW
             if M[H_ENDED] + room > most_ended:
                 return FULL
-            abandon(M, D, x)
+            abandon(M, pointer(numbers), x)
     return DONE
 
 
@@ -153,8 +154,9 @@ def power_off(memory, node):
     """Units in a node and in its card are lost: those on their way, and what is counted in ring and transmitter."""
     M = pointer(memory)
     now = M[H_NOW]
-    for i in range(M[H_EVENTS]):
-        o = M[B_EV] + M[M[B_HEAP] + i * W_HEAP + 2] * W_EV
+    for o in range(M[B_EV], M[B_HEAP], W_EV):
+        if M[o + EV_WHERE] == NOWHERE:
+            continue
         if (M[o] == OP_LINK or M[o] == OP_SOFTIRQ or M[o] == OP_ARRIVED) and stands_in(M, M[o + 1], node):
             M[o] = OP_LOST
     n = M[B_NODE] + node * W_NODE

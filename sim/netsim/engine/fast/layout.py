@@ -29,16 +29,17 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_ENTRY_KEY, H_ENTRY_DRAWS, H_IW, H_UNIT, H_WINDOW, H_SNDBUF, H_RTO_MIN,
     H_RTO_MAX, H_SYN_TIMEOUT, H_SYN_RETRIES, H_RETRIES2, H_DUPACKS, H_HELLO, H_HELLO_ANSWER, H_NS, H_ULEFT, H_QLEFT,
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
-    H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_HEAP, H_UNTIL, H_HOLE, H_TROUBLE, H_OUT, H_TABLE,
+    H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
+    H_TUNED, H_TABLE,
     H_WATCH, H_MSG, H_MSG_TAIL,
-) = range(60)  # fmt: skip
+) = range(63)  # fmt: skip
 
 # Bases of tables
 (
     B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_STEP, B_VISIT, B_STAGE, B_WAYS, B_CLIENT,
     B_LIST, B_WAYMAP, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
-    B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_TODO, B_ENDED,
-) = range(64, 99)  # fmt: skip
+    B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_NEAR, B_BITS, B_TODO, B_ENDED,
+) = range(80, 117)  # fmt: skip
 
 # Stations: what is counted
 S_BUSY, S_WAIT, S_WAITS, S_DROPS, S_ARRIVED, S_SERVED, S_DROPPED, S_BYTES, S_LABEL = range(9)
@@ -179,8 +180,11 @@ TH_KEY, TH_QUOTA, TH_CORE, TH_REM, TH_COST, TH_SINCE, TH_KIND, TH_A, TH_B, TH_NE
 W_TH = 12
 # Nodes of queues: three numbers and the next one
 W_Q = 4
-W_EV = 5  # operation, three arguments, next free
+EV_TIME, EV_ORDER, EV_NEXT, EV_WHERE = range(4, 8)  # after the operation and its three arguments
+W_EV = 8
 W_HEAP = 3  # time, phase and key, event
 W_TODO = 4
+
+NEAR = 1 << 10  # buckets of the wheel of events
 
 NEVER = 1 << 62

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import carray  # type: ignore[attr-defined]
 
 from netsim.compiled import address, entry, inner, pointer
 from netsim.datapath.flows.layout import NOBODY, T_LEFT
 from netsim.engine.fast.cores import back, core_end
+from netsim.engine.fast.events import first, take, tune
 from netsim.engine.fast.faults import troubled_link
 from netsim.engine.fast.kernel import (
     NO_WAYS,
@@ -48,7 +50,7 @@ from netsim.engine.fast.kernel import (
     with_slot,
 )  # fmt: skip
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import at, close_hole, find_slice, give_back, let_go, pop, put, todo, waited
+from netsim.engine.fast.memory import at, find_slice, give_back, let_go, put, todo, waited
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
 from netsim.engine.fast.tcp import acked, fill, paid, send_unit, start_transfer, worked
@@ -224,14 +226,21 @@ def count(M, r):
 
 
 @inner
-def next_arrival(M, D, wl, index):
+def next_arrival(M, pointed, wl, index):
     """When request ``index`` of an open workload starts; NEVER after its end."""
     w = M[B_WL] + wl * W_WL
     line = M[w + WL_LINE]
-    points = int(D[line])
+    points = int(pointed[line])
     gap = _draw(
-        M[w + WL_GAP_KIND], 1.0, D[M[w + WL_CV]], 0.0, 0.0, np.uint64(M[w + WL_GAP_KEY]), np.uint64(index)
+        M[w + WL_GAP_KIND],
+        1.0,
+        pointed[M[w + WL_CV]],
+        0.0,
+        0.0,
+        np.uint64(M[w + WL_GAP_KEY]),
+        np.uint64(index),
     )
+    D = carray(pointed, (line + 3 + 2 * points,))
     times, rates = D[line + 3 : line + 3 + points], D[line + 3 + points : line + 3 + 2 * points]
     segment, at_s, there = grow_by(times, rates, int(D[line + 1]), D[line + 2], gap)
     D[line + 1] = segment
@@ -327,56 +336,58 @@ def softirq_visit(M, HIST, u):
 
 
 @entry
-def advance(memory, D, histograms, until, room, most, most_ended):
+def advance(memory, numbers, histograms, until, room, most, most_ended):
     """Run events before ``until``, at most ``most``. Returns DONE (with what is left of ``most`` unused), GROW
     when less than ``room`` rows are left somewhere, FULL when ended requests have to be counted, or NEED_WAYS."""
-    M, HIST = pointer(memory), pointer(histograms)
+    M, D, HIST = pointer(memory), pointer(numbers), pointer(histograms)
     M[H_UNTIL] = until
+    sure = 0  # events that find room whatever they do
     while True:
-        while M[H_TODO] > 0:
+        if M[H_TODO] > 0:
             M[H_TODO] -= 1
             o = M[B_TODO] + M[H_TODO] * W_TODO
-            op, a, b, c = M[o], M[o + 1], M[o + 2], M[o + 3]
-            if not do(M, D, HIST, op, a, b, c):
-                put(M, op, a, b, c)
-                if M[H_HOLE]:
-                    close_hole(M)
-                return NEED_WAYS
-            let_go(M, op, a)
-        if M[H_HOLE]:
-            close_hole(M)
-        if M[H_WATCH]:
-            M[H_WATCH] = 0
-            return WATCHED
-        if M[H_EVENTS] == 0 or M[M[B_HEAP]] >= until:
-            M[H_NOW] = max(M[H_NOW], until)
-            return DONE
-        if most == 0:
-            return PAUSE
-        most -= 1
-        if short(M, room):
-            return GROW
-        if M[H_ENDED] + room > most_ended:
-            return FULL
-        M[H_NOW] = M[M[B_HEAP]]
-        if M[H_NOW] >= M[H_SLICE_TO] or M[H_SLICE_TO] == 0:
-            find_slice(M)
-        o = pop(M)
-        put(M, M[o], M[o + 1], M[o + 2], M[o + 3])
+        else:
+            if M[H_WATCH]:
+                M[H_WATCH] = 0
+                return WATCHED
+            e = first(M)
+            if e < 0 or M[M[B_EV] + e * W_EV + EV_TIME] >= until:
+                M[H_NOW] = max(M[H_NOW], until)
+                return DONE
+            if most == 0:
+                return PAUSE
+            if sure == 0:
+                sure = least_left(M) // room
+                if sure == 0:
+                    return GROW
+                sure = min(sure, (most_ended - M[H_ENDED]) // room)
+                if sure == 0:
+                    return FULL
+                M[H_TUNE] -= sure
+                if M[H_TUNE] <= 0:
+                    tune(M)
+                    continue
+            most -= 1
+            sure -= 1
+            o = take(M, e)
+            M[H_NOW] = M[o + EV_TIME]
+            if M[H_NOW] >= M[H_SLICE_TO] or M[H_SLICE_TO] == 0:
+                find_slice(M)
+        op, a, b, c = M[o], M[o + 1], M[o + 2], M[o + 3]
+        if not do(M, D, HIST, op, a, b, c):
+            put(M, op, a, b, c)
+            return NEED_WAYS
+        let_go(M, op, a)
+
+
+@inner
+def least_left(M):
+    """The fewest free rows of any table."""
+    least = min(M[H_ULEFT], M[H_QLEFT], M[H_EVLEFT], M[H_XLEFT], M[H_RLEFT])
+    return min(least, M[H_TLEFT], M[H_CLEFT], M[H_SLLEFT], M[H_THLEFT])
 
 
 @inner
 def short(M, room):
-    """Whether some table is nearly full (they stand one after the other in memory)."""
-    return (
-        M[H_ULEFT] < room
-        or M[H_QLEFT] < room
-        or M[H_EVENTS] + room > M[H_HEAP]
-        or M[H_XLEFT] < room
-        or M[H_RLEFT] < room
-        or M[H_TLEFT] < room
-        or M[H_CLEFT] < room
-        or M[H_SLLEFT] < room
-        or M[H_THLEFT] < room
-        or address(M[H_TABLE])[T_LEFT] < room
-    )
+    """Whether some table is nearly full."""
+    return least_left(M) < room or address(M[H_TABLE])[T_LEFT] < room

@@ -4,7 +4,8 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
-from netsim.compiled import inner
+from netsim.compiled import inner, within
+from netsim.engine.fast.events import order, queue
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.ops import OP_REFUSED, OP_TSTART
 from netsim.engine.histogram import BUCKETS
@@ -105,95 +106,11 @@ def put(M, op, a, b, c):
     M[H_TODO] += 1
 
 
-@inner
+@within
 def at(M, time, phase, key, op, a, b, c):
     """Queue an event by (time, phase, key)."""
     hold(M, op, a)
-    e = M[H_EVFREE]
-    o = M[B_EV] + e * W_EV
-    M[H_EVFREE] = M[o + 4]
-    M[o] = op
-    M[o + 1] = a
-    M[o + 2] = b
-    M[o + 3] = c
-    k = order(phase, key)
-    if M[H_HOLE]:
-        M[H_HOLE] = 0
-        sink(M, M[H_EVENTS], time, k, e)
-        return
-    heap = M[B_HEAP]
-    i = M[H_EVENTS]
-    M[H_EVENTS] = i + 1
-    while i > 0:
-        p = (i - 1) >> 2
-        q = heap + p * W_HEAP
-        if M[q] < time or (M[q] == time and M[q + 1] <= k):
-            break
-        o = heap + i * W_HEAP
-        M[o] = M[q]
-        M[o + 1] = M[q + 1]
-        M[o + 2] = M[q + 2]
-        i = p
-    o = heap + i * W_HEAP
-    M[o] = time
-    M[o + 1] = k
-    M[o + 2] = e
-
-
-@inner
-def order(phase, key):
-    """Phase and key (62 bits) in one number that is compared with its sign."""
-    return ((phase - 2) << 62) + key
-
-
-@inner
-def pop(M):
-    """Take the first event: its row. Its place in the heap stays open: most events queue another one, which takes it."""
-    e = M[M[B_HEAP] + 2]
-    M[H_HOLE] = 1
-    o = M[B_EV] + e * W_EV
-    M[o + 4] = M[H_EVFREE]
-    M[H_EVFREE] = e
-    return o
-
-
-@inner
-def close_hole(M):
-    """Nothing took the first event's place: the last one does."""
-    M[H_HOLE] = 0
-    n = M[H_EVENTS] - 1
-    M[H_EVENTS] = n
-    if n > 0:
-        o = M[B_HEAP] + n * W_HEAP
-        sink(M, n, M[o], M[o + 1], M[o + 2])
-
-
-@inner
-def sink(M, n, time, k, e):
-    """Put an event at the top of a heap of n, and down to where it belongs. The heap has four children per node."""
-    heap = M[B_HEAP]
-    i = 0
-    while True:
-        child = 4 * i + 1
-        if child >= n:
-            break
-        q = heap + child * W_HEAP
-        best, to, tk = child, M[q], M[q + 1]
-        for j in range(child + 1, min(child + 4, n)):
-            q += W_HEAP
-            if M[q] < to or (M[q] == to and M[q + 1] < tk):
-                best, to, tk = j, M[q], M[q + 1]
-        if to > time or (to == time and tk >= k):
-            break
-        o = heap + i * W_HEAP
-        M[o] = to
-        M[o + 1] = tk
-        M[o + 2] = M[heap + best * W_HEAP + 2]
-        i = best
-    o = heap + i * W_HEAP
-    M[o] = time
-    M[o + 1] = k
-    M[o + 2] = e
+    queue(M, time, order(phase, key), op, a, b, c)
 
 
 @inner

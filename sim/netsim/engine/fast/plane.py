@@ -39,7 +39,7 @@ def new_unit(M, route, payload, key, flow, kind, a, b, c, split):
     M[o + U_AT] = 0
     M[o + U_PAYLOAD] = payload
     mss = M[M[B_ROUTE] + route * W_ROUTE + RO_MSS]
-    M[o + U_PACKETS] = max(1, -(-payload // mss))
+    M[o + U_PACKETS] = 1 if payload <= mss else -(-payload // mss)
     M[o + U_KEY] = key
     M[o + U_FLOW] = flow
     M[o + U_LAST] = M[H_NOW]
@@ -208,7 +208,7 @@ def link(M, HIST, u, lost):
         return False
     service = max(1, wire * PS_BITS // M[k + L_RATE]) if M[k + L_RATE] > 0 else 1
     start = max(now, M[k + L_FREE])
-    one = max(1, service // packets)
+    one = service if packets == 1 else max(1, service // packets)
     finish = max(start + service, M[o + U_LAST] + one)
     busy(M, s, start, start + service)
     waited(M, HIST, s, now, start - now)

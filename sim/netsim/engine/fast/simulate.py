@@ -45,7 +45,7 @@ WAYS_TABLES = (y.B_ROUTE, y.B_STEP, y.B_VISIT, y.B_STAGE, y.B_WAYS)
 #: Tables whose rows are taken and given back: base, width, first free row, its link, cell with their number left.
 FREE_LISTS = (
     (y.B_UNIT_, y.W_UNIT, y.H_UFREE, y.U_ROUTE, y.H_ULEFT), (y.B_Q, y.W_Q, y.H_QFREE, 3, y.H_QLEFT),
-    (y.B_EV, y.W_EV, y.H_EVFREE, 4, -1), (y.B_X, y.W_X, y.H_XFREE, 0, y.H_XLEFT), (y.B_R, y.W_R, y.H_RFREE, 0, y.H_RLEFT),
+    (y.B_EV, y.W_EV, y.H_EVFREE, y.EV_NEXT, y.H_EVLEFT), (y.B_X, y.W_X, y.H_XFREE, 0, y.H_XLEFT), (y.B_R, y.W_R, y.H_RFREE, 0, y.H_RLEFT),
     (y.B_T, y.W_T, y.H_TFREE, 0, y.H_TLEFT), (y.B_CONN, y.W_CONN, y.H_CFREE, 0, y.H_CLEFT),
     (y.B_SLOT, y.W_SLOT, y.H_SLFREE, 0, y.H_SLLEFT), (y.B_TH, y.W_TH, y.H_THFREE, 0, y.H_THLEFT),
 )  # fmt: skip
@@ -131,7 +131,7 @@ class Fast:
         sizes = {base: self.rows[base] * width for base, width, *_ in FREE_LISTS}
         sizes |= {split: self.rows[base] * NS for split, base in SPLITS}
         sizes[y.B_HEAP] = self.rows[y.B_EV] * y.W_HEAP
-        header[y.H_HEAP] = self.rows[y.B_EV]
+        sizes[y.B_NEAR], sizes[y.B_BITS] = y.NEAR, y.NEAR >> 6
         sizes[y.B_ENDED] = self.most_ended * W_ROW
         sizes[y.B_TODO] = self.rows[y.B_TODO] * y.W_TODO
         before = {base: int(old[base]) for base in range(y.B_STATION, y.B_ENDED + 1)} if laid else {}
@@ -159,8 +159,7 @@ class Fast:
                 following[-1] = self.M[free] if laid else -1
                 self.M[o + first * width + link : o + count * width : width] = following
                 self.M[free] = first
-                if left >= 0:
-                    self.M[left] += count - first
+                self.M[left] += count - first
 
     def add_server(self, server: Server) -> None:
         """Rows for a new task in all tables."""
@@ -206,10 +205,8 @@ class Fast:
         """Double what is nearly full."""
         M = self.M
         for base, _, _, _, left in FREE_LISTS:
-            if left >= 0 and M[left] < 2 * self.room:
+            if M[left] < 2 * self.room:
                 self.rows[base] *= 2
-        if M[y.H_EVENTS] + 2 * self.room > self.rows[y.B_EV]:
-            self.rows[y.B_EV] *= 2
         self._lay_out()
         self.world.state.table.room(2 * self.room)
         self.point()
@@ -229,7 +226,7 @@ class Fast:
                 begin_arrivals(M, self.D, number)
             else:
                 for user in range(load.users or 0):
-                    while M[y.H_EVENTS] + self.room > self.rows[y.B_EV]:
+                    while M[y.H_EVLEFT] < self.room:
                         self.grow()
                         M = self.M
                     begin_user(M, self.D, number, user)

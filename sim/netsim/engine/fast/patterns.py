@@ -1,0 +1,132 @@
+"""Ways between nodes that are alike: made once stage by stage, then filled in with the names of other nodes.
+
+A swarm of hundreds of nodes has ten thousands of triples (source, entry, target), but its nodes come in groups with one
+profile and one card: what differs from way to way is whose links and cores are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netsim.datapath.stage import Context
+from netsim.engine.netstate import Passed
+from netsim.engine.route import Route, Visit
+from netsim.engine.routes import Ways
+from netsim.model.entities import OUTSIDE
+
+if TYPE_CHECKING:
+    from netsim.engine.fast.build import Builder
+
+Nodes = Sequence[str | None]
+FIXED, NODE, CARD, PORT = range(4)  # what stands in V_WHERE: the same everywhere, or a node's number or link
+ROUTES = ("syn", "syn_ack", "request", "reply", "request_ack", "reply_ack")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVisit:
+    """A visit whose place is left open: ``role`` says at which of the way's nodes it is."""
+
+    context: int
+    kind: int
+    role: int
+    rest: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRoute:
+    """A route whose places are left open."""
+
+    visits: tuple[OpenVisit, ...]
+    mss_bytes: int
+    send: tuple[int, int]
+    recv: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """All routes of a way, and at which of its nodes connections are tracked."""
+
+    routes: tuple[OpenRoute, ...]
+    tracked: tuple[tuple[int, str], ...]
+    snat: int
+
+
+class Patterns:
+    """The patterns of a run. A shape that has none (None in ``known``) is made stage by stage every time."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.known: dict[object, Pattern | None] = {}
+
+    def shape(self, nodes: Nodes, network: Nodes) -> object:
+        """What two ways have in common when they differ by names only."""
+        model = self.builder.world.model
+        groups = tuple(model.nodes[n].group if n in model.nodes else n for n in nodes)
+        return (*network, groups, tuple(nodes.index(n) for n in nodes))
+
+    def learn(self, shape: object, ways: Ways, nodes: Nodes) -> None:
+        """Keep the pattern of a way."""
+        places = self._places(nodes)
+        routes = [self._open(getattr(ways, name), places) for name in ROUTES]
+        met = ways.passed
+        tracked = [(nodes.index(node), kind) for node, kind in met.entries if node in nodes]
+        snat = -1 if met.snat not in nodes or met.snat is None else nodes.index(met.snat)
+        whole = len(tracked) == len(met.entries) and (snat >= 0 or met.snat is None)
+        found = tuple(route for route in routes if route is not None)
+        self.known[shape] = (
+            Pattern(found, tuple(tracked), snat) if whole and len(found) == len(ROUTES) else None
+        )
+
+    def _places(self, nodes: Nodes) -> dict[str, tuple[int, int]]:
+        """By name of a station or node: what it is of which of the way's nodes."""
+        model = self.builder.world.model
+        places = {
+            f"switch/{OUTSIDE}": (FIXED, self.builder.link_index.get(f"switch/{OUTSIDE}", -1)),
+            OUTSIDE: (FIXED, -1),
+        }
+        for role, name in enumerate(nodes):
+            if name in model.nodes:
+                node = model.nodes[name]
+                places[name] = (NODE, role)
+                places[node.tx_station], places[node.switch_station] = (CARD, role), (PORT, role)
+        return places
+
+    def _open(self, route: Route, places: dict[str, tuple[int, int]]) -> OpenRoute | None:
+        visits = []
+        for visit in route.visits:
+            place = places.get(self._name(visit))
+            if place is None:
+                return None
+            rest = (visit.overhead_bytes, int(visit.chooses), *self.builder.stage_rows(visit.stages))
+            visits.append(OpenVisit(int(visit.context), *place, rest))
+        rows = self.builder.stage_rows
+        return OpenRoute(tuple(visits), route.mss_bytes, rows(route.send), rows(route.recv))
+
+    @staticmethod
+    def _name(visit: Visit) -> str:
+        return str(visit.station) if visit.context == Context.LINK else visit.node
+
+    def fill(self, pattern: Pattern, nodes: Nodes) -> tuple[dict[str, int], Passed]:
+        """The columns of a way of this pattern between other nodes, and what a SYN meets there."""
+        b = self.builder
+        where: list[tuple[int, int, int]] = []
+        for name in nodes:
+            if name in b.world.model.nodes:
+                node = b.world.model.nodes[name]
+                where.append(
+                    (b.node_index[name], b.link_index[node.tx_station], b.link_index[node.switch_station])
+                )
+            else:
+                where.append((-1, -1, -1))
+        rows = []
+        for route in pattern.routes:
+            visits = tuple(
+                (v.context, v.role if v.kind == FIXED else where[v.role][v.kind - 1], *v.rest)
+                for v in route.visits
+            )
+            rows.append(b.route_row(visits, route.mss_bytes, route.send, route.recv))
+        columns = dict(zip((f"WA_{name.upper()}" for name in ROUTES), rows, strict=True))
+        entries = tuple((str(nodes[role]), kind) for role, kind in pattern.tracked)
+        return columns, Passed(entries, nodes[pattern.snat] if pattern.snat >= 0 else None)
