@@ -326,6 +326,7 @@ def softirq_visit(M, HIST, u):
             if met == NO_WAYS:
                 return False
             if met < 0:
+                M[H_VISITS] += 1
                 unit_dropped(M, u, met == NOBODY)
                 return True
             M[o + U_ROUTE] = M[M[B_WAYS] + M[k + O_WAYS] * W_WAYS + WA_SYN]
