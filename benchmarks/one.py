@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 from scale import scenario as scaled
+from transfers import LINK_BYTES_PER_S
+from transfers import star as transfers
 
 from netsim.engine.fast.warmup import warm_up
 from netsim.engine.star import Setup
@@ -41,11 +43,26 @@ def requests(scenario: Scenario, engine: str) -> dict[str, float]:
     return {"work": done, "visits": record.visits, "wall_s": wall}
 
 
+def fluid(hosts: int, count: int) -> dict[str, float]:
+    """Transfers at max-min fair rates, each begin and end solved."""
+    import numpy as np
+
+    from netsim.engine.flow.fluid import run
+
+    run(np.full(8, LINK_BYTES_PER_S), transfers(4, 20))
+    found = transfers(hosts, count)
+    began = time.perf_counter()
+    run(np.full(2 * hosts, LINK_BYTES_PER_S), found)
+    return {"work": count, "wall_s": time.perf_counter() - began}
+
+
 def measure(case: str, engine: str) -> dict[str, float]:
-    """The case ``star``, ``chain`` (``chain:SECONDS``), or ``scale:CONTAINERS:SECONDS:LOAD``."""
+    """The case ``star``, ``fluid:HOSTS:TRANSFERS``, ``chain`` (``chain:SECONDS``), or ``scale:CONTAINERS:SECONDS:LOAD``."""
     name, *numbers = case.split(":")
     if name == "star":
         found = star(engine)
+    elif name == "fluid":
+        found = fluid(int(numbers[0]), int(numbers[1]))
     elif name == "chain":
         change = {"duration": int(float(numbers[0]) * 10**12)} if numbers else {}
         found = requests(load(HERE / "chain.yaml").model_copy(update=change), engine)

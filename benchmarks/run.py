@@ -19,6 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from transfers import star, write
 
 HERE = Path(__file__).parent
 Numbers = dict[str, float]
@@ -28,17 +29,24 @@ NS3 = ("applications", "bridge", "core", "internet", "network", "point-to-point"
 OURS = {
     "packet star (packet-hops)": {"netsim fast": "star fast", "netsim reference": "star reference"},
     "three-tier chain (requests)": {"netsim fast": "chain fast", "netsim reference": "chain reference"},
+    "transfers by max-min, 100 hosts": {"netsim flow": "fluid:100:10000 flow"},
+    "transfers by max-min, 1,000 hosts": {"netsim flow": "fluid:1000:50000 flow"},
     "containers (visits)": {f"{n:,}": f"scale:{n}:1 fast" for n in (200, 1000, 5000, 20000)},
     "load, 1,000 containers (visits)": {f"x{k}": f"scale:1000:1:{k} fast" for k in (1, 2, 4)},
     "duration, chain (visits)": {f"{s} s": f"chain:{s} fast" for s in (10, 40, 160)},
 }
 PEERS = {
     "packet star (packet-hops)": {
-        "plain SimPy": ("simpy", "simpy_star.py 32 0.01"), "ns.py": ("ns", "nspy_star.py 32 0.01"),
+        "plain SimPy": ("simpy", "simpy_star.py 32 0.01"),
+        "ns.py": ("ns", "nspy_star.py 32 0.01"),
         "ns-3": ("ns3", "32 0.02"),
     },
     "three-tier chain (requests)": {"AsyncFlow": ("asyncflow", "asyncflow_chain.py 2000 20")},
-}  # fmt: skip
+    "transfers by max-min, 100 hosts": {"SimGrid": ("simgrid", "100 10000")},
+    "transfers by max-min, 1,000 hosts": {"SimGrid": ("simgrid", "1000 50000")},
+}
+#: Plain max-min sharing: neither traffic of acknowledgements nor windows.
+SIMGRID_OPTIONS = ("--cfg=network/crosstraffic:0", "--cfg=network/model:CM02", "--log=root.thres:error")  # fmt: skip
 
 
 def interpreter(module: str, given: dict[str, str]) -> str | None:
@@ -54,18 +62,35 @@ def ns3_star(folder: str) -> str | None:
         name: glob.glob(f"/usr/lib/*/libns3*-{name}.so") + glob.glob(f"/usr/lib/*/libns3-{name}.so")
         for name in NS3
     }
-    if shutil.which("g++") is None or not all(paths.values()):
+    if not all(paths.values()):
         return None
-    program = str(Path(folder) / "ns3_star")
-    built = [
-        "g++",
-        "-O2",
-        str(HERE / "peers" / "ns3_star.cc"),
-        "-o",
-        program,
-        *(found[0] for found in paths.values()),
-    ]
-    return program if subprocess.run(built, capture_output=True, check=False).returncode == 0 else None
+    return compiled(folder, "ns3_star.cc", [found[0] for found in paths.values()])
+
+
+def compiled(folder: str, source: str, libraries: list[str]) -> str | None:
+    """A peer's program in C++; None if it cannot be built here."""
+    program = str(Path(folder) / Path(source).stem)
+    built = ["g++", "-O2", str(HERE / "peers" / source), "-o", program, *libraries]
+    if shutil.which("g++") is None or subprocess.run(built, capture_output=True, check=False).returncode:
+        return None
+    return program
+
+
+def peer(folder: str, module: str, what: str, pythons: dict[str, str]) -> list[str] | None:
+    """The command of a peer; None if it is not there."""
+    words = what.split()
+    if module == "ns3":
+        program = ns3_star(folder)
+        return None if program is None else [program, *words]
+    if module == "simgrid":
+        program = compiled(folder, "simgrid_star.cpp", ["-lsimgrid"])
+        if program is None:
+            return None
+        file = Path(folder) / f"transfers-{words[0]}"
+        write(int(words[0]), star(int(words[0]), int(words[1])), file)
+        return [program, str(file), *SIMGRID_OPTIONS]
+    python = interpreter(module, pythons)
+    return None if python is None else [python, str(HERE / "peers" / words[0]), *words[1:]]
 
 
 def commands(
@@ -81,13 +106,11 @@ def commands(
             who: [sys.executable, str(HERE / "one.py"), *what.split()] for who, what in ours.items()
         }
         for who, (module, what) in PEERS.get(case, {}).items():
-            first = ns3_star(folder) if module == "ns3" else interpreter(module, pythons)
-            if first is None:
+            command = peer(folder, module, what, pythons)
+            if command is None:
                 missing.append(who)
-                continue
-            words = what.split()
-            script = [] if module == "ns3" else [str(HERE / "peers" / words.pop(0))]
-            found[case][who] = [first, *script, *words]
+            else:
+                found[case][who] = command
     return found, missing
 
 

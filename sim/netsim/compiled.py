@@ -108,7 +108,7 @@ def _pointer(typing: Any, array: Any) -> Any:
 pointer: Any = intrinsic(_pointer)
 
 
-def _address(typing: Any, number: Any) -> Any:
+def _at_address(typing: Any, number: Any) -> Any:
     """The integers at an address, as `pointer` gives those of an array: of memory that another one names."""
     signature = types.CPointer(types.int64)(types.int64)
 
@@ -118,7 +118,7 @@ def _address(typing: Any, number: Any) -> Any:
     return signature, code
 
 
-address: Any = intrinsic(_address)
+at_address: Any = intrinsic(_at_address)
 
 
 def _lowest_bit(typing: Any, number: Any) -> Any:

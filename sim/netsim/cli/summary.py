@@ -8,18 +8,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netsim.report.data import busiest, error_share
+from netsim.results.failovers import failover_table
 from netsim.results.result import Result
 from netsim.results.text import found_text, quantity, with_interval
 
 MOST_WORKLOADS = 8
 MOST_EXPECTATIONS = 10
 MOST_REASONS = 6
+MOST_FAILOVERS = 12
 
 
 def summary(result: Result, paths: Sequence[str] = ()) -> str:
     """Load, throughput, latency and errors by workload; bottleneck, expectations, where the files are."""
     blocks = [_head(result), _workloads(result.data["workloads"]), _unknown(result.data.get("unknown", {}))]
-    blocks.append("\n".join(busiest(result)))
+    if result.data["workloads"] or not result.data["failovers"]:
+        blocks.append("\n".join(busiest(result)))
+    blocks.append(_failovers(result.data["failovers"]))
     blocks += [_expectations(result.data["expectations"]), _files(paths)]
     return "\n\n".join(block for block in blocks if block)
 
@@ -81,6 +85,15 @@ def _workloads(found: dict[str, Any]) -> str:
         )
     text = table(rows, right=(1,))
     more = len(found) - MOST_WORKLOADS
+    return f"{text}\n{more} more in result.json" if more > 0 else text
+
+
+def _failovers(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The failover clock: seconds after each event, mean and range over the replications."""
+    if not rows:
+        return ""
+    text = table(failover_table(rows[:MOST_FAILOVERS]))
+    more = len(rows) - MOST_FAILOVERS
     return f"{text}\n{more} more in result.json" if more > 0 else text
 
 

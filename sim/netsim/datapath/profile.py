@@ -57,6 +57,9 @@ STAGES: dict[str, str] = {
     "vlan.tag": "802.1Q tag put on",
     "vlan.untag": "802.1Q tag taken off",
     "proxy": "the userland proxy: two sockets, two wake-ups and two copies",
+    "dns.query": "a client asks 127.0.0.11 for a name (A and AAAA) and takes the answer: socket, NAT to the engine's port",
+    "dns.answer": "the engine reads the query, looks the name up and answers; per packet: per record",
+    "dns.tcp": "the query once more over TCP, because the answer was cut: a connection over loopback",
     "tls.handshake": "TLS handshake, one side's work",
     "tls.record": "TLS encryption or decryption of a message",
 }

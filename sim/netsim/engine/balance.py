@@ -66,7 +66,10 @@ class Choice:
     __slots__ = ("balancers", "src", "src_node", "target", "reach", "via", "dst", "ways", "first", "balanced",
                  "at_send", "possible", "cause", "flow", "met")  # fmt: skip
 
-    def __init__(self, balancers: Balancers, src: str, src_node: str, target: str, client: int) -> None:
+    def __init__(
+        self, balancers: Balancers, src: str, src_node: str, target: str, client: int, record: int = 0
+    ) -> None:
+        """``client``: the number of the outside client; ``record``: which of the addresses DNS put first."""
         found = balancers.book.reach(src, target)
         self.balancers = balancers
         self.src = src
@@ -84,7 +87,7 @@ class Choice:
         self.ways: Ways
         self.first: Ways
         if self.possible:
-            self.dst = found.candidates[0]
+            self.dst = found.candidates[record]
             if found.vias and self.via is None:
                 self.dst = None
             elif found.kind == "host" and found.balancer is None:

@@ -105,4 +105,6 @@ class RunRecord:
     stations: dict[str, StationRecord]
     conntrack_peak: dict[str, int] = field(default_factory=dict)
     timeline: list[dict[str, object]] = field(default_factory=list)
+    #: One row per fault and operation: ``fault``, ``at_s``, then seconds after it, None where that did not happen.
+    failovers: list[dict[str, str | float | None]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

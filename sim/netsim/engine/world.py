@@ -67,7 +67,9 @@ class World:
 
     def _call(self, server: Server, number: int) -> Client:
         call = server.task.spec.calls[number]
-        ask = Ask(call.to, call.request, call.response, call.connection, call.timeout, call.retries)
+        ask = Ask(
+            call.to, call.request, call.response, call.connection, call.timeout, call.retries, call.dns.cache
+        )
         return Client(
             self,
             f"{server.name}/{number}",
@@ -83,7 +85,9 @@ class World:
     def sources(self, workload: str) -> list[Client]:
         """The clients of a workload: the outside as one, or one for each task that it comes from."""
         load = self.scenario.load[workload]
-        ask = Ask(load.to, load.request, load.response, load.connection, load.timeout, load.retries)
+        ask = Ask(
+            load.to, load.request, load.response, load.connection, load.timeout, load.retries, load.dns.cache
+        )
         if load.from_ == OUTSIDE:
             clients = self.model.outside.clients
             return [

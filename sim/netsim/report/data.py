@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netsim.report.glossary import error_text, kind_text, remedy, stage_text
+from netsim.results.failovers import failover_table
 from netsim.results.result import Result
 from netsim.results.text import duration, found_text, quantity, with_interval
 
@@ -193,6 +194,7 @@ def page(result: Result) -> dict[str, Any]:
         "cards": [_card(name, found) for name, found in data["workloads"].items()],
         "bottleneck": _bottleneck(data["bottleneck"]),
         "bars": [_bar(bar) for bar in bars(result)],
+        "failovers": failover_table(data["failovers"]) if data["failovers"] else [],
         "nodes": [_node(name, found) for name, found in data["nodes"].items()],
         "expectations": [
             {"text": e["text"], "status": e["status"], "found": found_text(e)} for e in data["expectations"]

@@ -10,6 +10,7 @@ from itertools import islice
 from netsim.engine.record import RunRecord
 from netsim.model.entities import Model
 from netsim.results.baseline import Against
+from netsim.results.failovers import failover_numbers, failover_rows
 from netsim.results.findings import place_of_station
 from netsim.results.judging import Numbers, judge_all
 from netsim.results.result import MOST_STATIONS, SCHEMA_VERSION, Result
@@ -51,7 +52,8 @@ def build_result(
     busiest = bottleneck(stations.values())
     each = samples(model, workloads, stations, MOST_STATIONS)
     against = Against.of(each, complete[0].seed, baseline)
-    judged = judge_all(scenario, Numbers(workloads, stations, nodes, busiest, {}), against, len(complete))
+    numbers = Numbers(workloads, stations, nodes, busiest, failover_numbers(complete))
+    judged = judge_all(scenario, numbers, against, len(complete))
     all_stations = {name: station.to_dict() for name, station in stations.items()}
     data: dict[str, object] = {
         "schema": SCHEMA_VERSION,
@@ -70,7 +72,7 @@ def build_result(
         "bottleneck": busiest.to_dict() | _place(scenario, busiest.station, all_stations),
         "limits": [],
         "timeline": list(complete[0].timeline),
-        "failovers": [],
+        "failovers": failover_rows(complete),
         "expectations": [_expectation(found, scenario, k) for k, found in enumerate(judged)],
         "unknown": unknown(workloads, stations.values()),
         "samples": each,

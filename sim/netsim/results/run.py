@@ -49,7 +49,11 @@ def resolve_engine(name: str) -> str:
 
 
 def simulator(engine: str) -> Simulator:
-    """What simulates one replication with a resolved engine."""
+    """What simulates one replication with a resolved engine; ``swarm``: the control plane alone."""
+    if engine == "swarm":
+        from netsim.swarm.simulate import simulate as managed
+
+        return managed
     if engine == "fast":
         from netsim.engine.fast.simulate import simulate as compiled
 
@@ -61,6 +65,8 @@ def simulator(engine: str) -> Simulator:
 
 def fitting_engine(engine: str, scenario: Scenario) -> tuple[str, str | None]:
     """The engine that can run a scenario, and why it is another one than asked for."""
+    if not scenario.load and (scenario.faults or scenario.operations):
+        return "swarm", None
     if engine == "fast":
         from netsim.engine.fast.simulate import unsupported
 

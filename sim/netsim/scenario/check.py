@@ -8,11 +8,13 @@ from ipaddress import IPv4Network, collapse_addresses
 from pkgutil import resolve_name
 from typing import Protocol
 
+from netsim.scenario.check_events import check_events
 from netsim.scenario.check_load import check_load
 from netsim.scenario.expectations import BASELINE, ExpectError, parse_expectation
 from netsim.scenario.problems import PathTuple, Problem, show, show_path, suggest
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_service import Container, Service
+from netsim.scenario.schema_work import TASKS
 from netsim.scenario.support import unsupported
 from netsim.scenario.yaml_marks import Node
 
@@ -84,6 +86,7 @@ def check(scenario: Scenario, tree: Node) -> list[Problem]:
     _ports(finder)
     _calls(finder)
     check_load(finder)
+    check_events(finder)
     _expectations(finder)
     for path, what, help in unsupported(scenario):
         finder.add(path, "UNSUPPORTED", "what can be simulated", what, help)
@@ -229,6 +232,9 @@ def _calls(finder: Finder) -> None:
             target, _, port = call.to.partition(":")
             if port and not (port.isascii() and port.isdigit() and 0 < int(port[:9]) < 65536):
                 finder.add(path, "BAD_VALUE", "a port from 1 to 65535 after the colon", call.to)
+            short = target.removeprefix(TASKS)
+            if target not in parties and short in scenario.services:
+                target = short
             if not finder.reference(path, target, parties, "service"):
                 continue
             edges[name].append((target, path))

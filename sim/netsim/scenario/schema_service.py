@@ -174,6 +174,11 @@ class Image(Strict):
     name: Text = Field(default="image", description="Name and tag.")
     size: Size = Field(default=0, description="Bytes to pull where it is missing (size).")
     start: Duration = Field(default=0, description="Time from the container's start until it can serve.")
+    stop: Duration | None = Field(
+        default=None,
+        description="Time from SIGTERM until its process ends; without it SIGTERM is ignored, as the first process of "
+        "a container does that has no handler for it, and the grace period runs out.",
+    )
 
     short_schema: ClassVar[dict[str, Any] | None] = {"type": "string"}
 

@@ -13,9 +13,14 @@ _KNOWN_KEYS = ("node.role", "node.hostname", "node.labels.")
 
 def unsupported(scenario: Scenario) -> Iterator[Finding]:
     """Way, what was found, help."""
-    for word in ("hypervisors", "faults", "operations"):
-        if getattr(scenario, word):
-            yield (word,), word, f"leave out {word}"
+    for word in ("faults", "operations"):
+        if getattr(scenario, word) and scenario.load:
+            yield (word,), f"{word} together with load", f"leave out load or {word}"
+    if scenario.hypervisors and not (scenario.faults or scenario.operations):
+        yield ("hypervisors",), "hypervisors", "leave out hypervisors"
+    for i, operation in enumerate(scenario.operations):
+        if operation.verb in ("connect", "disconnect"):
+            yield ("operations", i, operation.verb), operation.verb, None
     if scenario.fabric.rate is not None:
         yield ("fabric", "rate"), "a switch that blocks", "leave out rate: the switch never blocks"
     for name, group in scenario.nodes.items():
@@ -36,10 +41,10 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
 def _services(scenario: Scenario) -> Iterator[Finding]:
     for name, service in scenario.services.items():
         path: PathTuple = ("services", name)
-        if service.mode not in ("replicated", "global"):
-            yield (*path, "mode"), f"the mode {service.mode}", None
-        if service.healthcheck is not None and not service.healthcheck.disable:
-            yield (*path, "healthcheck"), "a health check", None
+        if scenario.load and service.mode not in ("replicated", "global"):
+            yield (*path, "mode"), f"the mode {service.mode} under load", None
+        if scenario.load and service.healthcheck is not None and not service.healthcheck.disable:
+            yield (*path, "healthcheck"), "a health check under load", None
         for i, port in enumerate(service.ports):
             if port.protocol != "tcp":
                 yield (*path, "ports", i, "protocol"), port.protocol, "tcp can be simulated"

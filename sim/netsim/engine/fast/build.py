@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from netsim.datapath.dns import lookup_cost
 from netsim.datapath.paths import Reach
 from netsim.datapath.stage import Context, PathStage
 from netsim.engine.client import Client
@@ -86,6 +87,8 @@ class Builder:
         self.quotas = Table(y.W_QUOTA)
         self.workloads = Table(y.W_WL)
         self.streams = Table(y.W_STREAM)
+        self.lookups = Table(y.W_DNS)
+        self.lookup_cache: dict[Any, int] = {}
         self.time_outs: dict[int, int] = {}
         self.floats: list[float] = [0.0]
         self.station_names = list(world.machine.meters)
@@ -190,6 +193,7 @@ class Builder:
         balanced = found.balancer is not None
         source = world.servers.get(client.source) if server is None else server
         self.floats.append(ask.retries.jitter)
+        dns, cost = self._lookup(client)
         ways = len(self.waymap)
         self.waymap += [-1] * max(1, len(where) * len(cands))
         spec = ask.connection
@@ -206,8 +210,23 @@ class Builder:
             K_FIFO=-1 if ask.timeout is None else self.time_outs.setdefault(ask.timeout, len(self.time_outs)),
             K_WHO=-1 if client.source == OUTSIDE else name_key(client.source), K_ADDRESS=state.address(client.source, found.network),
             K_PORT=first_port, K_PORTS=ports,
+            K_DNS=dns, K_DNS_COST=cost, K_CACHE=ask.cache, K_KNOWN=-y.NEVER,
             K_FREE=-1, K_WAIT=-1, K_HASH=signed(client._hash_key), K_HOST=found.kind == "host" and not balanced,
         )  # fmt: skip
+
+    def _lookup(self, client: Client) -> tuple[int, int]:
+        """How a client looks up its name, and the row of what that costs."""
+        asked = client.asked
+        if asked is None:
+            return y.DNS_NONE, -1
+        cost = lookup_cost(self.world.model, asked)
+        key = (cost, asked.upstream_ps)
+        if key not in self.lookup_cache:
+            self.lookup_cache[key] = self.lookups.add(
+                DC_QUERY=cost.query_ps, DC_TCP=cost.tcp_ps, DC_ANSWER=cost.answer_ps, DC_WAKE=cost.wake_ps,
+                DC_UPSTREAM=asked.upstream_ps,
+            )  # fmt: skip
+        return y.DNS_PICK if asked.picks else y.DNS_ONE, self.lookup_cache[key]
 
     def stream(self, stream: Datagrams) -> int:
         """A stream's row."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import carray  # type: ignore[attr-defined]
 
-from netsim.compiled import address, entry, inner, pointer
+from netsim.compiled import at_address, entry, inner, pointer
 from netsim.datapath.flows.layout import NOBODY, T_LEFT
 from netsim.engine.fast.cores import back, core_end
 from netsim.engine.fast.events import first, take, tune
@@ -21,6 +21,7 @@ from netsim.engine.fast.kernel import (
     T_HELLO_ANSWER,
     T_REQUEST,
     T_USER,
+    address,
     alive,
     answer,
     attempt,
@@ -28,6 +29,8 @@ from netsim.engine.fast.kernel import (
     choose,
     client_of,
     end,
+    engine_answered,
+    engine_asked,
     finished,
     hindered,
     launch,
@@ -155,6 +158,12 @@ def rare(M, D, HIST, op, a, b, c):
         return syn(M, a, b)
     if op == TH_SYN:
         launch(M, a, b, c)
+    elif op == TH_LOOKUP:
+        engine_asked(M, a)
+    elif op == TH_LOOKED_UP:
+        engine_answered(M, a, b)
+    elif op == OP_ADDRESS:
+        return address(M, a)
     elif op == OP_SYN_RETRY:
         if alive(M, a):
             fill(M, a, P_SYN_RETRY)
@@ -391,4 +400,4 @@ def least_left(M):
 @inner
 def short(M, room):
     """Whether some table is nearly full."""
-    return least_left(M) < room or address(M[H_TABLE])[T_LEFT] < room
+    return least_left(M) < room or at_address(M[H_TABLE])[T_LEFT] < room

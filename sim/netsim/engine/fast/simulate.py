@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
+from netsim.datapath.dns import dns_table
 from netsim.datapath.stage import Context
 from netsim.engine import backends as backends  # its handlers
 from netsim.engine.border import Message, Outcome
@@ -99,6 +100,7 @@ class Fast:
         M[y.H_RTO_MIN], M[y.H_RTO_MAX] = tcp.rto_min_ps, tcp.rto_max_ps
         M[y.H_SYN_TIMEOUT], M[y.H_SYN_RETRIES] = tcp.syn_timeout_ps, tcp.syn_retries
         M[y.H_RETRIES2], M[y.H_DUPACKS] = tcp.retries2, tcp.duplicate_acks
+        M[y.H_DNS_TTL] = dns_table().ttl_ps
         M[y.H_HELLO], M[y.H_HELLO_ANSWER], M[y.H_NS] = tcp.tls_hello_bytes, tcp.tls_answer_bytes, NS
 
     def _static(self) -> dict[int, Ints]:
@@ -107,7 +109,7 @@ class Fast:
         tables = {
             y.B_STATION: b.stations, y.B_LINK: b.links, y.B_CORE: b.cores, y.B_NODE: b.nodes, y.B_RING: b.rings,
             y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways, y.B_CLIENT: b.clients,
-            y.B_SERVER: b.servers, y.B_QUOTA: b.quotas, y.B_WL: b.workloads, y.B_STREAM: b.streams,
+            y.B_SERVER: b.servers, y.B_DNS: b.lookups, y.B_QUOTA: b.quotas, y.B_WL: b.workloads, y.B_STREAM: b.streams,
         }  # fmt: skip
         found = {base: table.array() for base, table in tables.items()}
         found[y.B_STEP] = np.array(b.steps, np.int64)

@@ -1,0 +1,229 @@
+"""Transfers as fluid: each has so many bytes to move at its max-min fair rate; rates change as others begin and end."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from netsim.compiled import entry, inner
+from netsim.engine.flow.maxmin import Floats, Ints, Net, link, make, settle, solve, touch, unlink
+
+
+class Work(NamedTuple):
+    """What is left of each transfer in a slot, and a heap of the slots by the time at which they end."""
+
+    left: Floats  # by slot, at ``since``
+    since: Floats
+    ends: Floats
+    who: Ints  # the transfer in a slot
+    heap: Ints
+    at: Ints  # a slot's place in the heap; -1: in none
+    free: Ints
+    counts: Ints  # slots in the heap, free slots, solutions, flows solved
+
+
+def work(slots: int) -> Work:
+    """No transfers."""
+    return Work(
+        np.zeros(slots), np.zeros(slots), np.zeros(slots), np.zeros(slots, np.int64), np.zeros(slots, np.int64),
+        np.full(slots, -1, np.int64), np.arange(slots - 1, -1, -1, dtype=np.int64),
+        np.array([0, slots, 0, 0], np.int64),
+    )  # fmt: skip
+
+
+@inner
+def up(w, i):
+    slot = w.heap[i]
+    while i > 0 and w.ends[w.heap[(i - 1) >> 1]] > w.ends[slot]:
+        w.heap[i] = w.heap[(i - 1) >> 1]
+        w.at[w.heap[i]] = i
+        i = (i - 1) >> 1
+    w.heap[i] = slot
+    w.at[slot] = i
+
+
+@inner
+def down(w, i):
+    slot, size = w.heap[i], w.counts[0]
+    while True:
+        j = 2 * i + 1
+        if j >= size:
+            break
+        if j + 1 < size and w.ends[w.heap[j + 1]] < w.ends[w.heap[j]]:
+            j += 1
+        if w.ends[w.heap[j]] >= w.ends[slot]:
+            break
+        w.heap[i] = w.heap[j]
+        w.at[w.heap[i]] = i
+        i = j
+    w.heap[i] = slot
+    w.at[slot] = i
+
+
+@inner
+def put(w, slot):
+    if w.at[slot] < 0:
+        w.heap[w.counts[0]] = slot
+        w.at[slot] = w.counts[0]
+        w.counts[0] += 1
+    up(w, w.at[slot])
+    down(w, w.at[slot])
+
+
+@inner
+def drop(w, slot):
+    i = w.at[slot]
+    w.at[slot] = -1
+    w.counts[0] -= 1
+    if i < w.counts[0]:
+        other = w.heap[w.counts[0]]
+        w.heap[i] = other
+        w.at[other] = i
+        up(w, i)
+        down(w, w.at[other])
+
+
+@inner
+def take_over(net, w, stations, flows, now):
+    """The new rates hold from now on."""
+    for i in range(flows):
+        f = net.flows[i]
+        if net.f_next[f] != net.f_rate[f]:
+            w.left[f] -= net.f_rate[f] * (now - w.since[f])
+            w.since[f] = now
+            net.f_rate[f] = net.f_next[f]
+            w.ends[f] = now + max(0.0, w.left[f]) / net.f_rate[f] if net.f_rate[f] > 0 else np.inf
+            put(w, f)
+    settle(net, stations, flows, now)
+    w.counts[2] += 1
+    w.counts[3] += flows
+
+
+@inner
+def begin(net, w, transfer, now, size, path, use, weight, cap):
+    """A transfer begins; -1 if there is no slot for it."""
+    if w.counts[1] == 0:
+        return -1
+    w.counts[1] -= 1
+    f = w.free[w.counts[1]]
+    first = f * net.width[0]
+    for i in range(len(path)):
+        net.n_station[first + i] = path[i]
+        net.n_use[first + i] = use[i]
+    net.f_places[f] = len(path)
+    net.f_weight[f] = weight
+    net.f_cap[f] = cap
+    net.f_rate[f] = 0.0
+    net.f_bottleneck[f] = -1
+    w.who[f] = transfer
+    w.left[f] = size
+    w.since[f] = now
+    w.ends[f] = np.inf
+    put(w, f)
+    link(net, f)
+    stations = 0
+    for i in range(len(path)):
+        stations = touch(net, path[i], stations)
+    stations, flows = solve(net, stations, 0)
+    take_over(net, w, stations, flows, now)
+    return f
+
+
+@inner
+def end(net, w, f, now):
+    """A transfer ends; its slot is free."""
+    drop(w, f)
+    unlink(net, f)
+    stations = 0
+    for k in range(f * net.width[0], f * net.width[0] + net.f_places[f]):
+        stations = touch(net, net.n_station[k], stations)
+    net.f_places[f] = 0
+    net.f_rate[f] = 0.0
+    stations, flows = solve(net, stations, 0)
+    take_over(net, w, stations, flows, now)
+    w.free[w.counts[1]] = f
+    w.counts[1] += 1
+
+
+@entry
+def play(net, w, first, until, starts, sizes, offsets, paths, uses, weights, caps, ends):
+    """Begin and end transfers up to a time. ``first``: the next transfer to begin, of those in order of ``starts``;
+    ``offsets``: where each one's path stands in ``paths`` and ``uses``. The next one to begin, or, if there is no
+    slot for it, minus it less one."""
+    while True:
+        begins = starts[first] if first < len(starts) else np.inf
+        over = w.ends[w.heap[0]] if w.counts[0] else np.inf
+        if min(begins, over) > until or (begins == np.inf and over == np.inf):
+            return first
+        if over <= begins:
+            f = w.heap[0]
+            ends[w.who[f]] = over
+            end(net, w, f, over)
+        else:
+            a, b = offsets[first], offsets[first + 1]
+            done = begin(
+                net, w, first, begins, sizes[first], paths[a:b], uses[a:b], weights[first], caps[first]
+            )
+            if done < 0:
+                return -1 - first
+            first += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """Transfers in order of their ``starts_s``: ``sizes`` in bytes, weights, caps (bytes/s, inf: none), and paths in
+    rows: that of transfer i is ``paths[offsets[i]:offsets[i + 1]]``, with the use of each station by one byte/s."""
+
+    starts_s: Floats
+    sizes_bytes: Floats
+    offsets: Ints
+    paths: Ints
+    uses: Floats
+    weights: Floats
+    caps_bps: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """When each transfer ended (s; nan: not until the end), and of each station the mean use of its capacity."""
+
+    ends_s: Floats
+    used: Floats
+    solutions: int
+    solved: int
+
+
+def run(capacities: Floats, what: Transfers, until_s: float = np.inf) -> Played:
+    """All transfers over stations of these capacities (bytes/s, or whatever ``uses`` count in)."""
+    width = int(np.max(np.diff(what.offsets), initial=1))
+    slots = 1024
+    net, w = make(capacities, slots, width), work(slots)
+    ends = np.full(len(what.starts_s), np.nan)
+    first = 0
+    while True:
+        first = int(play(net, w, first, until_s, what.starts_s, what.sizes_bytes, what.offsets, what.paths, what.uses,
+                         what.weights, what.caps_bps, ends))  # fmt: skip
+        if first >= 0:
+            break
+        first = -1 - first
+        net, w = _grown(net, w)
+    last = until_s if np.isfinite(until_s) else float(np.nanmax(ends, initial=0.0))
+    busy = net.s_busy + net.s_used * (last - net.s_since)
+    return Played(ends, busy / (last or 1.0) / net.s_capacity, int(w.counts[2]), int(w.counts[3]))
+
+
+def _grown(net: Net, w: Work) -> tuple[Net, Work]:
+    """Twice the slots, with what is in them."""
+    slots, width = len(net.f_places), int(net.width[0])
+    bigger, more = make(net.s_capacity, 2 * slots, width), work(2 * slots)
+    for old, new in zip(net, bigger, strict=True):
+        new[: len(old)] = old
+    for old, new in zip(w[:6], more[:6], strict=True):
+        new[: len(old)] = old
+    more.counts[:] = w.counts
+    more.counts[1] = slots
+    more.free[:slots] = np.arange(2 * slots - 1, slots - 1, -1)
+    return bigger, more

@@ -1,0 +1,1 @@
+"""The control plane: managers, agents, gossip, orchestration, and what breaks them."""

@@ -1,0 +1,228 @@
+"""What an agent does with a task: pull, create, start, watch, stop. One SimPy process for each container."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import simpy
+
+from netsim.swarm.machine import Cores
+from netsim.swarm.store import State, TaskRow
+from netsim.swarm.time import Clockwork
+
+if TYPE_CHECKING:
+    from netsim.swarm.world import Swarm
+
+Steps = Generator[simpy.Event, object, None]
+
+
+def has_rows(task: TaskRow) -> bool:
+    """Whether a task is in the tables of a network, so that its stop waits for gossip."""
+    return bool(task.spec.networks) or any(port.mode == "ingress" for port in task.spec.ports)
+
+
+class Container:
+    """A container on a node. ``alive``: its process runs; ``wake`` is fired when something may have changed."""
+
+    __slots__ = ("alive", "ended", "process", "task", "wake")
+
+    def __init__(self, env: Clockwork, task: TaskRow) -> None:
+        self.task = task
+        self.alive = False
+        self.ended: State | None = None
+        self.wake = env.event()
+        self.process: simpy.Process | None = None
+
+
+class Agents:
+    """All agents. ``containers``: by node, what is or was there."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        self.swarm = swarm
+        self.env = swarm.env
+        self.table = swarm.table
+        self.ways = swarm.ways
+        self.chance = swarm.chance
+        count = len(self.ways.names)
+        self.containers: list[dict[TaskRow, Container]] = [{} for _ in range(count)]
+        self.images: list[set[str]] = [set() for _ in range(count)]
+        self.registry = True
+        self.cores = self._machines()
+
+    def _machines(self) -> list[Cores]:
+        """The cores on which containers are started: a node's, or those of the machine that nodes share."""
+        shared: dict[str, Cores] = {}
+        for spec in self.swarm.scenario.hypervisors.values():
+            cores = Cores(self.env, spec.cores)
+            shared |= dict.fromkeys(spec.nodes, cores)
+        return [
+            shared.get(name) or Cores(self.env, node.cores) for name, node in self.swarm.model.nodes.items()
+        ]
+
+    def adopt(self, task: TaskRow) -> None:
+        """A task that runs when the clock starts."""
+        assert task.node is not None
+        container = self._container(task)
+        container.alive = True
+        self.images[task.node].add(task.spec.image.name)
+        container.process = self.env.process(self._run(container, task.node))
+
+    def assigned(self, task: TaskRow) -> None:
+        """An assignment has arrived, new or changed."""
+        assert task.node is not None
+        known = self.containers[task.node].get(task)
+        if known is not None:
+            self._wake(known)
+        elif task.state < State.RUNNING and task.desired <= State.RUNNING:
+            container = self._container(task)
+            container.process = self.env.process(self._life(container, task.node))
+
+    def kill(self, task: TaskRow, state: State = State.FAILED) -> None:
+        """The task's process ends."""
+        container = self.containers[task.node].get(task) if task.node is not None else None
+        if container is not None and container.alive:
+            container.alive, container.ended = False, state
+            self._wake(container)
+
+    def lose(self, node: int) -> None:
+        """The node's power is gone: nothing of it is left."""
+        for container in self.containers[node].values():
+            container.alive = False
+            if container.process is not None and container.process.is_alive:
+                container.process.interrupt()
+        self.containers[node].clear()
+
+    def daemon_gone(self, node: int) -> None:
+        """dockerd is killed: containers run on, nobody watches them."""
+        for container in self.containers[node].values():
+            if container.process is not None and container.process.is_alive:
+                container.process.interrupt()
+                container.process = None
+
+    def daemon_back(self, node: int) -> None:
+        """dockerd starts without live-restore: it ends what ran on, and the agent tells."""
+        for task, container in list(self.containers[node].items()):
+            container.alive = False
+            del self.containers[node][task]
+            if task.state <= State.RUNNING:
+                self.env.process(self._report(task, State.FAILED, node))
+
+    def _container(self, task: TaskRow) -> Container:
+        assert task.node is not None
+        container = Container(self.env, task)
+        self.containers[task.node][task] = container
+        return container
+
+    def _wake(self, container: Container) -> None:
+        if not container.wake.triggered:
+            container.wake.succeed()
+
+    def _pause(self, container: Container) -> simpy.Event:
+        if container.wake.triggered:
+            container.wake = self.env.event()
+        return container.wake
+
+    def _work(self, node: int, purpose: str, mean_ps: int) -> Steps:
+        name = self.ways.names[node]
+        amount = self.chance.lognormal(name, purpose, mean_ps, self.table.work_cv)
+        yield from self.cores[node].work(round(amount))
+
+    def _report(self, task: TaskRow, state: State, node: int) -> Steps:
+        """The status goes to the dispatcher, waits for its batch, and is committed."""
+        if task.state >= state:
+            return
+        while not self.swarm.dispatcher.reachable(node):
+            yield self.env.timeout(self.table.tick_ps)
+            if not self.ways.live[node]:
+                return
+        batch = self.chance.uniform(self.ways.names[node], "status batch", 0, self.table.status_batch_ps)
+        yield self.env.timeout(max(1, round(batch) + self.ways.base_ps))
+        yield from self.swarm.raft.commit()
+        self.swarm.task_reported(task, state)
+
+    def _life(self, container: Container, node: int) -> Steps:
+        task = container.task
+        try:
+            if not (yield from self._prepare(container, node)):
+                return
+            while task.desired < State.RUNNING:
+                yield self._pause(container)
+            if task.desired == State.RUNNING:
+                yield from self._work(node, "start", self.table.start_work_ps)
+                container.alive = True
+                check = task.spec.healthcheck
+                if check is not None and not check.disable:
+                    yield from self._first_health(container)
+            yield from self._run(container, node, announce=True)
+        except simpy.Interrupt:
+            return
+
+    def _prepare(self, container: Container, node: int) -> Generator[simpy.Event, object, bool]:
+        """Pull and create; tells READY. False if that failed."""
+        task, image = container.task, container.task.spec.image
+        if image.size and image.name not in self.images[node]:
+            if not self.registry:
+                yield self.env.timeout(self.table.redial_ps)
+                yield from self._end(container, node, State.REJECTED)
+                return False
+            rate = min(self.table.registry_rate_bps, self.swarm.model.nodes[self.ways.names[node]].nic.rate)
+            yield self.env.timeout(max(1, image.size * 8 * 10**12 // rate))
+        self.images[node].add(image.name)
+        yield from self._work(node, "create", self.table.create_work_ps)
+        if task.desired > State.RUNNING:
+            yield from self._end(container, node, State.SHUTDOWN)
+            return False
+        self.env.process(self._report(task, State.READY, node))
+        return True
+
+    def _first_health(self, container: Container) -> Steps:
+        """The first probe comes one interval after the start; inside the start period, one start interval."""
+        check = container.task.spec.healthcheck
+        assert check is not None
+        wait = check.start_interval if check.start_period else check.interval
+        ready = self.env.now + container.task.spec.image.start
+        while container.alive:
+            yield self.env.any_of([self.env.timeout(wait), self._pause(container)])
+            if self.env.now >= ready or container.task.desired > State.RUNNING:
+                return
+
+    def _run(self, container: Container, node: int, announce: bool = False) -> Steps:
+        """From running to the end, whatever ends it."""
+        task = container.task
+        try:
+            if announce and container.alive and task.desired == State.RUNNING:
+                if has_rows(task):
+                    self.swarm.rows_added(task)
+                    task.bound = True
+                task.started = self.env.now
+                self.env.process(self._report(task, State.RUNNING, node))
+            while container.alive and task.desired <= State.RUNNING:
+                yield self._pause(container)
+            if container.alive:
+                yield from self._stop(container, node)
+                yield from self._end(container, node, State.SHUTDOWN)
+            else:
+                yield from self._work(node, "stop", self.table.stop_work_ps)
+                yield from self._end(container, node, container.ended or State.SHUTDOWN)
+        except simpy.Interrupt:
+            return
+
+    def _stop(self, container: Container, node: int) -> Steps:
+        """Weight 0 and out of DNS, 2 s, SIGTERM, what the process takes to end, at most the grace, SIGKILL."""
+        task = container.task
+        yield self.env.timeout(self.table.controller_retry_ps)
+        if task.bound:
+            self.swarm.rows_removed(task)
+            yield self.env.timeout(self.table.binding_drain_ps)
+        grace, takes = task.spec.stop_grace_period, task.spec.image.stop
+        yield self.env.timeout(max(1, grace if takes is None else min(grace, takes)))
+        container.alive = False
+        yield from self._work(node, "stop", self.table.stop_work_ps)
+
+    def _end(self, container: Container, node: int, state: State) -> Steps:
+        task = container.task
+        self.containers[node].pop(task, None)
+        if task.bound:
+            self.swarm.rows_removed(task)
+        yield from self._report(task, state, node)

@@ -1,0 +1,78 @@
+"""The control plane's constants, from ``data/swarm.yaml``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+PS_PER_S = 1_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmTable:
+    """Times in ps, sizes in bytes, rates in bit/s. Sources stand in the data file."""
+
+    heartbeat_jitter: float
+    grace_multiplier: int
+    grace_multiplier_unknown: int
+    registrations_per_window: int
+    registration_window_ps: int
+    status_batch_ps: int
+    assignment_batch_ps: int
+    orphaned_after_ps: int
+    rpc_timeout_ps: int
+    backoff_first_ps: int
+    backoff_most_ps: int
+    redial_ps: int
+    tick_ps: int
+    election_ticks: int
+    fsync_ps: int
+    scheduler_debounce_ps: int
+    scheduler_latest_ps: int
+    failure_window_ps: int
+    failures_to_avoid: int
+    old_task_wait_ps: int
+    controller_retry_ps: int
+    binding_drain_ps: int
+    create_work_ps: int
+    start_work_ps: int
+    stop_work_ps: int
+    work_cv: float
+    boot_ps: int
+    registry_rate_bps: int
+    registry_retry_ps: int
+    probe_ps: int
+    probe_timeout_ps: int
+    indirect_checks: int
+    suspicion_multiplier: int
+    suspicion_most_multiplier: int
+    retransmit_multiplier: int
+    awareness_most: int
+    gossip_ps: int
+    gossip_nodes: int
+    member_packet_bytes: int
+    member_message_bytes: int
+    table_packet_bytes: int
+    table_message_bytes: int
+    gossip_to_dead_ps: int
+    bulk_sync_ps: int
+    reconnect_ps: int
+
+
+@cache
+def swarm_table() -> SwarmTable:
+    """The shipped table."""
+    rows = yaml.safe_load((files("netsim") / "data" / "swarm.yaml").read_text(encoding="utf-8"))
+    values = {}
+    for name, row in rows.items():
+        if name.endswith("_s"):
+            values[name[:-1] + "ps"] = round(row["value"] * PS_PER_S)
+        else:
+            values[name] = row["value"]
+    missing = {field.name for field in fields(SwarmTable)} ^ set(values)
+    if missing:
+        raise ValueError(f"data/swarm.yaml and SwarmTable differ: {sorted(missing)}")
+    return SwarmTable(**values)

@@ -1,0 +1,266 @@
+"""Faults: what breaks, and how it is mended. One function for each verb, found through `VERBS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING
+
+import simpy
+
+from netsim.scenario.schema_events import Fault
+from netsim.swarm.clock import Mark
+from netsim.swarm.power import Power
+from netsim.swarm.store import TaskRow
+from netsim.swarm.targets import RANDOM, node_of, task_of
+
+if TYPE_CHECKING:
+    from netsim.swarm.world import Swarm
+
+Steps = Generator[simpy.Event, object, None]
+#: A fault's verb: it begins, waits for its end, mends.
+Verb = Callable[["Faults", Fault], Steps]
+FLAP_TIMES, FLAP_PERIOD_PS = 5, 2 * 10**12
+
+
+class Faults:
+    """Makes the scenario's faults happen at their times."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        self.swarm = swarm
+        self.env = swarm.env
+        self.ways = swarm.ways
+        self.power = Power(swarm)
+        for fault in swarm.scenario.faults:
+            self.env.process(self._at(fault))
+
+    def _at(self, fault: Fault) -> Steps:
+        yield self.env.timeout(max(0, fault.at - self.env.now))
+        yield from VERBS[fault.verb](self, fault)
+
+    def lasts(self, fault: Fault) -> Steps:
+        """Wait for the fault's end; without ``for`` that is never."""
+        yield self.env.timeout(fault.for_) if fault.for_ is not None else self.env.event()
+
+    def mark(self, text: str, struck: Iterable[int] = (), tasks: Iterable[TaskRow] = ()) -> Mark:
+        """Starts the failover clock of a fault that takes nodes away or ends tasks."""
+        swarm, nodes = self.swarm, frozenset(struck)
+        ended = tuple(tasks)
+        hit = {t.service for name in swarm.services for t in swarm.running(name) if t.node in nodes}
+        hit |= {task.service for task in ended}
+        led = swarm.raft.leader in nodes
+        swarm.log("fault", text)
+        return swarm.clock.begin(Mark(text, self.env.now, nodes, ended, tuple(sorted(hit)), led))
+
+    def node(self, fault: Fault) -> int | None:
+        """The node that the fault is aimed at now; nobody fits: the timeline says so."""
+        target = getattr(fault, fault.verb)
+        found = node_of(self.swarm, target)
+        if found is None:
+            self.swarm.log("no target", f"{fault.verb} {target}")
+        return found
+
+    def nodes(self, fault: Fault) -> list[int]:
+        """One node, or all nodes of a label like ``zone=a`` or of a group."""
+        found = self.node(fault)
+        return [] if found is None else [found]
+
+    def text(self, fault: Fault, node: int | None = None) -> str:
+        """``crash worker-3``; a target that is chosen at run time is named as it was written."""
+        target = getattr(fault, fault.verb)
+        if isinstance(target, str):
+            return f"{fault.verb} {target}"
+        return fault.verb
+
+
+def _crash(faults: Faults, fault: Fault) -> Steps:
+    for node in faults.nodes(fault):
+        faults.mark(faults.text(fault), [node])
+        faults.power.off(node)
+        yield from faults.lasts(fault)
+        yield from faults.power.on(node)
+
+
+def _reboot(faults: Faults, fault: Fault) -> Steps:
+    for node in faults.nodes(fault):
+        faults.mark(faults.text(fault), [node])
+        faults.power.off(node)
+        if fault.for_ is not None:
+            yield from faults.lasts(fault)
+        yield from faults.power.on(node)
+
+
+def _kill_daemon(faults: Faults, fault: Fault) -> Steps:
+    for node in faults.nodes(fault):
+        faults.mark(faults.text(fault), [node])
+        faults.power.daemon_off(node)
+        yield from faults.lasts(fault)
+        faults.power.daemon_on(node)
+
+
+def _set_cable(faults: Faults, node: int, up: bool, one_way: bool) -> None:
+    faults.ways.sends[node] = up
+    if not one_way:
+        faults.ways.receives[node] = up
+    faults.swarm.members.wake()
+
+
+def _cut(faults: Faults, fault: Fault) -> Steps:
+    for node in faults.nodes(fault):
+        faults.mark(faults.text(fault), [node])
+        _set_cable(faults, node, False, fault.one_way)
+        yield from faults.lasts(fault)
+        _set_cable(faults, node, True, fault.one_way)
+
+
+def _flap(faults: Faults, fault: Fault) -> Steps:
+    period = fault.period or FLAP_PERIOD_PS
+    times = fault.times or (max(1, fault.for_ // period) if fault.for_ is not None else FLAP_TIMES)
+    for node in faults.nodes(fault):
+        faults.mark(faults.text(fault), [node])
+        for _ in range(times):
+            _set_cable(faults, node, False, fault.one_way)
+            yield faults.env.timeout(max(1, period // 2))
+            _set_cable(faults, node, True, fault.one_way)
+            yield faults.env.timeout(max(1, period - period // 2))
+
+
+def _link(faults: Faults, fault: Fault) -> Steps:
+    for node in faults.nodes(fault):
+        faults.mark(faults.text(fault), [node])
+        loss, delay = faults.ways.loss[node], int(faults.ways.delay_ps[node])
+        faults.ways.loss[node] = fault.loss or 0.0
+        faults.ways.delay_ps[node] = delay + (fault.delay or 0)
+        faults.swarm.members.wake()
+        yield from faults.lasts(fault)
+        faults.ways.loss[node], faults.ways.delay_ps[node] = loss, delay
+
+
+def _partition(faults: Faults, fault: Fault) -> Steps:
+    groups = [[faults.ways.index[name] for name in group] for group in fault.partition or ()]
+    before = faults.ways.group.copy()
+    faults.ways.partition(groups)
+    # Those struck are the nodes that the majority of managers does not reach.
+    lead = faults.swarm.raft.acting
+    sides = faults.ways.group
+    if lead is None:
+        managers = list(faults.swarm.raft.peers)
+        counts = {side: sum(sides[m] == side for m in managers) for side in set(sides[managers].tolist())}
+        best = max(counts, key=lambda side: counts[side])
+        struck = (
+            [k for k in range(len(sides)) if sides[k] != best]
+            if counts[best] >= faults.swarm.raft.majority
+            else []
+        )
+    else:
+        struck = [k for k in range(len(sides)) if sides[k] != sides[lead]]
+    faults.mark("partition", struck)
+    faults.swarm.members.wake()
+    yield from faults.lasts(fault)
+    faults.ways.group[:] = before
+
+
+def _switch_down(faults: Faults, fault: Fault) -> Steps:
+    faults.mark("switch_down", range(len(faults.ways.names)))
+    faults.ways.switch = False
+    faults.swarm.members.wake()
+    yield from faults.lasts(fault)
+    faults.ways.switch = True
+
+
+def _kill_task(faults: Faults, fault: Fault) -> Steps:
+    target = fault.kill_task or ""
+    task = task_of(faults.swarm, target)
+    if task is None:
+        faults.swarm.log("no target", faults.text(fault))
+        return
+    faults.mark(faults.text(fault), tasks=[task])
+    faults.swarm.agents.kill(task)
+    yield faults.env.timeout(0)
+
+
+def _steal(faults: Faults, fault: Fault) -> Steps:
+    for node in faults.nodes(fault):
+        faults.mark(faults.text(fault))
+        cores = faults.swarm.agents.cores[node]
+        share = fault.share if fault.share is not None else 0.5
+        before = cores.cores
+        cores.change(before * max(1e-6, 1 - share))
+        yield from faults.lasts(fault)
+        cores.change(before)
+
+
+def _slow_disk(faults: Faults, fault: Fault) -> Steps:
+    for node in faults.nodes(fault):
+        faults.mark(faults.text(fault))
+        faults.swarm.raft.slow[node] = fault.factor or 10.0
+        yield from faults.lasts(fault)
+        faults.swarm.raft.slow.pop(node, None)
+
+
+def _registry_down(faults: Faults, fault: Fault) -> Steps:
+    faults.mark("registry_down")
+    faults.swarm.agents.registry = False
+    yield from faults.lasts(fault)
+    faults.swarm.agents.registry = True
+
+
+def _random(faults: Faults, fault: Fault) -> Steps:
+    """Each machine of a group, or each slot of a service, fails by itself: exponential times between and to repair."""
+    word = RANDOM.sub(r"\1", fault.random or "")
+    if word in faults.swarm.services:
+        replicas = max(1, faults.swarm.services[word].replicas)
+        yield from _lasting(faults, fault, _kills(faults, fault, word, replicas))
+        return
+    nodes = [n.index for n in faults.swarm.model.nodes.values() if word in (n.group, n.role, n.name)]
+    for node in nodes:
+        faults.env.process(_lasting(faults, fault, _fails(faults, fault, node)))
+    yield faults.env.timeout(0)
+
+
+def _lasting(faults: Faults, fault: Fault, steps: Steps) -> Steps:
+    until = None if fault.for_ is None else fault.at + fault.for_
+    for event in steps:
+        if until is not None and faults.env.now >= until:
+            return
+        yield event
+
+
+def _fails(faults: Faults, fault: Fault, node: int) -> Steps:
+    name, chance = faults.ways.names[node], faults.swarm.chance
+    while True:
+        yield faults.env.timeout(max(1, round(chance.exponential(name, "mtbf", fault.mtbf or 0))))
+        if not faults.ways.on[node]:
+            continue
+        faults.mark(f"crash {name}", [node])
+        faults.power.off(node)
+        yield faults.env.timeout(max(1, round(chance.exponential(name, "mttr", fault.mttr or 0))))
+        yield from faults.power.on(node)
+
+
+def _kills(faults: Faults, fault: Fault, service: str, replicas: int) -> Steps:
+    chance = faults.swarm.chance
+    while True:
+        yield faults.env.timeout(
+            max(1, round(chance.exponential(service, "mtbf", (fault.mtbf or 0) / replicas)))
+        )
+        task = task_of(faults.swarm, f"random({service})")
+        if task is not None:
+            faults.mark(f"kill_task {faults.swarm.label(task)}", tasks=[task])
+            faults.swarm.agents.kill(task)
+
+
+VERBS: dict[str, Verb] = {
+    "crash": _crash,
+    "reboot": _reboot,
+    "kill_daemon": _kill_daemon,
+    "cut": _cut,
+    "flap": _flap,
+    "link": _link,
+    "partition": _partition,
+    "switch_down": _switch_down,
+    "kill_task": _kill_task,
+    "steal": _steal,
+    "slow_disk": _slow_disk,
+    "registry_down": _registry_down,
+    "random": _random,
+}

@@ -1,0 +1,60 @@
+"""One replication of a swarm without load: what its managers, agents and gossip do about faults and operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netsim.engine.record import RunRecord
+from netsim.model.entities import Model
+from netsim.scenario.schema import Scenario
+from netsim.swarm.clock import NUMBERS
+from netsim.swarm.faults import Faults
+from netsim.swarm.operations import Operations
+from netsim.swarm.world import Swarm
+
+SLICES = 60
+
+
+def simulate(
+    scenario: Scenario,
+    model: Model,
+    seed: int,
+    replication: int,
+    on_progress: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> RunRecord:
+    """From ``-warmup`` to the scenario's end, in steps of a second, between which Ctrl-C is heard."""
+    swarm = build(model, seed, replication)
+    step, complete = 10**12, True
+    for until in range(swarm.env.now + step, scenario.duration + step, step):
+        swarm.env.run(until=min(until, scenario.duration))
+        if on_progress is not None:
+            on_progress(swarm.env.now)
+        if stop is not None and stop():
+            complete = swarm.env.now >= scenario.duration
+            break
+    return RunRecord(
+        seed=seed,
+        replication=replication,
+        duration_ps=scenario.duration,
+        complete=complete,
+        simulated_ps=swarm.env.now + scenario.warmup_ps,
+        visits=0,
+        slice_ps=max(1, scenario.duration // SLICES),
+        workloads={},
+        stations={},
+        timeline=swarm.timeline,
+        failovers=[
+            {"fault": mark.text, "at_s": mark.at / 10**12, **{n: mark.found.get(n) for n in NUMBERS}}
+            for mark in swarm.clock.marks
+        ],
+    )
+
+
+def build(model: Model, seed: int, replication: int) -> Swarm:
+    """A swarm with its faults and operations, before its clock starts."""
+    swarm = Swarm(model, seed, replication)
+    Faults(swarm)
+    Operations(swarm)
+    swarm.env.process(swarm.watch())
+    return swarm

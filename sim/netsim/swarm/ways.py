@@ -1,0 +1,105 @@
+"""Who reaches whom: power, cables, loss, delay, partitions. The light data plane of a swarm without load.
+
+Delays are fixed (two cards and the switch); nothing queues. A message is lost, or there after the delay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from netsim.model.entities import Model
+
+Bools = npt.NDArray[np.bool_]
+#: One way through two idle hosts besides the switch: about half of a quiet host's round trip of 80 us.
+HOSTS_PS = 40_000_000
+
+
+class Ways:
+    """State of nodes and links as arrays over the nodes, in the model's order.
+
+    ``on``: powered; ``daemon``: dockerd runs; ``sends``, ``receives``: directions of the cable; ``loss``:
+    share lost by the node's link; ``delay_ps``: added by it; ``group``: side of a partition.
+    """
+
+    def __init__(self, model: Model) -> None:
+        count = len(model.nodes)
+        self.names = list(model.nodes)
+        self.index = {name: k for k, name in enumerate(self.names)}
+        self.on = np.ones(count, np.bool_)
+        self.daemon = np.ones(count, np.bool_)
+        self.sends = np.ones(count, np.bool_)
+        self.receives = np.ones(count, np.bool_)
+        self.loss = np.zeros(count)
+        self.delay_ps = np.zeros(count, np.int64)
+        self.group = np.zeros(count, np.int64)
+        self.switch = True
+        self.base_ps = model.fabric.latency + HOSTS_PS
+
+    @property
+    def live(self) -> Bools:
+        """Nodes whose dockerd runs."""
+        return self.on & self.daemon
+
+    def one_way(self, a: int, b: int) -> bool:
+        """Whether packets of ``a`` get to ``b`` (loss apart); a node always reaches itself."""
+        if a == b:
+            return bool(self.on[a])
+        return bool(
+            self.switch
+            and self.on[a]
+            and self.on[b]
+            and self.sends[a]
+            and self.receives[b]
+            and self.group[a] == self.group[b]
+        )
+
+    def both(self, a: int, b: int) -> bool:
+        """Whether a connection between the daemons of ``a`` and ``b`` can live."""
+        return bool(self.live[a] and self.live[b]) and self.one_way(a, b) and self.one_way(b, a)
+
+    def delay(self, a: int, b: int) -> int:
+        """One way (ps), at least 1."""
+        return 1 if a == b else int(self.base_ps + self.delay_ps[a] + self.delay_ps[b])
+
+    def arrive(self, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], luck: np.random.Generator) -> Bools:
+        """Which of the datagrams ``a[k]`` -> ``b[k]`` arrive at a running daemon."""
+        live = self.live
+        there = live[a] & live[b] & self.sends[a] & self.receives[b] & (self.group[a] == self.group[b])
+        if not self.switch:
+            there &= a == b
+        if self.loss.any():
+            kept = (1 - self.loss[a]) * (1 - self.loss[b])
+            there &= (kept >= 1) | (luck.random(len(a)) < kept)
+        return np.asarray(there, np.bool_)
+
+    def present(self, centre: int | None) -> Bools:
+        """Live nodes that ``centre`` reaches and that reach it; all live ones without a centre."""
+        live = self.live
+        if centre is None:
+            return live
+        near: Bools = live & self.sends & self.receives & (self.group == self.group[centre])
+        if not (self.switch and self.sends[centre] and self.receives[centre]):
+            near = np.zeros(len(live), np.bool_)
+        near[centre] = live[centre]
+        return near
+
+    @property
+    def troubled(self) -> bool:
+        """Whether anything is not as it should be."""
+        return not (
+            self.switch
+            and self.live.all()
+            and self.sends.all()
+            and self.receives.all()
+            and not self.loss.any()
+            and (self.group == self.group[0]).all()
+        )
+
+    def partition(self, groups: Iterable[Iterable[int]]) -> None:
+        """Nodes of different groups do not reach each other; those not named are one group more."""
+        self.group[:] = 0
+        for number, members in enumerate(groups, 1):
+            self.group[list(members)] = number
