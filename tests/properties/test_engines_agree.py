@@ -92,7 +92,9 @@ def services(draw: st.DrawFn, name: str, targets: list[str]) -> str:
     endpoint = draw(st.sampled_from(["", "", "endpoint_mode: dnsrr, "])) if name != "web" else ""
     most = 2 if mode == "host" and name == "web" else 3
     replicas = draw(st.sampled_from([1, 1, 2, 2, most, 0]))
-    return f"  {name}: {{replicas: {replicas}, networks: [net], {endpoint}{ports}{limit}work: {{{work}}}, calls: {mine}}}\n"
+    scheduler = draw(st.sampled_from(["rr", "rr", "wlc", "sh", "mh", "twos", "lblcr", "nq"]))
+    balance = f"ipvs: {{scheduler: {scheduler}, flags: {draw(st.sampled_from(['[]', '[port]', '[fallback, port]']))}}}, "
+    return f"  {name}: {{replicas: {replicas}, networks: [net], {endpoint}{balance}{ports}{limit}work: {{{work}}}, calls: {mine}}}\n"
 
 
 @st.composite
@@ -134,7 +136,7 @@ PHASES = [Phase.explicit, Phase.generate] + ([] if "NETSIM_NO_SHRINKING" in os.e
 def scenarios(draw: st.DrawFn) -> str:
     nic = f"nic: {{rate: {draw(st.sampled_from(['20Mbit', '1Gbit', '10Gbit']))}, ring: {draw(st.sampled_from([8, 64, 1024]))}"
     nic += f", rx_queues: {draw(st.integers(1, 3))}}}"
-    profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml"]))
+    profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml", "tight.yaml"]))
     group = f"role: manager, count: {draw(st.integers(2, 3))}, cores: {draw(st.integers(1, 3))}, profile: {profile}, {nic}"
     entry = f"choose: {draw(st.sampled_from(['round-robin', 'random', 'source-hash', 'first']))}"
     buffer = draw(st.sampled_from(["4KiB", "40KiB", "12MiB"]))

@@ -148,13 +148,13 @@ class Client:
         self._known_until = self.kernel.now + dns_table().ttl_ps if found else -1 << 62
         return bool(found)
 
-    def connect(self, slot: Slot) -> Connection | None:
-        """A new connection for the slot, not open yet; None if nobody is there to answer."""
+    def connect(self, slot: Slot) -> Connection | str:
+        """A new connection for the slot, not open yet, or why there can be none."""
         self._flows += 1
         client = (slot.number - 1) % self.clients
         choice = Choice(self.world.balancers, self.source, self.node, self.ask.target, client, self._record)
         if not choice.possible:
-            return None
+            return choice.cause
         hash_ = int(uniform(self._hash_key, self._flows) * (1 << 31))
         key = fold(self._hash_key, Tag.RESET, self._flows)
         slot.conn = Connection(self.kernel, self.world.machine, self.world.tcp, choice, hash_, key)
@@ -260,7 +260,11 @@ class Exchange:
             slot.conn = None
         if slot.conn is not None:
             slot.conn.user = self.broken
-            self._send()
+            if slot.conn.choice.used():
+                self._send()
+            else:
+                at = now + max(1, slot.conn.srtt_ps)
+                self.client.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.RESET), self.broken, "reset")
             return
         if self.client.knows_name():
             self._connect()
@@ -283,13 +287,13 @@ class Exchange:
         """The address is known."""
         assert self.slot is not None
         now = self.client.kernel.now
-        conn = self.client.connect(self.slot)
-        if conn is None:
+        made = self.client.connect(self.slot)
+        if isinstance(made, str):
             at = now + REFUSAL_PS
-            self.client.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.REFUSAL), self.broken, "no_backend")
+            self.client.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.REFUSAL), self.broken, made)
             return
-        conn.user = self.broken
-        Handshake(conn, self._party(), self.key, self.span, self.tls, self._send, self.broken).start()
+        made.user = self.broken
+        Handshake(made, self._party(), self.key, self.span, self.tls, self._send, self.broken).start()
 
     def _party(self) -> Party:
         assert self.slot is not None
@@ -343,6 +347,7 @@ class Exchange:
         conn = self.conn
         self.span.take(split, "queue:tcp_window", now)
         conn.last_ps = now
+        conn.choice.used()
         party = self._party()
         if party.thread is None:
             self._end(self.fate, True)
@@ -361,9 +366,10 @@ class Exchange:
     def _timed_out(self) -> None:
         if self.over:
             return
-        full = self.slot is not None and self.slot.conn is not None and self.slot.conn.backlog_full
-        opened = full and self.conn.server is not None
-        self._end("backlog_full" if full and not opened else "timeout")
+        cause = ""
+        if self.slot is not None and self.slot.conn is not None and self.conn.server is None:
+            cause = self.conn.hindered()
+        self._end(cause or "timeout")
 
     def abandon(self) -> None:
         """Who waits for it is gone, with its end of the connection."""
