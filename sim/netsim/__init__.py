@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from netsim.scenario.load import load
     from netsim.scenario.problems import Problem, ScenarioError
     from netsim.scenario.schema import Scenario
+    from netsim.sweep.plan import Plan, plan
 
 #: Public name -> the module that holds it, imported when first used.
 _HOMES = {
     "Comparison": "netsim.results.compare",
     "EngineError": "netsim.results.errors",
     "ModelError": "netsim.model.problems",
+    "Plan": "netsim.sweep.plan",
     "Problem": "netsim.scenario.problems",
     "Result": "netsim.results.result",
     "ResultError": "netsim.results.errors",
@@ -30,6 +32,7 @@ _HOMES = {
     "compare": "netsim.results.comparing",
     "load": "netsim.scenario.load",
     "load_result": "netsim.results.files",
+    "plan": "netsim.sweep.plan",
     "run": "netsim.results.run",
 }
 
@@ -37,6 +40,7 @@ __all__ = [
     "Comparison",
     "EngineError",
     "ModelError",
+    "Plan",
     "Problem",
     "Result",
     "ResultError",
@@ -45,6 +49,7 @@ __all__ = [
     "compare",
     "load",
     "load_result",
+    "plan",
     "run",
     "sweep",
 ]

@@ -19,6 +19,8 @@ from netsim.engine.streams import Kind, draw_ps, stream_key
 REPLICATIONS = 20
 T_99_19 = 2.861  # Student's t, 19 degrees of freedom, two-sided 99 %
 MS = 10**9
+#: Near saturation means need long runs.
+LOADS = [0.5, 0.8, pytest.param(0.95, marks=pytest.mark.slow)]
 
 
 def replicate(run: Callable[[int], float]) -> tuple[float, float]:
@@ -59,7 +61,7 @@ def drive(
     return record.wait_sum_ps / record.waits / PS_PER_S, record.busy_ps / m.duration_ps / workers
 
 
-@pytest.mark.parametrize("load", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize("load", LOADS)
 @pytest.mark.parametrize("kind", ["M/M/1", "M/D/1"])
 def test_one_server(kind: str, load: float) -> None:
     service = 10 * MS
@@ -78,7 +80,7 @@ def test_one_server(kind: str, load: float) -> None:
     assert abs(fmean(used) - load) < T_99_19 * stdev(used) / math.sqrt(REPLICATIONS)
 
 
-@pytest.mark.parametrize("load", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize("load", LOADS)
 def test_many_servers_wait_as_erlang_c_says(load: float) -> None:
     servers, service = 4, 10 * MS
     length = {0.5: 40, 0.8: 80, 0.95: 300}[load] * PS_PER_S

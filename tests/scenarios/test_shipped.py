@@ -56,7 +56,10 @@ def short(path: Path) -> dict[str, int]:
     return {"duration": min(4 * S, duration), "warmup": min(S, duration // 4)}
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+LOADED = [path for path in SHIPPED if netsim.load(path).load]
+
+
+@pytest.mark.parametrize("path", LOADED, ids=lambda p: p.stem)
 def test_nothing_is_lost(path: Path) -> None:
     scenario = netsim.load(path).model_copy(update=short(path))
     record: RunRecord = simulate(scenario, build_model(scenario), 7, 3)
@@ -79,7 +82,7 @@ def test_quickstart_offers_at_most_40000_requests_and_is_about_70_percent_busy()
 
 
 @pytest.mark.parametrize(
-    "name", ["single-host-bridge", "nat-egress", "east-west", "vlan-macvlan", "multi-homed"]
+    "name", ["single-host-bridge", "nat-egress", "east-west", "vlan-macvlan", "multi-homed", "node-crash"]
 )
 def test_recorded_result_is_what_the_code_gives(name: str) -> None:
     """All numbers but the wall time; versions of libraries may differ too."""

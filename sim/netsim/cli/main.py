@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from netsim.cli import check, compare, init, report, run, schema, sweep, trace, warmup
+from netsim.cli import check, compare, init, plan, report, run, schema, sweep, trace, warmup
 from netsim.cli.common import Code, explain, set_debug
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("check")(check.command)
 app.command("compare")(compare.command)
 app.command("trace")(trace.command)
 app.command("sweep")(sweep.command)
+app.command("plan")(plan.command)
 app.command("report")(report.command)
 app.command("schema")(schema.command)
 app.command("init")(init.command)

@@ -124,9 +124,10 @@ class Bulk:
         total = self.load.bulk or 0
         size = total // self.load.flows + (1 if flow < total % self.load.flows else 0)
         slot = Slot(flow + 1, client.make_thread() if client.make_thread is not None else None)
+        client.answered(key)  # its one lookup takes no time
         conn = client.connect(slot)
-        if conn is None:
-            self.recorder.end(number, "no_backend", 0, 1, span, self.kernel.now)
+        if isinstance(conn, str):
+            self.recorder.end(number, conn, 0, 1, span, self.kernel.now)
             return
         party = Party(client.node, slot.thread)
 
