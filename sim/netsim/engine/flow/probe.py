@@ -59,12 +59,11 @@ class Probe:
 
     ``parts``: each request's time by part (ps, columns of `netsim.engine.parts`), without waits for others.
     ``demands``: by station; threads of a node stand under ``NODE/cpu``, softirq under its receive rings.
-    ``tracked``: connection-tracking entries per request, by node. ``wire_bytes``: per request, by link.
+    ``wire_bytes``: per request, by link.
     """
 
     parts: npt.NDArray[np.int64]
     demands: dict[str, Demand]
-    tracked: dict[str, float]
     wire_bytes: dict[str, float]
     visits: float
     stations: dict[str, StationRecord]
@@ -226,16 +225,6 @@ def _run(
     world = World(scenario, model, seed, replication, keep_requests=True)
     machine = world.machine
     squares, met = _watch_machine(machine, world), _count_paths(machine)
-    tracked: dict[str, int] = {}
-    add = world.conntrack.add
-
-    def adding(nodes: tuple[str, ...], now: int) -> None:
-        if now >= 0:
-            for node in nodes:
-                tracked[node] = tracked.get(node, 0) + 1
-        add(nodes, now)
-
-    world.conntrack.add = adding  # type: ignore[method-assign]
     record = run_out(Reference(world, watch(None, stop)))
     if not record.complete:
         raise InterruptedError
@@ -252,7 +241,7 @@ def _run(
     wire = {s.name: s.bytes_sent / count for s in record.stations.values() if s.bytes_sent}
     share = count / (count + scenario.warmup_ps * count / scenario.duration)
     found = Probe(
-        parts, demands, {n: k / count for n, k in tracked.items()}, wire, record.visits * share / count,
+        parts, demands, wire, record.visits * share / count,
         record.stations, fates,
     )  # fmt: skip
     return found, parts

@@ -154,12 +154,6 @@ class Flow:
             p.seconds * sum(p.offered[n] * found.visits for n, found in self.stations.probes.items())
             for p in self.periods
         )
-        tracked: dict[str, float] = {}
-        held_s = min(120.0, (self.scenario.duration + self.scenario.warmup_ps) / PS_PER_S)
-        most = {n: max((p.offered[n] for p in self.periods), default=0.0) for n in self.stations.probes}
-        for name, found in self.stations.probes.items():
-            for node, entries in found.tracked.items():
-                tracked[node] = tracked.get(node, 0.0) + entries * most[name] * held_s
         return RunRecord(
             seed=self.seed,
             replication=self.replication,
@@ -170,7 +164,6 @@ class Flow:
             slice_ps=self.width,
             workloads=workloads,
             stations=station_records(self.stations, self.periods),
-            conntrack_peak={node: round(count) for node, count in sorted(tracked.items())},
             warnings=self.warnings,
         )
 
