@@ -84,7 +84,7 @@ def draw(M, D, kind, d, key, purpose, index):
 
 
 @inner
-def new_request(M, client, key, parent, call, copy, wl, user, index):
+def request_row(M, client, key, parent, call, copy, wl, user, index):
     r = row(M, H_RFREE, H_RLEFT, B_R, W_R)
     if parent >= 0:
         M[M[B_X] + parent * W_X + X_REFS] += 1
@@ -104,34 +104,47 @@ def new_request(M, client, key, parent, call, copy, wl, user, index):
     M[o + R_START] = now
     M[o + R_TRIES] = 0
     M[o + R_COUNTED] = 0
+    return r
+
+
+@inner
+def new_request(M, client, key, parent, call, copy, wl, user, index):
+    r = request_row(M, client, key, parent, call, copy, wl, user, index)
     todo(M, OP_ATTEMPT, r, 0, 0)
     return r
+
+
+@inner
+def new_exchange(M, r, client, key):
+    x = row(M, H_XFREE, H_XLEFT, B_X, W_X)
+    e, p = M[B_X] + x * W_X, M[B_XSPLIT] + x * NS
+    for k in range(e, e + W_X):
+        M[k] = 0
+    for k in range(p, p + NS):
+        M[k] = 0
+    M[e + X_R] = r
+    M[e + X_KEY] = key
+    M[e + X_AT] = M[H_NOW]
+    M[e + X_SLOT] = -1
+    M[e + X_CONN] = -1
+    M[e + X_WORKER] = -1
+    M[e + X_LEFT_SLOT] = -1
+    M[e + X_CLIENT] = client
+    M[e + X_REFS] = 1  # its client waits
+    return x
 
 
 @inner
 def attempt(M, r):
     o = M[B_R] + r * W_R
     M[o + R_TRIES] += 1
-    x = row(M, H_XFREE, H_XLEFT, B_X, W_X)
-    e, now, c = M[B_X] + x * W_X, M[H_NOW], M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT
-    for k in range(e, e + W_X):
-        M[k] = 0
-    p = M[B_XSPLIT] + x * NS
-    for k in range(p, p + NS):
-        M[k] = 0
-    M[e + X_R] = r
+    c = M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT
     key = fold_compiled(M[o + R_KEY], T_ATTEMPT, M[o + R_TRIES])
-    M[e + X_KEY] = key
-    M[e + X_AT] = now
-    M[e + X_SLOT] = -1
-    M[e + X_CONN] = -1
-    M[e + X_WORKER] = -1
-    M[e + X_LEFT_SLOT] = -1
-    M[e + X_CLIENT] = M[o + R_CLIENT]
-    M[e + X_REFS] = 1  # its client waits
+    x = new_exchange(M, r, M[o + R_CLIENT], key)
     if M[c + K_TIMEOUT] >= 0:
+        e = M[B_X] + x * W_X
         M[e + X_TIMED] = 1
-        M[e + X_DUE] = now + M[c + K_TIMEOUT]
+        M[e + X_DUE] = M[H_NOW] + M[c + K_TIMEOUT]
         M[e + X_DUE_KEY] = fold_compiled(key, T_TIMEOUT, 0)
         time_out_at(M, M[c + K_FIFO], x)
     acquire(M, M[o + R_CLIENT], x)
@@ -331,6 +344,9 @@ def with_slot(M, x, slot):
     M[c + K_FLOWS] += 1
     if vias > 0:
         entry_node(M, nodes, vias, number, True)
+    if not possible and M[e + X_BULK]:
+        todo(M, OP_END, x, F_NO_BACKEND, 0)
+        return True
     if not possible:
         key = fold_compiled(M[e + X_KEY], T_REFUSAL, 0)
         at(M, now + REFUSAL_PS, TIMEOUT, key, OP_REFUSED, x, 0, 0)
