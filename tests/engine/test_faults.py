@@ -333,9 +333,9 @@ def test_a_bulk_transfer_of_a_source_that_is_gone_does_not_start(
 
 @PLANES
 def test_a_bulk_transfer_ends_when_its_last_byte_was_read(kind: type[Machinery], tmp_path: Path) -> None:
-    """A reader with 2 ms of processor time in 100 ms is far behind the wire when the last byte is there."""
+    """A reader with 0.5 ms of processor time in 100 ms is far behind the wire when the last byte is there."""
     ends = []
-    for cpus in (0.02, 4):
+    for cpus in (0.005, 4):
         text = TEXT.replace("zero.yaml", "stock").format(
             web=WORK, load=COPY, duration="9s", more=BULK.format(cpus=cpus)
         )
