@@ -14,8 +14,12 @@ S = 10**12
 
 
 def scenario_from(text: str, folder: Path) -> Scenario:
-    """A scenario whose text may name the profile zero.yaml, on which no stage costs anything."""
+    """A scenario whose text may name the profiles zero.yaml, on which no stage costs anything, and tight.yaml, whose
+    tables are small and ports few."""
     (folder / "zero.yaml").write_text("name: free\nbase: zero\n")
+    (folder / "tight.yaml").write_text(
+        "name: tight\nbase: stock\nkernel: {nf_conntrack_max: 20, ip_local_port_first: 40000, ip_local_port_last: 40004}\n"
+    )
     path = folder / "scenario.yaml"
     path.write_text(text)
     return load(path)

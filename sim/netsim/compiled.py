@@ -108,6 +108,19 @@ def _pointer(typing: Any, array: Any) -> Any:
 pointer: Any = intrinsic(_pointer)
 
 
+def _at_address(typing: Any, number: Any) -> Any:
+    """The integers at an address, as `pointer` gives those of an array: of memory that another one names."""
+    signature = types.CPointer(types.int64)(types.int64)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
+
+    return signature, code
+
+
+at_address: Any = intrinsic(_at_address)
+
+
 def _lowest_bit(typing: Any, number: Any) -> Any:
     """The place of the lowest bit that is set in a number that is not 0: one instruction."""
 

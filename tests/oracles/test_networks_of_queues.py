@@ -32,7 +32,9 @@ def place(service: str, host: int, more: str) -> str:
     return f"  {service}: {{networks: [net], placement: {{constraints: [node.hostname == host-{host}]}}, {more}}}\n"
 
 
-@pytest.mark.parametrize("load", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize(
+    "load", [0.5, pytest.param(0.8, marks=pytest.mark.slow), pytest.param(0.95, marks=pytest.mark.slow)]
+)
 def test_tandem_of_exponential_queues(tmp_path: Path, load: float) -> None:
     """Jackson: with many threads on one core, a and b are processor-sharing queues in a row; each takes
     1/(mu - lambda), whatever the other does. (Time slices of 3 ms stand for processor sharing with
@@ -74,7 +76,7 @@ def mva(users: int, think_s: float, demands_s: list[float]) -> tuple[float, floa
     return throughput, response
 
 
-@pytest.mark.parametrize("users", [6, 11, 16])  # the bottleneck is about 0.5, 0.8 and 0.95 busy
+@pytest.mark.parametrize("users", [6, 11, pytest.param(16, marks=pytest.mark.slow)])  # 0.5, 0.8 and 0.95 busy
 def test_closed_network_against_mean_value_analysis(tmp_path: Path, users: int) -> None:
     text = FREE.format(duration="200s") + "services:\n" + place("src", 1, "work: {}")
     text += place("a", 2, "work: {cpu: {exponential: {mean: 10ms}}, workers: 64}, calls: [{to: b}]")

@@ -35,6 +35,7 @@ spreads = st.one_of(
         ["{exponential: {mean: 2ms}}", "{lognormal: {mean: 1ms, cv: 2}}", "{uniform: {low: 0s, high: 4ms}}"]
     ),
 )
+caches = st.sampled_from(["", "", ", dns: {cache: true}"])
 sizes = st.sampled_from(["0B", "1B", "600B", "1448B", "12KiB", "70KiB", "300KiB", "3MiB"])
 
 
@@ -68,11 +69,12 @@ def attempts(draw: st.DrawFn) -> str:
 @st.composite
 def calls(draw: st.DrawFn, targets: list[str]) -> str:
     found = []
-    for target in targets:
+    for name in targets:
+        target = draw(st.sampled_from([name, name, name, f"tasks.{name}"]))
         parallel = str(draw(st.booleans())).lower()
         found.append(
             f"{{to: {target}, count: {draw(st.integers(1, 3))}, parallel: {parallel}, request: {draw(sizes)}, "
-            f"response: {draw(sizes)}, connection: {draw(connections())}{draw(attempts())}}}"
+            f"response: {draw(sizes)}, connection: {draw(connections())}{draw(caches)}{draw(attempts())}}}"
         )
     return "[" + ", ".join(found) + "]"
 
@@ -87,9 +89,12 @@ def services(draw: st.DrawFn, name: str, targets: list[str]) -> str:
     mode = draw(st.sampled_from(["ingress", "host"]))
     ports = f"ports: [{{published: 8080, target: 80, mode: {mode}}}], " if name == "web" else ""
     mine = draw(calls([t for t in targets if draw(st.booleans())]))
+    endpoint = draw(st.sampled_from(["", "", "endpoint_mode: dnsrr, "])) if name != "web" else ""
     most = 2 if mode == "host" and name == "web" else 3
     replicas = draw(st.sampled_from([1, 1, 2, 2, most, 0]))
-    return f"  {name}: {{replicas: {replicas}, networks: [net], {ports}{limit}work: {{{work}}}, calls: {mine}}}\n"
+    scheduler = draw(st.sampled_from(["rr", "rr", "wlc", "sh", "mh", "twos", "lblcr", "nq"]))
+    balance = f"ipvs: {{scheduler: {scheduler}, flags: {draw(st.sampled_from(['[]', '[port]', '[fallback, port]']))}}}, "
+    return f"  {name}: {{replicas: {replicas}, networks: [net], {endpoint}{balance}{ports}{limit}work: {{{work}}}, calls: {mine}}}\n"
 
 
 @st.composite
@@ -112,7 +117,13 @@ def loads(draw: st.DrawFn, name: str) -> str:
         return draw(bulk(name))
     source, target = draw(
         st.sampled_from(
-            [("outside", "web:8080"), ("web", "db"), ("box", "web"), ("db", "outside"), ("m-1", "outside")]
+            [
+                ("outside", "web:8080"),
+                ("web", "db"),
+                ("box", "tasks.api"),
+                ("db", "outside"),
+                ("m-1", "outside"),
+            ]
         )
     )
     rate = draw(st.sampled_from(["20/s", "100/s", "400/s"]))
@@ -126,9 +137,10 @@ def loads(draw: st.DrawFn, name: str) -> str:
             ]
         )
     )  # fmt: skip
+    cache = "" if source == "outside" else draw(caches)
     return (
         f"  {name}: {{from: {source}, to: '{target}', {arrivals}, request: {draw(sizes)}, response: {draw(sizes)}, "
-        f"connection: {draw(connections())}{draw(attempts())}}}\n"
+        f"connection: {draw(connections())}{cache}{draw(attempts())}}}\n"
     )
 
 
@@ -140,7 +152,7 @@ PHASES = [Phase.explicit, Phase.generate] + ([] if "NETSIM_NO_SHRINKING" in os.e
 def scenarios(draw: st.DrawFn) -> str:
     nic = f"nic: {{rate: {draw(st.sampled_from(['20Mbit', '1Gbit', '10Gbit']))}, ring: {draw(st.sampled_from([8, 64, 1024]))}"
     nic += f", rx_queues: {draw(st.integers(1, 3))}}}"
-    profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml"]))
+    profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml", "tight.yaml"]))
     group = f"role: manager, count: {draw(st.integers(2, 3))}, cores: {draw(st.integers(1, 3))}, profile: {profile}, {nic}"
     entry = f"choose: {draw(st.sampled_from(['round-robin', 'random', 'source-hash', 'first']))}"
     buffer = draw(st.sampled_from(["4KiB", "40KiB", "12MiB"]))

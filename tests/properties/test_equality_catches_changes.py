@@ -38,12 +38,14 @@ CHANGES = {
     "a listen queue takes one connection more": (
         "kernel.py", "if M[s + V_WAITING] >= M[s + V_BACKLOG]", "if M[s + V_WAITING] > M[s + V_BACKLOG]",
     ),
-    "a balancer stays with its back end": ("kernel.py", "    index = M[p] + 1\n", "    index = max(M[p], 0)\n"),
+    "a balancer stays with its back end": (
+        "kernel.py", "ways = need(M, M[k + O_CLIENT], M[k + O_VIA], place)", "ways = need(M, M[k + O_CLIENT], M[k + O_VIA], 0)",
+    ),
     "a connection waits for twice the time-out before slow start": (
         "tcp.py", "if idle > M[H_RTO_MIN]", "if idle > 2 * M[H_RTO_MIN]",
     ),
-    "connections stay in conntrack a little longer": (
-        "tcp.py", "M[H_NOW] + M[H_TIME_WAIT]", "M[H_NOW] + M[H_TIME_WAIT] // 1000",
+    "connections end a little earlier in the tables": (
+        "tcp.py", "M[k + O_FLOW], M[H_NOW])", "M[k + O_FLOW], M[H_NOW] - 119_900 * 10**9)",
     ),
     "a flow is over when its last byte is there, read or not": (
         "tcp.py", "M[o + T_ARRIVED] >= M[o + T_SIZE] and M[o + T_HEAD] < 0", "M[o + T_ARRIVED] >= M[o + T_SIZE]",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -54,6 +55,18 @@ def command(
     parquet: Annotated[
         bool, typer.Option("--parquet", help="Write points.parquet as well (needs pyarrow).")
     ] = False,
+    sensitivity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD", help="Which fields explain a metric? morris (few points) or sobol (shares)."
+        ),
+    ] = None,
+    of: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="The metric to explain; without it the first p99.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Ways through the space (morris, 10) or base points (sobol, 64).")
+    ] = None,
     output: Output = Format.TEXT,
     quiet: Quiet = False,
 ) -> None:
@@ -64,13 +77,17 @@ def command(
     from netsim.cli.run import prepare_folder
     from netsim.results.executor import usable_cores
     from netsim.sweep.run import sweep
+    from netsim.sweep.sensitivity import sensitivity as explain
 
+    if sensitivity is None and (of is not None or size is not None):
+        raise UsageError("--of and --size go with --sensitivity morris or --sensitivity sobol")
     if parquet:
         _need_pyarrow()
     if out is not None:
         prepare_folder(out)
     with _progress(not quiet and terminal()) as progress:
-        found = sweep(
+        run = partial(explain, method=sensitivity, of=of, size=size) if sensitivity is not None else sweep
+        found = run(
             file, seed=seed, replications=replications, engine=engine, jobs=jobs or usable_cores(), dask_address=dask,
             overrides=parse_overrides(overrides), cache=not no_cache, on_progress=progress,
         )  # fmt: skip
@@ -125,7 +142,28 @@ def summary(found: Sweep, paths: list[str]) -> str:
             lines.append(
                 f"  {word} {metric}: {point.metrics[metric] * 1000:.4g} ms at {_values(point.values)}"
             )
+    if found.sensitivity is not None:
+        lines += explained(found.sensitivity)
     return "\n".join([*lines, *(f"wrote {path}" for path in paths)])
+
+
+def explained(found: dict[str, Any]) -> list[str]:
+    """Which fields explain the metric, the most important first."""
+    from netsim.cli.summary import table
+
+    morris = found["method"] == "morris"
+    keys = ("mu_star", "mu_star_half", "sigma") if morris else ("total", "total_half", "first", "first_half")
+    head = ("", "mu*", "+-", "sigma") if morris else ("", "total", "+-", "alone", "+-")
+    what = "share of the variance that goes with a field, in total and alone (95 %)"
+    if morris:
+        what = (
+            "mean change over the whole range of a field (mu*, 95 %), and its spread with the others (sigma)"
+        )
+    rows = [
+        (f["path"], *(f"{f[k]:.3g}" if morris else f"{100 * f[k]:.3g} %" for k in keys))
+        for f in found["fields"]
+    ]
+    return ["", f"{found['of']}: {what}", *table([head, *rows], right=range(1, len(head))).splitlines()]
 
 
 def _values(values: dict[str, str]) -> str:

@@ -59,8 +59,8 @@ def text(found: Mapping[str, Any]) -> str:
         ]
 
     head = ("  stage", "node", "station", "ns", "bytes", "what happens")
-    request, reply = rows(found["request"]), rows(found["reply"])
-    lines = table([head, *request, *reply], right=(3, 4)).split("\n")
+    lookup, request, reply = (rows(found[way]) for way in ("lookup", "request", "reply"))
+    lines = table([head, *request, *reply, *lookup], right=(3, 4)).split("\n")
     by = f", entering at {found['entered_by']}" if found.get("entered_by") else ""
     title = f"{found['from']} to {found['to']}: {found['answered_by']} answers ({found['kind']}{by})"
     size = f"{found['payload_bytes']} bytes each way, idle stations, open connection"
@@ -72,7 +72,15 @@ def text(found: Mapping[str, Any]) -> str:
             f"request, {ends[0]:,.1f} ns",
             *lines[1 : 1 + len(request)],
             f"reply, {ends[1]:,.1f} ns",
-            *lines[1 + len(request) :],
+            *lines[1 + len(request) : 1 + len(request) + len(reply)],
             f"total {found['total_ns']:,.1f} ns",
+            *_before(found, lines[1 + len(request) + len(reply) :]),
         ]
     )
+
+
+def _before(found: Mapping[str, Any], lines: list[str]) -> list[str]:
+    """The name that a new connection needs."""
+    if not lines:
+        return []
+    return [f"before a new connection, its name, {sum(s['ns'] for s in found['lookup']):,.1f} ns", *lines]

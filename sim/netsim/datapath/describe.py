@@ -49,8 +49,9 @@ LIMITS = """
 - ipvlan's mode l3s costs a conntrack lookup for every packet, and no entry for the first.
 - Frames to a router carry their VLAN tag as far as the outside; a router itself takes no time.
 - Packets larger than a card takes are not followed: such a network is a limit exceeded, and `netsim run` refuses it.
-- DNS takes no time, and a service without a virtual address (`dnsrr`, macvlan, ipvlan, host) can be called only if
-  it has one task; `netsim trace` shows its way.
+- A name is looked up before a connection is opened, by containers alone, and its answer never gets lost. Of several
+  addresses the client takes the first one and tries no other. The outside's DNS takes a round trip and no station.
+- A bulk transfer looks up its name in no time.
 - Nothing fails: faults, updates and health checks are not simulated yet, and `netsim check` says so.
 """
 
@@ -69,13 +70,18 @@ def page() -> str:
             cells = [f"`{stage}`", what, *(f"{n:g}" for n in numbers), cost.source, cost.confidence]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
-    lines += ["## TCP", "", "| constant | value | unit | source | confidence |", "|---|---:|---|---|---|"]
-    rows = yaml.safe_load((files("netsim") / "data" / "tcp.yaml").read_text(encoding="utf-8"))
-    for name, row in rows.items():
-        lines.append(
-            f"| `{name}` | {row['value']:g} | {row['unit']} | {row['source']} | {row['confidence']} |"
-        )
+    lines += [*_constants("TCP", "tcp.yaml"), "", *_constants("DNS", "dns.yaml")]
     return "\n".join([*lines, *_networks()]) + "\n" + LIMITS
+
+
+def _constants(title: str, file: str) -> list[str]:
+    """The table of a data file of constants."""
+    lines = [f"## {title}", "", "| constant | value | unit | source | confidence |", "|---|---:|---|---|---|"]
+    rows = yaml.safe_load((files("netsim") / "data" / file).read_text(encoding="utf-8"))
+    for name, row in rows.items():
+        cells = (f"`{name}`", f"{row['value']:g}", row["unit"], row["source"], row["confidence"])
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
 
 
 def _made(title: str, driver: str, **words: object) -> tuple[str, str, Network]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
+from netsim.datapath.kernel_settings import RANGES, settings
 from netsim.scenario.problems import Problem, ScenarioError, show, suggest
 from netsim.scenario.yaml_marks import Node, parse, read_text
 
@@ -56,6 +57,9 @@ STAGES: dict[str, str] = {
     "vlan.tag": "802.1Q tag put on",
     "vlan.untag": "802.1Q tag taken off",
     "proxy": "the userland proxy: two sockets, two wake-ups and two copies",
+    "dns.query": "a client asks 127.0.0.11 for a name (A and AAAA) and takes the answer: socket, NAT to the engine's port",
+    "dns.answer": "the engine reads the query, looks the name up and answers; per packet: per record",
+    "dns.tcp": "the query once more over TCP, because the answer was cut: a connection over loopback",
     "tls.handshake": "TLS handshake, one side's work",
     "tls.record": "TLS encryption or decryption of a message",
 }
@@ -74,12 +78,14 @@ class StageCost:
 
 @dataclass(frozen=True)
 class HostProfile:
-    """What stages cost on one kind of machine. ``quantum_ps``: time slice of a thread."""
+    """What stages cost on one kind of machine. ``quantum_ps``: time slice of a thread. ``kernel``: its version and
+    what it is set to, by the names of ``data/sysctls.yaml``."""
 
     name: str
     description: str
     quantum_ps: int
     stages: Mapping[str, StageCost]
+    kernel: Mapping[str, float] = field(default_factory=settings)
 
     def cost(self, stage: str) -> StageCost:
         """The cost of a stage; raises ``KeyError`` for one that no profile has."""
@@ -151,7 +157,7 @@ class _Reader:
     def profile(self) -> HostProfile:
         data = self.tree.plain()
         base = zero_profile()
-        if not self.known((), data, ("name", "description", "base", "quantum", "stages")):
+        if not self.known((), data, ("name", "description", "base", "quantum", "kernel", "stages")):
             return base
         assert isinstance(data, dict)
         base_name = data.get("base")
@@ -175,7 +181,24 @@ class _Reader:
             quantum = self.quantum(data["quantum"])
         default = os.path.splitext(os.path.basename(self.file))[0]
         name, text = data.get("name", default), data.get("description", "")
-        return HostProfile(show(name), " ".join(str(text or "").split()), quantum, stages)
+        kernel = self.kernel(base.kernel, data.get("kernel", {}))
+        return HostProfile(show(name), " ".join(str(text or "").split()), quantum, stages, kernel)
+
+    def kernel(self, base: Mapping[str, float], given: object) -> Mapping[str, float]:
+        """Version and settings; those that are not given are the base's."""
+        found = dict(base)
+        if self.known(("kernel",), given, tuple(RANGES)):
+            assert isinstance(given, dict)
+            for name, value in given.items():
+                if name in RANGES:
+                    low, most = RANGES[name]
+                    number = self.number(("kernel", name), value, most)
+                    if number < low:
+                        self.wrong(
+                            ("kernel", name), "OUT_OF_RANGE", f"a number from {low:g} to {most:g}", value
+                        )
+                    found[name] = number
+        return found
 
     def quantum(self, value: object) -> int:
         path = ("quantum",)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from netsim.model.entities import OUTSIDE, Model, NetworkPlan, PublishedPort, Task
 from netsim.scenario.problems import nearest
+from netsim.scenario.schema_work import TASKS
 
 #: The network of processes on the nodes themselves.
 HOST = "host"
@@ -36,6 +37,12 @@ class Reach:
     network: str = HOST
 
 
+def party_of(model: Model, name: str) -> str:
+    """The service that ``tasks.NAME`` stands for; any other name itself."""
+    short = name.removeprefix(TASKS)
+    return short if name not in model.services and short in model.services else name
+
+
 def reach(model: Model, src: str, target: str) -> Reach:
     """How ``target`` (``web:8080``, ``db``, ``db.1``, a container, a node, ``outside``) is reached from
     ``src`` (``outside``, a task, a container or a node). Raises `ReachError`."""
@@ -49,10 +56,11 @@ def reach(model: Model, src: str, target: str) -> Reach:
     source = model.tasks[src]
     if name == OUTSIDE or name in model.nodes:
         return _to_underlay(model, source, name)
-    _exists(model, name)
+    party = party_of(model, name)
+    _exists(model, party)
     if name == src:
         return Reach("loopback", None, (src,))
-    return _inside(model, source, name)
+    return _inside(model, source, party, party == name)
 
 
 def _from_outside(model: Model, name: str, port: str) -> Reach:
@@ -177,7 +185,8 @@ def _to_underlay(model: Model, source: Task, name: str) -> Reach:
     return Reach("nat" if nat else "routed", None, (name,), (), source.egress)
 
 
-def _inside(model: Model, source: Task, name: str) -> Reach:
+def _inside(model: Model, source: Task, name: str, by_vip: bool) -> Reach:
+    """``by_vip``: the virtual address is asked for if there is one, and not the tasks' own."""
     tasks = [model.tasks[name]] if name in model.tasks else model.party_tasks(name)
     theirs = set(model.tasks[name].networks) if name in model.tasks else set(_networks_of(model, name))
     shared = [network for network in source.networks if network in theirs]
@@ -188,15 +197,15 @@ def _inside(model: Model, source: Task, name: str) -> Reach:
         plan = model.addresses[network]
         able = [task for task in tasks if _barrier(model, plan, source, task) is None]
         if able or not tasks:
-            return _on(model, plan, name, able)
+            return _on(model, plan, name, able, by_vip)
         first = first or f"{network} {_barrier(model, plan, source, tasks[0])}"
     where = "one node" if tasks[0].node is source.node else "different nodes"
     raise ReachError(f"{source.name} and {name} are on {where}, and {first}")
 
 
-def _on(model: Model, plan: NetworkPlan, name: str, tasks: list[Task]) -> Reach:
+def _on(model: Model, plan: NetworkPlan, name: str, tasks: list[Task], by_vip: bool) -> Reach:
     """A service by its virtual address if it has one, everything else at its own."""
-    service = model.scenario.services.get(name)
+    service = model.scenario.services.get(name) if by_vip else None
     if service is not None and plan.driver.balanced and service.endpoint_mode == "vip":
         return Reach("vip", "ipvs", _newest_first(tasks), (), plan.name)
     return Reach("direct", None, tuple(task.name for task in tasks), (), plan.name)

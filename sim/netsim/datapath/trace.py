@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from netsim.datapath.paths import ReachError, link_rates, reach, reply_path, request_path
+from netsim.datapath.dns import asking, lookup_cost
+from netsim.datapath.paths import Reach, ReachError, link_rates, reach, reply_path, request_path
 from netsim.datapath.stage import Context, Path
 from netsim.model.entities import Model
 
@@ -38,10 +39,32 @@ def trace(model: Model, src: str, dst: str, payload_bytes: int = PAYLOAD_BYTES) 
         "entered_by": via,
         "kind": found.kind,
         "payload_bytes": payload_bytes,
+        "lookup": _lookup(model, found, src, dst),
         "request": request,
         "reply": reply,
         "total_ns": round(sum(line["ns"] for line in request + reply), 3),
     }
+
+
+def _lookup(model: Model, found: Reach, src: str, dst: str) -> list[dict[str, Any]]:
+    """What a new connection waits for before it knows the address; not part of the total."""
+    asked = asking(model, found, src, dst)
+    if asked is None:
+        return []
+    cost = lookup_cost(model, asked)
+    station = model.nodes[asked.node].cpu_station
+    parts = (
+        ("dns.query", station, cost.query_ps),
+        ("dns.tcp", station, cost.tcp_ps),
+        ("dns.answer", station, cost.answer_ps),
+        ("core.wake", "-", cost.wake_ps),
+        ("outside", "-", asked.upstream_ps),
+    )
+    return [
+        {"stage": stage, "node": asked.node, "station": where, "ns": ps / PS_PER_NS, "bytes_added": 0}
+        for stage, where, ps in parts
+        if ps
+    ]
 
 
 def _lines(model: Model, path: Path, payload_bytes: int) -> list[dict[str, Any]]:

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
+from netsim.datapath.flows.layout import FINE, NO_PORT, NOBODY
 from netsim.engine.kernel import Kernel
+from netsim.engine.netstate import CAUSES, NetState
 from netsim.engine.routes import RouteBook, Ways
 from netsim.engine.streams import stream_key, uniform
 from netsim.model.entities import OUTSIDE, Model
 
 if TYPE_CHECKING:
     from netsim.engine.server import Server
-
-
-class Conntrack:
-    """Entries of each node's connection tracking: open connections and those in TIME_WAIT."""
-
-    def __init__(self, time_wait_ps: int) -> None:
-        self.time_wait_ps = time_wait_ps
-        self.count: dict[str, int] = {}
-        self.peak: dict[str, int] = {}
-        self._ending: deque[tuple[int, tuple[str, ...]]] = deque()
-
-    def add(self, nodes: tuple[str, ...], now: int) -> None:
-        """A connection passed these nodes' tables (a node occurs as often as it has entries)."""
-        while self._ending and self._ending[0][0] <= now:
-            for node in self._ending.popleft()[1]:
-                self.count[node] -= 1
-        for node in nodes:
-            count = self.count[node] = self.count.get(node, 0) + 1
-            if count > self.peak.get(node, 0):
-                self.peak[node] = count
-
-    def end(self, nodes: tuple[str, ...], now: int) -> None:
-        """It was closed; its entries stay in TIME_WAIT."""
-        self._ending.append((now + self.time_wait_ps, nodes))
 
 
 class Balancers:
@@ -49,14 +26,13 @@ class Balancers:
         servers: dict[str, Server],
         seed: int,
         replication: int,
-        conntrack: Conntrack,
+        state: NetState,
     ) -> None:
         self.kernel = kernel
         self.model = model
         self.book = book
         self.servers = servers
-        self.conntrack = conntrack
-        self._pointer: dict[tuple[str, str], int] = {}
+        self.state = state
         self._entry_turn = 0
         self._entry_key = stream_key(seed, replication, OUTSIDE, "entry")
         self._entry_draws = 0
@@ -83,24 +59,17 @@ class Balancers:
         task = self.model.tasks.get(name)
         return name if task is None else task.node.name
 
-    def next(self, balancer: tuple[str, str], candidates: tuple[str, ...]) -> str | None:
-        """IPVS rr: the one after the last chosen, in the list's order (net/netfilter/ipvs/ip_vs_rr.c)."""
-        if not candidates:
-            return None
-        index = self._pointer.get(balancer, -1) + 1
-        if index >= len(candidates):
-            index = 0
-        self._pointer[balancer] = index
-        return candidates[index]
-
 
 class Choice:
     """The choices of one connection, made as its SYN reaches those who choose."""
 
     __slots__ = ("balancers", "src", "src_node", "target", "reach", "via", "dst", "ways", "first", "balanced",
-                 "at_send", "possible", "chosen", "tracked")  # fmt: skip
+                 "at_send", "possible", "cause", "flow", "met")  # fmt: skip
 
-    def __init__(self, balancers: Balancers, src: str, src_node: str, target: str, client: int) -> None:
+    def __init__(
+        self, balancers: Balancers, src: str, src_node: str, target: str, client: int, record: int = 0
+    ) -> None:
+        """``client``: the number of the outside client; ``record``: which of the addresses DNS put first."""
         found = balancers.book.reach(src, target)
         self.balancers = balancers
         self.src = src
@@ -111,13 +80,14 @@ class Choice:
         self.possible = bool(found.candidates)
         self.via: str | None = balancers.entry(found.vias, client) if found.vias else None
         self.at_send = not self.balanced or found.kind == "vip"
-        self.chosen = False
+        self.cause = CAUSES[NOBODY]  # why it is not possible, or nobody was chosen
+        self.flow = -1
+        self.met = 0  # what the SYN met last
         self.dst: str | None = None
         self.ways: Ways
         self.first: Ways
-        self.tracked: tuple[str, ...] = ()
         if self.possible:
-            self.dst = found.candidates[0]
+            self.dst = found.candidates[record]
             if found.vias and self.via is None:
                 self.dst = None
             elif found.kind == "host" and found.balancer is None:
@@ -126,31 +96,63 @@ class Choice:
                 self.possible = False
                 return
             self.first = self.ways = balancers.book.ways(src, target, self.dst, self.via)
+            self._begin(client)
 
-    def choose(self) -> bool:
-        """Let the balancer choose; False if there is nobody to choose. A SYN that comes again meets the entry
-        that the first one left in IPVS's table, and goes to the same back end."""
-        if self.balanced and not self.chosen:
-            where = self.via or self.src_node
-            self.dst = self.balancers.next((where, self.target), self.reach.candidates)
-            if self.dst is None:
-                return False
-            self.chosen = True
+    def _begin(self, client: int) -> None:
+        """The client takes a port."""
+        state, found, where = self.balancers.state, self.reach, self.via or self.src_node
+        assert self.dst is not None
+        source = state.address(self.src, found.network)
+        self.flow = state.table.begin(
+            state.client(self.src, client), state.at(where, self.target, found, self.dst),
+            source + client if self.src == OUTSIDE else source, state.balancer(where, self.target, found),
+            state.ports(self.src_node), self.balancers.kernel.now,
+        )  # fmt: skip
+        if self.flow == NO_PORT:
+            self.possible, self.cause = False, CAUSES[NO_PORT]
+
+    def choose(self) -> int:
+        """A SYN passes the tables: the balancer chooses, unless there is an entry already; conntrack and NAT make theirs.
+        What it met (netsim.datapath.flows.layout): FINE, NOBODY to choose, or why it is dropped. Of a connection that
+        was given up meanwhile nothing is left there: its SYN goes where it would have gone."""
+        if self.flow < 0:
+            return FINE
+        state, now, table = self.balancers.state, self.balancers.kernel.now, self.balancers.state.table
+        if self.balanced:
+            self.met = place = table.choose(self.flow, now)
+            if place < 0:
+                return place
+            self.dst = self.reach.candidates[place]
             self.ways = self.balancers.book.ways(self.src, self.target, self.dst, self.via)
-        return True
+        assert self.dst is not None
+        met = self.ways.passed
+        self.met = table.pass_tables(
+            self.flow,
+            state.namespaces(met, self.dst, self.reach.network),
+            state.space(met, self.reach, self.dst),
+            now,
+        )
+        return self.met
+
+    def hindered(self) -> str:
+        """What kept the last SYN from getting through; empty if nothing of the tables."""
+        return CAUSES.get(self.met, "")
 
     def server(self) -> Server | None:
         """Who answers; None for the outside."""
         return self.balancers.servers.get(self.dst or "")
 
     def opened(self) -> None:
-        """The SYN got through: every table on its way has an entry."""
-        path = self.ways.syn.path.stages
-        self.tracked = tuple(stage.node for stage in path if stage.stage == "conntrack.new")
-        self.balancers.conntrack.add(self.tracked, self.balancers.kernel.now)
+        """The SYN got through."""
+        self.balancers.state.table.answered(self.flow, self.balancers.kernel.now)
+
+    def used(self) -> bool:
+        """A packet of an open connection comes. False: no entry knows it."""
+        return self.flow < 0 or self.balancers.state.table.use(self.flow, self.balancers.kernel.now)
 
     def closed(self) -> None:
         """It ended."""
-        if self.tracked:
-            self.balancers.conntrack.end(self.tracked, self.balancers.kernel.now)
-            self.tracked = ()
+        if self.flow < 0:
+            return
+        self.balancers.state.table.end(self.flow, self.balancers.kernel.now)
+        self.flow = -1

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from netsim.datapath.dns import Asking, asking, dns_table
 from netsim.engine.balance import Choice
 from netsim.engine.connection import Connection, Handshake, Party
 from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
+from netsim.engine.lookup import RECORD, Lookup
 from netsim.engine.machine import Split
 from netsim.engine.peer import Peer, Stage
 from netsim.engine.span import Span
@@ -39,6 +41,7 @@ class Ask:
     connection: ConnectionSpec
     timeout: int | None
     retries: Retries
+    cache: bool = False  # answers of DNS are kept
 
 
 class Slot:
@@ -86,6 +89,11 @@ class Client:
         self._queue: deque[Exchange] = deque()
         self._hash_key = stream_key(world.draws.seed, world.draws.replication, name, "flow")
         self._flows = 0
+        self.asked: Asking | None = asking(
+            world.model, world.book.reach(source, ask.target), source, ask.target
+        )
+        self._record = 0
+        self._known_until = -1 << 62
         self.dead = False  # its process has ended, or its node has no power
         self.live: dict[Live, None] = {}
 
@@ -137,13 +145,25 @@ class Client:
                 return
         self._free.append(slot)
 
-    def connect(self, slot: Slot) -> Connection | None:
-        """A new connection for the slot, not open yet; None if nobody is there to answer."""
+    def knows_name(self) -> bool:
+        """Whether the name needs no query: there is none, or its last answer is kept."""
+        return self.asked is None or (self.ask.cache and self.kernel.now < self._known_until)
+
+    def answered(self, key: Key) -> bool:
+        """DNS answered a query made for ``key``, in random order; False if the name has no address."""
+        found = self.world.book.reach(self.source, self.ask.target).candidates
+        if self.asked is not None and self.asked.picks:
+            self._record = int(self.world.draws.uniform(key, RECORD) * len(found))
+        self._known_until = self.kernel.now + dns_table().ttl_ps if found else -1 << 62
+        return bool(found)
+
+    def connect(self, slot: Slot) -> Connection | str:
+        """A new connection for the slot, not open yet, or why there can be none."""
         self._flows += 1
         client = (slot.number - 1) % self.clients
-        choice = Choice(self.world.balancers, self.source, self.node, self.ask.target, client)
+        choice = Choice(self.world.balancers, self.source, self.node, self.ask.target, client, self._record)
         if not choice.possible:
-            return None
+            return choice.cause
         hash_ = int(uniform(self._hash_key, self._flows) * (1 << 31))
         key = fold(self._hash_key, Tag.RESET, self._flows)
         slot.conn = Connection(self.kernel, self.world.machine, self.world.tcp, choice, hash_, key)
@@ -206,7 +226,7 @@ class Exchange:
     """One attempt: a connection, the request, the answer. ``over``: the client has stopped waiting."""
 
     __slots__ = ("owner", "client", "key", "span", "slot", "over", "fate", "request", "response",
-                 "tls")  # fmt: skip
+                 "tls", "looking")  # fmt: skip
 
     def __init__(self, owner: Request, key: Key) -> None:
         self.owner = owner
@@ -220,6 +240,7 @@ class Exchange:
         self.request = ask.request
         self.response = ask.response
         self.tls = ask.connection.tls
+        self.looking = False
 
     @property
     def conn(self) -> Connection:
@@ -248,15 +269,40 @@ class Exchange:
             slot.conn = None
         if slot.conn is not None:
             slot.conn.user = self.broken
-            self._send()
+            if slot.conn.choice.used():
+                self._send()
+            else:
+                at = now + max(1, slot.conn.srtt_ps)
+                self.client.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.RESET), self.broken, "reset")
             return
-        conn = self.client.connect(slot)
-        if conn is None:
+        if self.client.knows_name():
+            self._connect()
+            return
+        asked, thread = self.client.asked, slot.thread
+        assert asked is not None and thread is not None
+        self.looking = True
+        Lookup(self, asked, thread, self._looked_up).start()
+
+    def _looked_up(self) -> None:
+        if self.over:
+            return
+        self.looking = False
+        if self.client.answered(self.key):
+            self._connect()
+        else:
+            self.broken("dns")
+
+    def _connect(self) -> None:
+        """The address is known."""
+        assert self.slot is not None
+        now = self.client.kernel.now
+        made = self.client.connect(self.slot)
+        if isinstance(made, str):
             at = now + REFUSAL_PS
-            self.client.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.REFUSAL), self.broken, "no_backend")
+            self.client.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.REFUSAL), self.broken, made)
             return
-        conn.user = self.broken
-        Handshake(conn, self._party(), self.key, self.span, self.tls, self._send, self.broken).start()
+        made.user = self.broken
+        Handshake(made, self._party(), self.key, self.span, self.tls, self._send, self.broken).start()
 
     def _party(self) -> Party:
         assert self.slot is not None
@@ -310,6 +356,7 @@ class Exchange:
         conn = self.conn
         self.span.take(split, "queue:tcp_window", now)
         conn.last_ps = now
+        conn.choice.used()
         party = self._party()
         if party.thread is None:
             self._end(self.fate, True)
@@ -328,9 +375,10 @@ class Exchange:
     def _timed_out(self) -> None:
         if self.over:
             return
-        full = self.slot is not None and self.slot.conn is not None and self.slot.conn.backlog_full
-        opened = full and self.conn.server is not None
-        self._end("backlog_full" if full and not opened else "timeout")
+        cause = ""
+        if self.slot is not None and self.slot.conn is not None and self.conn.server is None:
+            cause = self.conn.hindered()
+        self._end(cause or "timeout")
 
     def abandon(self) -> None:
         """Who waits for it is gone, with its end of the connection."""
@@ -350,8 +398,9 @@ class Exchange:
         if slot is not None:
             keep = answered and not self.conn.closed
             detached = slot.conn
-            if not keep and detached is not None:
-                detached.close()
+            if not keep and (detached is not None or self.looking):
+                if detached is not None:
+                    detached.close()
                 # The old connection's thread may still be at work for it.
                 make = self.client.make_thread
                 fresh = Slot(slot.number, make() if make is not None else None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netsim.datapath.flows.layout import NOBODY
 from netsim.datapath.tcp import TcpTable
 from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Kernel, Key, Phase
@@ -81,6 +82,10 @@ class Connection:
             if self.writer is not None and self.writer.free is not None:
                 self.writer.broken_off()
 
+    def hindered(self) -> str:
+        """Why it could not be opened, if that is known: a full listen queue, or a table on the way."""
+        return self.choice.hindered() or ("backlog_full" if self.backlog_full else "")
+
     def send_reset(self, key: Key) -> None:
         """The server's kernel says that its end is gone; nobody sends that again if it is lost."""
         self.machine.send(
@@ -132,9 +137,14 @@ class Handshake:
         conn = self.conn
         if conn.closed:
             return
-        if conn.choice.at_send and not conn.choice.choose():
-            self.fail("no_backend")
-            return
+        if conn.choice.at_send:
+            met = conn.choice.choose()
+            if met == NOBODY:
+                self.fail(conn.choice.cause)
+                return
+            if met < 0:
+                self._again(number)
+                return
         conn.ways = conn.choice.ways
         route = conn.ways.syn
         split: Split = {}
@@ -148,7 +158,7 @@ class Handshake:
         conn = self.conn
 
         def choose() -> Route | None:
-            if not conn.choice.choose():
+            if conn.choice.choose() < 0:
                 return None
             conn.ways = conn.choice.ways
             return conn.ways.syn
@@ -165,8 +175,8 @@ class Handshake:
         )
 
     def _dropped(self, number: int, where: str) -> None:
-        if where == "ipvs":
-            self.fail("no_backend")  # IPVS answers with an ICMP error at once
+        if where == "ipvs" and self.conn.choice.met == NOBODY:
+            self.fail(self.conn.choice.cause)  # IPVS answers with an ICMP error at once
             return
         self._again(number)
 
@@ -175,7 +185,7 @@ class Handshake:
         if conn.closed:
             return
         if number >= conn.tcp.syn_retries:
-            self.fail("backlog_full" if conn.backlog_full else "timeout")
+            self.fail(conn.hindered() or "timeout")
             return
         wait = conn.tcp.syn_wait_ps(number)
         conn.kernel.at(

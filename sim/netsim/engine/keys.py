@@ -51,6 +51,7 @@ class Tag(IntEnum):
     LOSS = 27
     MESSAGE = 28
     ABORT = 29
+    LOOKUP = 30
 
 
 def name_key(name: str) -> int:

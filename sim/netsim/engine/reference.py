@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from netsim.datapath.stage import Context
+from netsim.engine import backends as backends  # its handlers
 from netsim.engine import faults as faults  # its handlers
 from netsim.engine.balance import Choice
 from netsim.engine.border import Message, Outcome
@@ -146,7 +147,8 @@ class Reference(Machinery):
                 [r.completed_in_period for r in recorders], [r.goodput_bytes_in_period for r in recorders]
             ),
             stations=stations,
-            conntrack_peak=dict(sorted(world.conntrack.peak.items())),
+            conntrack_peak=world.state.peaks(),
+            warnings=world.state.warnings(),
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from netsim.datapath.paths import Reach, reach, reply_path, request_path
 from netsim.datapath.stage import Context, Path, PathStage
+from netsim.engine.netstate import passed
 from netsim.engine.route import Route
 from netsim.model.entities import Model
 
@@ -35,12 +36,13 @@ def taken_by_kernel(path: Path) -> Path:
 class Ways:
     """The routes of connections that go by one reach between one source and one destination."""
 
-    __slots__ = ("syn", "syn_ack", "request", "reply", "request_ack", "reply_ack")
+    __slots__ = ("syn", "syn_ack", "request", "reply", "request_ack", "reply_ack", "passed")
 
     def __init__(self, model: Model, found: Reach, src: str, dst: str, via: str | None) -> None:
         new = request_path(model, found, src, dst, via, True)
         there = request_path(model, found, src, dst, via, False)
         back = reply_path(model, found, src, dst, via)
+        self.passed = passed(new)
         self.syn = Route(taken_by_kernel(new))
         self.syn_ack = Route(sent_by_kernel(back))
         self.request = Route(there)

@@ -148,9 +148,10 @@ class BulkFlow:
         client, slot = self.client, self.slot
         client.live[self] = None
         assert slot is not None
+        client.answered(self.key)  # its one lookup takes no time
         conn = client.connect(slot)
-        if conn is None:
-            self._end("no_backend")
+        if isinstance(conn, str):
+            self._end(conn)
             return
         tls = client.ask.connection.tls
         party = Party(client.node, slot.thread, client.world.tls_handshake_ps(client.node) if tls else 0)

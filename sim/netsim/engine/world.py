@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from netsim.datapath.paths import link_rates
 from netsim.datapath.tcp import tcp_table
-from netsim.engine.balance import Balancers, Conntrack
+from netsim.engine.balance import Balancers
 from netsim.engine.client import Ask, Client
 from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Kernel
 from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import Host, Machine
+from netsim.engine.netstate import NetState
 from netsim.engine.routes import RouteBook
 from netsim.engine.server import Draws, Server
 from netsim.engine.tally import Tally
@@ -42,13 +43,11 @@ class World:
         self.machine.chance = self.draws.base
         #: Clients by which workloads come from nodes themselves.
         self.node_sources: dict[str, list[Client]] = {name: [] for name in model.nodes}
-        self.conntrack = Conntrack(self.tcp.time_wait_ps)
+        self.state = NetState(model)
         self.servers: dict[str, Server] = {
             name: Server(self, task) for name, task in sorted(model.tasks.items())
         }
-        self.balancers = Balancers(
-            self.kernel, model, self.book, self.servers, seed, replication, self.conntrack
-        )
+        self.balancers = Balancers(self.kernel, model, self.book, self.servers, seed, replication, self.state)
         for server in self.servers.values():
             self._calls(server)
 
@@ -68,7 +67,9 @@ class World:
 
     def _call(self, server: Server, number: int) -> Client:
         call = server.task.spec.calls[number]
-        ask = Ask(call.to, call.request, call.response, call.connection, call.timeout, call.retries)
+        ask = Ask(
+            call.to, call.request, call.response, call.connection, call.timeout, call.retries, call.dns.cache
+        )
         return Client(
             self,
             f"{server.name}/{number}",
@@ -84,7 +85,9 @@ class World:
     def sources(self, workload: str) -> list[Client]:
         """The clients of a workload: the outside as one, or one for each task that it comes from."""
         load = self.scenario.load[workload]
-        ask = Ask(load.to, load.request, load.response, load.connection, load.timeout, load.retries)
+        ask = Ask(
+            load.to, load.request, load.response, load.connection, load.timeout, load.retries, load.dns.cache
+        )
         if load.from_ == OUTSIDE:
             clients = self.model.outside.clients
             return [

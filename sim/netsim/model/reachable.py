@@ -1,4 +1,4 @@
-"""Whether every call and every load finds a way, and one that can be simulated: told before the clock starts."""
+"""Whether every call and every load finds a way, told before the clock starts."""
 
 from __future__ import annotations
 
@@ -11,22 +11,16 @@ from netsim.scenario.problems import PathTuple
 
 
 def check_ways(model: Model, problems: Problems) -> None:
-    """One problem for each call or load that has no way, or one by DNS round robin.
+    """One problem for each call or load that has no way.
 
     Between overlays with virtual addresses there is always a way, so only the rest is looked at.
     """
     for path, source, target in _asked(model):
         for name in _representatives(model, source):
             try:
-                found = reach(model, name, target)
+                reach(model, name, target)
             except ReachError as error:
                 problems.add(path, "NO_WAY", f"a way from {source} to {target}", str(error))
-                break
-            party = target.partition(":")[0]
-            if found.kind == "direct" and party in model.services and len(found.candidates) > 1:
-                what = f"the addresses of {len(found.candidates)} tasks of {party} by DNS, in random order"
-                help = f"an overlay network and endpoint_mode vip, or one task of {party}"
-                problems.add(path, "UNSUPPORTED", "what can be simulated", what, help)
                 break
 
 

@@ -14,6 +14,7 @@ from netsim.scenario.expectations import BASELINE, ExpectError, parse_expectatio
 from netsim.scenario.problems import PathTuple, Problem, show, show_path, suggest
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_service import Container, Service
+from netsim.scenario.schema_work import TASKS
 from netsim.scenario.support import unsupported
 from netsim.scenario.yaml_marks import Node
 
@@ -231,6 +232,9 @@ def _calls(finder: Finder) -> None:
             target, _, port = call.to.partition(":")
             if port and not (port.isascii() and port.isdigit() and 0 < int(port[:9]) < 65536):
                 finder.add(path, "BAD_VALUE", "a port from 1 to 65535 after the colon", call.to)
+            short = target.removeprefix(TASKS)
+            if target not in parties and short in scenario.services:
+                target = short
             if not finder.reference(path, target, parties, "service"):
                 continue
             edges[name].append((target, path))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from netsim.scenario.problems import PathTuple, suggest
 from netsim.scenario.schema_load import Load
 from netsim.scenario.schema_service import Container, Service
+from netsim.scenario.schema_work import TASKS
 
 if TYPE_CHECKING:
     from netsim.scenario.check import Finder
@@ -33,6 +34,9 @@ def _kind(finder: Finder, name: str, load: Load) -> None:
         finder.add(path, "BAD_LOAD", "exactly one of arrivals, users and bulk", found)
     if load.users is None and "think" in load.model_fields_set:
         finder.add((*path, "think"), "BAD_LOAD", "users with think", "think without users")
+    if load.from_ == "outside" and "dns" in load.model_fields_set:
+        help = "the world outside finds the swarm by entry, see outside.entry"
+        finder.add((*path, "dns"), "BAD_LOAD", "a load from a container with dns", "from: outside", help)
     if load.bulk is None and "flows" in load.model_fields_set:
         finder.add((*path, "flows"), "BAD_LOAD", "bulk with flows", "flows without bulk")
     if load.arrivals is not None and all(rate == 0 for _, rate in load.arrivals.points):
@@ -69,13 +73,17 @@ def _target(finder: Finder, path: PathTuple, load: Load) -> str | None:
     if colon and not (port.isascii() and port.isdigit() and 0 < int(port[:9]) < 65536):
         finder.add(path, "BAD_VALUE", "a port from 1 to 65535 after the colon", load.to)
         return None
-    return _party(finder, path, name)
+    short = name.removeprefix(TASKS)
+    return short if short in finder.scenario.services else _party(finder, path, name)
 
 
 def _reachable(finder: Finder, name: str, load: Load, source: str, target: str) -> None:
     path: PathTuple = ("load", name, "to")
     scenario = finder.scenario
     parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
+    if source in ("outside", "node") and load.to.startswith(TASKS) and target in scenario.services:
+        finder.add(path, "BAD_LOAD", "a name that is known outside the swarm's networks", load.to)
+        return
     if source == "outside":
         if target == "outside":
             finder.add(path, "BAD_LOAD", "a target inside", load.to)

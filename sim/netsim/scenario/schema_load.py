@@ -22,7 +22,7 @@ from netsim.scenario.schema_types import (
     number,
     whole,
 )
-from netsim.scenario.schema_work import ZERO, Connection, ConnectionField, Retries, Spread
+from netsim.scenario.schema_work import ZERO, Connection, ConnectionField, Dns, Retries, Spread
 from netsim.scenario.units import UnitError, parse_duration, parse_per_second
 
 _PROCESSES = ("poisson", "constant", "lognormal")
@@ -142,6 +142,7 @@ class Load(Strict):
     connection: ConnectionField = Field(
         default=Connection(), description="new, or {pool: N}: connections kept, over all clients."
     )
+    dns: Dns = Field(default=Dns(), description="How a container that asks looks up the name.")
     timeout: PositiveDuration | None = Field(default=None, description="An attempt fails after this.")
     retries: Retries = Field(default=Retries(), description="What happens after a failed attempt.")
     bulk: PositiveSize | None = Field(

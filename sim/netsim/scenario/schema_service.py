@@ -153,6 +153,21 @@ class Healthcheck(Strict):
     disable: Flag = Field(default=False, description="No check at all.")
 
 
+#: What ``ip_vs`` has; Docker uses rr alone.
+SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos")
+
+
+class Ipvs(Strict):
+    """How IPVS balances a service. Docker has no such setting: rr, each task of weight 1."""
+
+    scheduler: Annotated[str, choice(*SCHEDULERS)] = Field(
+        default="rr", description="Who gets a new connection; anything but rr is a what-if."
+    )
+    flags: tuple[Annotated[str, choice("fallback", "port")], ...] = Field(
+        default=(), description="Of sh and mh: go on when a task is unavailable; hash the source port, too."
+    )
+
+
 class Image(Strict):
     """The image that a task runs."""
 
@@ -183,6 +198,7 @@ class Service(Strict):
     endpoint_mode: Annotated[str, choice("vip", "dnsrr")] = Field(
         default="vip", description="vip: one virtual address, balanced by IPVS; dnsrr: the tasks' addresses."
     )
+    ipvs: Ipvs = Field(default=Ipvs(), description="How IPVS balances it (a what-if).")
     ports: tuple[Port, ...] = Field(default=(), description="Published ports.")
     placement: Placement = Field(default=Placement(), description="Where its tasks may run.")
     resources: Resources = Field(default=Resources(), description="Limits and reservations of each task.")

@@ -33,6 +33,10 @@ _KINDS = {
 _EXPECTED = "a duration or a distribution, like 2ms or {lognormal: {mean: 2ms, cv: 1}}"
 
 
+#: Before a service's name: the addresses of its tasks instead of the virtual one, as Docker's DNS has it.
+TASKS = "tasks."
+
+
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """A duration that is drawn anew each time. ``mean``, ``low``, ``high`` in ps; ``cv`` is a ratio."""
@@ -191,10 +195,21 @@ class Retries(Strict):
         return {"max": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+class Dns(Strict):
+    """How a client looks up names, by the embedded DNS server of its container."""
+
+    cache: Flag = Field(
+        default=False,
+        description="An answer is kept for its TTL of 600 s; without it, every new connection asks again.",
+    )
+
+
 class Call(Strict):
     """A call to another service while a request is served."""
 
-    to: Text = Field(description="The service or container called, like db or db:5432.")
+    to: Text = Field(
+        description="The service or container called, like db or db:5432; tasks.db for its tasks' own addresses."
+    )
     count: Annotated[int, whole(1, 1000)] = Field(default=1, description="Calls per request (count).")
     request: Size = Field(default=400, description="Bytes sent (size).")
     response: Size = Field(default=4096, description="Bytes returned (size).")
@@ -204,6 +219,7 @@ class Call(Strict):
     connection: ConnectionField = Field(
         default=Connection("pool", 64, None), description="new, or {pool: N}: connections per calling task."
     )
+    dns: Dns = Field(default=Dns(), description="How the caller looks up the name.")
     timeout: PositiveDuration | None = Field(
         default=None, description="The call fails after this; without it, it waits."
     )

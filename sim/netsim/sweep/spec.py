@@ -18,7 +18,8 @@ KEYS = ("scenario", "vary", "design", "points", "seed", "where", "replications")
 
 @dataclass(slots=True)
 class SweepSpec:
-    """What to run. ``scenario``: path of the scenario's file; ``seed``: of the design, not of the runs."""
+    """What to run. ``scenario``: path of the scenario's file; ``seed``: of the design, not of the runs;
+    ``chosen``: these points instead of the design's."""
 
     scenario: Path
     axes: dict[str, Axis]
@@ -28,9 +29,12 @@ class SweepSpec:
     where: list[Constraint] = field(default_factory=list)
     replications: int | None = None
     file: str = "<sweep>"
+    chosen: list[dict[str, str]] | None = None
 
     def points(self) -> list[dict[str, str]]:
         """The points that satisfy all constraints, in the order of the design."""
+        if self.chosen is not None:
+            return self.chosen
         every = points(self.axes, self.design, self.count, self.seed)
         return [point for point in every if all(one.holds(point) for one in self.where)]
 

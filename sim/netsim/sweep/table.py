@@ -35,13 +35,15 @@ class Point:
 
 @dataclass(slots=True)
 class Sweep:
-    """All points of a sweep, in the order of its design. ``interrupted``: not all of them were run."""
+    """All points of a sweep, in the order of its design. ``interrupted``: not all of them were run.
+    ``sensitivity``: which fields explain a metric, if that was asked for."""
 
     scenario: str
     varied: list[str]
     design: str
     points: list[Point]
     interrupted: bool = False
+    sensitivity: dict[str, Any] | None = None
 
     def columns(self) -> list[str]:
         """The columns of ``points.csv``: point, status and reason, one for each varied path, one for each metric."""
@@ -89,6 +91,7 @@ class Sweep:
             "design": self.design,
             "varied": self.varied,
             "interrupted": self.interrupted,
+            "sensitivity": self.sensitivity,
             "points": [
                 {"point": p.number, "values": p.values, "status": p.status, "reason": p.reason,
                  "expectations": p.expectations, "metrics": p.metrics}

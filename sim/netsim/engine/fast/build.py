@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from netsim.datapath.dns import lookup_cost
 from netsim.datapath.paths import Reach
 from netsim.datapath.stage import Context, PathStage
 from netsim.engine.client import Client
@@ -17,6 +18,7 @@ from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.patterns import Patterns
 from netsim.engine.keys import name_key
+from netsim.engine.netstate import Passed
 from netsim.engine.parts import PART
 from netsim.engine.route import Route, Visit
 from netsim.engine.routes import Ways
@@ -24,6 +26,7 @@ from netsim.engine.server import _KINDS, Server
 from netsim.engine.sources import GAPS
 from netsim.engine.streams import stream_key
 from netsim.engine.world import World
+from netsim.model.entities import OUTSIDE
 from netsim.scenario.schema_work import Distribution
 from netsim.workload.arrivals import Line
 
@@ -75,17 +78,17 @@ class Builder:
         self.visits = Table(y.W_VISIT)
         self.stages = Table(y.W_STAGE)
         self.ways = Table(y.W_WAYS)
-        self.tracked: list[int] = []
         self.steps: list[int] = []
         self.clients = Table(y.W_CLIENT)
         self.lists: list[int] = []
         self.waymap: list[int] = []
-        self.pointers: dict[tuple[str, str], int] = {}
         self.servers = Table(y.W_SERVER)
         self.pools: list[int] = []
         self.quotas = Table(y.W_QUOTA)
         self.workloads = Table(y.W_WL)
         self.streams = Table(y.W_STREAM)
+        self.lookups = Table(y.W_DNS)
+        self.lookup_cache: dict[Any, int] = {}
         self.time_outs: dict[int, int] = {}
         self.floats: list[float] = [0.0]
         self.station_names = list(world.machine.meters)
@@ -98,7 +101,7 @@ class Builder:
         self.stage_cache: dict[Any, int] = {}
         self.way_cache: dict[Any, int] = {}
         self.patterns = Patterns(self)
-        self.ways_between: dict[Any, dict[str, int]] = {}
+        self.ways_between: dict[Any, tuple[dict[str, int], Passed]] = {}
         self.client_list: list[Client] = []
         self.client_rows: dict[Client, int] = {}
         self.sources: dict[str, list[Client]] = {}
@@ -179,11 +182,10 @@ class Builder:
         found = world.book.reach(client.source, ask.target)
         vias, cands = list(found.vias), list(found.candidates)
         where = vias if vias else [client.node]
-        pointers = []
-        for name in where:
-            pointers.append(self.pointers.setdefault((name, ask.target), len(self.pointers)))
-        base = len(self.lists)
-        self.lists += pointers
+        state, base = world.state, len(self.lists)
+        self.lists += [state.balancer(name, ask.target, found) for name in where]
+        self.lists += [state.at(name, ask.target, found, "") for name in where]
+        first_port, ports = state.ports(client.node)
         entries = vias if vias else cands
         model = world.model
         places = [model.tasks[name].node.name if name in model.tasks else name for name in entries]
@@ -191,6 +193,7 @@ class Builder:
         balanced = found.balancer is not None
         source = world.servers.get(client.source) if server is None else server
         self.floats.append(ask.retries.jitter)
+        dns, cost = self._lookup(client)
         ways = len(self.waymap)
         self.waymap += [-1] * max(1, len(where) * len(cands))
         spec = ask.connection
@@ -199,14 +202,31 @@ class Builder:
         return self.clients.add(
             K_NODE=self.node_index.get(client.node, -1), K_SERVER=-1 if source is None else self.server_index[source.name],
             K_BALANCED=balanced, K_AT_SEND=not balanced or found.kind == "vip", K_VIAS=len(vias), K_CANDS=len(cands),
-            K_WAYS=ways, K_RR=base, K_ENTRIES=base + len(pointers), K_REQUEST=ask.request, K_RESPONSE=ask.response, K_POOLED=spec.kind == "pool",
+            K_WAYS=ways, K_RR=base, K_AT=base + len(where), K_ENTRIES=base + 2 * len(where), K_REQUEST=ask.request, K_RESPONSE=ask.response, K_POOLED=spec.kind == "pool",
             K_LIMIT=client.limit, K_REQUESTS=-1 if spec.requests is None else spec.requests,
             K_IDLE=-1 if spec.idle is None else spec.idle, K_TLS=spec.tls, K_TIMEOUT=-1 if ask.timeout is None else ask.timeout,
             K_RETRIES=ask.retries.max, K_BACKOFF=ask.retries.backoff, K_JITTER=len(self.floats) - 1, K_COUNT=client.count,
             K_PARALLEL=client.parallel, K_HAS_THREAD=client.make_thread is not None, K_CLIENTS=client.clients,
             K_FIFO=-1 if ask.timeout is None else self.time_outs.setdefault(ask.timeout, len(self.time_outs)),
+            K_WHO=-1 if client.source == OUTSIDE else name_key(client.source), K_ADDRESS=state.address(client.source, found.network),
+            K_PORT=first_port, K_PORTS=ports,
+            K_DNS=dns, K_DNS_COST=cost, K_CACHE=ask.cache, K_KNOWN=-y.NEVER,
             K_FREE=-1, K_WAIT=-1, K_HASH=signed(client._hash_key), K_HOST=found.kind == "host" and not balanced,
         )  # fmt: skip
+
+    def _lookup(self, client: Client) -> tuple[int, int]:
+        """How a client looks up its name, and the row of what that costs."""
+        asked = client.asked
+        if asked is None:
+            return y.DNS_NONE, -1
+        cost = lookup_cost(self.world.model, asked)
+        key = (cost, asked.upstream_ps)
+        if key not in self.lookup_cache:
+            self.lookup_cache[key] = self.lookups.add(
+                DC_QUERY=cost.query_ps, DC_TCP=cost.tcp_ps, DC_ANSWER=cost.answer_ps, DC_WAKE=cost.wake_ps,
+                DC_UPSTREAM=asked.upstream_ps,
+            )  # fmt: skip
+        return y.DNS_PICK if asked.picks else y.DNS_ONE, self.lookup_cache[key]
 
     def stream(self, stream: Datagrams) -> int:
         """A stream's row."""
@@ -339,15 +359,23 @@ class Builder:
         if key not in self.way_cache:
             if ends not in self.ways_between:
                 self.ways_between[ends] = self._between(reach, found.source, name, entry, ends)
-            self.way_cache[key] = self.ways.add(WA_SERVER=server, **self.ways_between[ends])
+            columns, met = self.ways_between[ends]
+            self.way_cache[key] = self.ways.add(WA_SERVER=server, **columns, **self._tables(met, reach, name))
         row = self.clients.rows[client]
         cell = row[y.K_WAYS] + via * row[y.K_CANDS] + cand
         self.waymap[cell] = self.way_cache[key]
         return cell, self.way_cache[key]
 
+    def _tables(self, met: Passed, reach: Reach, dst: str) -> dict[str, int]:
+        """The columns that say what a SYN's tables are."""
+        state = self.world.state
+        names = ("WA_NS", "WA_NS1", "WA_NS2", "WA_NS3")
+        found = dict(zip(names, state.namespaces(met, dst, reach.network), strict=False))
+        return {**found, "WA_SPACE": state.space(met, reach, dst), "WA_AT": name_key(dst)}
+
     def _between(
         self, reach: Reach, source: str, name: str, entry: str | None, ends: tuple[str | None, ...]
-    ) -> dict[str, int]:
+    ) -> tuple[dict[str, int], Passed]:
         """The routes between two ends: by the pattern of nodes that are alike, or made stage by stage."""
         nodes = ends[:3]
         shape = self.patterns.shape(nodes, ends[3:])
@@ -357,7 +385,7 @@ class Builder:
         made = Ways(self.world.model, reach, source, name, entry)  # not kept: rows are enough
         if shape not in self.patterns.known:
             self.patterns.learn(shape, made, nodes)
-        return self.way(made)
+        return self.way(made), made.passed
 
     def host_ways(self, src: str, dst: str, ways: HostWays) -> int:
         """The row of the ways of control messages between two nodes."""
@@ -368,11 +396,8 @@ class Builder:
 
     def way(self, ways: Ways | HostWays) -> dict[str, int]:
         """The columns of the routes between two ends."""
-        nodes = [s.node for s in ways.syn.path.stages if s.stage == "conntrack.new"]
-        first = len(self.tracked)
-        self.tracked += [self.node_index[node] for node in nodes]
         return {
             "WA_SYN": self.route(ways.syn), "WA_SYN_ACK": self.route(ways.syn_ack), "WA_REQUEST": self.route(ways.request),
             "WA_REPLY": self.route(ways.reply), "WA_REQUEST_ACK": self.route(ways.request_ack),
-            "WA_REPLY_ACK": self.route(ways.reply_ack), "WA_CT": first, "WA_CTS": len(nodes),
+            "WA_REPLY_ACK": self.route(ways.reply_ack),
         }  # fmt: skip

@@ -223,7 +223,7 @@ def begin_message(memory, way, src, dst, flow, key, srtt, size, number, watched,
         M[k + f] = window
         M[k + f + 1] = NEVER
         M[k + f + 2] = -NEVER
-    M[k + O_TRACKED] = -1
+    M[k + O_FLOW] = -1
     M[k + O_REFS] = 1
     M[k + O_X] = x
     M[k + O_FROM] = src

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsim.compiled import inner
+from netsim.compiled import at_address, inner
+from netsim.datapath.flows.layout import FINE, NO_TUPLE, NOBODY
+from netsim.datapath.flows.layout import FULL as TABLE_FULL
+from netsim.datapath.flows.steps import answered, begin, pass_tables, use
+from netsim.datapath.flows.steps import choose as choose_destination
 from netsim.engine.fast.cores import new_thread, start_work
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import (
@@ -27,7 +31,6 @@ from netsim.engine.fast.tcp import (
     ack_lost,
     acked,
     close,
-    conntrack_add,
     data_arrived,
     data_lost,
     fill,
@@ -36,6 +39,7 @@ from netsim.engine.fast.tcp import (
     owe,
     take,
     ways_of,
+    worked,
 )  # fmt: skip
 from netsim.engine.keys import Tag, fold_compiled, name_key
 from netsim.engine.streams import _draw, _uniform
@@ -62,10 +66,11 @@ T_REQUEST, T_ANSWER, T_WAIT, T_CALL, T_DRAW = (
     int(Tag.CALL),
     int(Tag.DRAW),
 )
-T_WORKER, T_SPARE, T_RESET = int(Tag.WORKER), int(Tag.SPARE), int(Tag.RESET)
+T_WORKER, T_SPARE, T_LOOKUP, T_RESET = int(Tag.WORKER), int(Tag.SPARE), int(Tag.LOOKUP), int(Tag.RESET)
 LONGEST = 100 * 86_400 * 10**12
 REFUSAL_PS = 50_000_000
-BACKOFF, THINK = name_key("backoff"), name_key("think")
+NO_WAYS = -9
+BACKOFF, THINK, RECORD = name_key("backoff"), name_key("think"), name_key("dns")
 
 
 @inner
@@ -327,15 +332,105 @@ def with_slot(M, x, slot):
     if conn >= 0:
         M[e + X_CONN] = conn
         M[M[B_CONN] + conn * W_CONN + O_X] = x
-        M[M[B_CONN] + conn * W_CONN + O_REFS] += 1
-        todo(M, OP_SEND, x, 0, 0)
+        k = M[B_CONN] + conn * W_CONN
+        M[k + O_REFS] += 1
+        if use(at_address(M[H_TABLE]), M[k + O_FLOW], now):
+            todo(M, OP_SEND, x, 0, 0)
+        else:
+            key = fold_compiled(M[e + X_KEY], T_RESET, 0)
+            at(M, now + max(1, M[k + O_SRTT]), TIMEOUT, key, OP_END, x, F_RESET, 0)
         return True
+    if M[e + X_BULK]:
+        name_known(M, x)  # its one lookup takes no time
+        return connect(M, x)
+    if M[c + K_DNS] == DNS_NONE or (M[c + K_CACHE] and now < M[c + K_KNOWN]):
+        return connect(M, x)
+    look_up(M, x)
+    return True
+
+
+@inner
+def look_up(M, x):
+    """The client asks DNS for the name."""
+    e = M[B_X] + x * W_X
+    M[e + X_LOOKING] = 1
+    p = M[B_DNS] + M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_DNS_COST] * W_DNS
+    cost = owe(M, x, P_DNS_QUERY, M[p + DC_QUERY]) + owe(M, x, P_DNS_TCP, M[p + DC_TCP])
+    start_work(M, thread_of(M, x), cost, TH_LOOKUP, x, 0)
+
+
+@inner
+def engine_asked(M, x):
+    """The query is at the node's engine."""
+    worked(M, x)
+    e, c = M[B_X] + x * W_X, M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    p = M[B_DNS] + M[c + K_DNS_COST] * W_DNS
+    th = new_thread(M, fold_compiled(M[e + X_KEY], T_LOOKUP, 1), M[c + K_NODE], -1, -1)
+    start_work(M, th, owe(M, x, P_DNS_ANSWER, M[p + DC_ANSWER]), TH_LOOKED_UP, x, th)
+
+
+@inner
+def engine_answered(M, x, th):
+    """The engine has answered, or waits for the world outside."""
+    worked(M, x)
+    give_back(M, H_THFREE, H_THLEFT, B_TH, W_TH, th)
+    p = M[B_DNS] + M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_DNS_COST] * W_DNS
+    wait = owe(M, x, P_WAKE, M[p + DC_WAKE]) + owe(M, x, P_OUTSIDE, M[p + DC_UPSTREAM])
+    if wait == 0:
+        todo(M, OP_ADDRESS, x, 0, 0)
+        return
+    key = fold_compiled(M[M[B_X] + x * W_X + X_KEY], T_LOOKUP, 0)
+    at(M, M[H_NOW] + wait, FINISH, key, OP_ADDRESS, x, 0, 0)
+
+
+@inner
+def address(M, x):
+    """DNS has answered. False: ways have to be made, then again."""
+    worked(M, x)
+    e, c = M[B_X] + x * W_X, M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    if M[e + X_OVER]:
+        return True
+    M[e + X_LOOKING] = 0
+    if M[c + K_CANDS] == 0:
+        end(M, x, F_DNS, False)
+        return True
+    name_known(M, x)
+    return connect(M, x)
+
+
+@inner
+def name_known(M, x):
+    """The answer of a query made for an exchange, in random order."""
+    e, c = M[B_X] + x * W_X, M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    if M[c + K_DNS] == DNS_PICK:
+        stream = fold_compiled(M[e + X_KEY] ^ M[H_BASE] ^ RECORD, T_DRAW, 0)
+        M[c + K_RECORD] = np.int64(_uniform(np.uint64(stream), np.uint64(0)) * M[c + K_CANDS])
+    M[c + K_KNOWN] = M[H_NOW] + M[H_DNS_TTL]
+
+
+@inner
+def refused(M, x, fate):
+    """There can be no connection; a client that may ask again hears of it a little later."""
+    if M[M[B_X] + x * W_X + X_BULK]:
+        todo(M, OP_END, x, fate, 0)
+        return
+    key = fold_compiled(M[M[B_X] + x * W_X + X_KEY], T_REFUSAL, 0)
+    at(M, M[H_NOW] + REFUSAL_PS, TIMEOUT, key, OP_REFUSED, x, fate, 0)
+
+
+@inner
+def connect(M, x):
+    """A new connection to an address. False: ways have to be made, then again."""
+    e, now, client = M[B_X] + x * W_X, M[H_NOW], client_of(M, x)
+    c, s = M[B_CLIENT] + client * W_CLIENT, M[B_SLOT] + M[e + X_SLOT] * W_SLOT
     number = (M[s + SL_NUMBER] - 1) % M[c + K_CLIENTS]
     vias, cands = M[c + K_VIAS], M[c + K_CANDS]
     nodes = M[c + K_ENTRIES]
     ways = -1
     via = entry_node(M, nodes, vias, number, False) if vias > 0 else 0
-    cand = entry_node(M, nodes, cands, number, False) if M[c + K_HOST] and cands > 0 else 0
+    cand = M[c + K_RECORD]
+    if M[c + K_HOST]:
+        cand = entry_node(M, nodes, cands, number, False) if cands > 0 else 0
     possible = cands > 0 and via >= 0 and cand >= 0
     if possible:
         ways = need(M, client, via, cand)
@@ -344,15 +439,15 @@ def with_slot(M, x, slot):
     M[c + K_FLOWS] += 1
     if vias > 0:
         entry_node(M, nodes, vias, number, True)
-    if not possible and M[e + X_BULK]:
-        todo(M, OP_END, x, F_NO_BACKEND, 0)
-        return True
     if not possible:
-        key = fold_compiled(M[e + X_KEY], T_REFUSAL, 0)
-        at(M, now + REFUSAL_PS, TIMEOUT, key, OP_REFUSED, x, 0, 0)
+        refused(M, x, F_NO_BACKEND)
         return True
     if M[c + K_HOST]:
         entry_node(M, nodes, cands, number, True)
+    flow = new_flow(M, c, via, number, ways)
+    if flow < 0:
+        refused(M, x, F_PORTS)
+        return True
     conn = row(M, H_CFREE, H_CLEFT, B_CONN, W_CONN)
     k = M[B_CONN] + conn * W_CONN
     window = M[H_IW] * M[M[B_ROUTE] + M[M[B_WAYS] + ways * W_WAYS + WA_REQUEST] * W_ROUTE + RO_MSS]
@@ -373,13 +468,13 @@ def with_slot(M, x, slot):
     M[k + O_CUT1] = -NEVER
     M[k + O_VIA] = via
     M[k + O_CLIENT] = client
-    M[k + O_TRACKED] = -1
+    M[k + O_FLOW] = flow
     M[k + O_REFS] = 2  # the place and the exchange
     M[k + O_KEY] = fold_compiled(M[c + K_HASH], T_RESET, M[c + K_FLOWS])
     M[k + O_X] = x
     M[k + O_PEER] = PEER_ALIVE
     M[k + O_STAGE] = STAGE_IDLE
-    M[k + O_CHOSEN] = 0
+    M[k + O_MET] = 0
     M[k + O_WRITER] = -1
     M[k + O_FROM] = -1
     M[k + O_TO] = -1
@@ -391,24 +486,56 @@ def with_slot(M, x, slot):
 
 
 @inner
+def new_flow(M, c, via, number, ways):
+    """The client takes a port: a row of the tables, or NO_PORT."""
+    who, balancer, at = M[c + K_WHO], -1, M[M[B_WAYS] + ways * W_WAYS + WA_AT]
+    source = M[c + K_ADDRESS]
+    if who < 0:
+        who = number
+        source += number
+    if M[c + K_BALANCED]:
+        balancer = M[M[B_LIST] + M[c + K_RR] + via]
+        at = M[M[B_LIST] + M[c + K_AT] + via]
+    return begin(at_address(M[H_TABLE]), who, at, source, balancer, M[c + K_PORT], M[c + K_PORTS], M[H_NOW])
+
+
+@inner
 def choose(M, conn):
-    """The balancer chooses a back end for a connection: -1 if its ways have to be made first. A SYN that comes
-    again goes to the same one."""
+    """A SYN passes the tables: FINE, NO_WAYS if those to its back end have to be made first, or what it met
+    (`netsim.engine.balance.Choice.choose`)."""
     k = M[B_CONN] + conn * W_CONN
     c = M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT
-    if not M[c + K_BALANCED] or M[k + O_CHOSEN]:
-        return 0
-    p = M[B_RR] + M[M[B_LIST] + M[c + K_RR] + M[k + O_VIA]]
-    index = M[p] + 1
-    if index >= M[c + K_CANDS]:
-        index = 0
-    ways = need(M, M[k + O_CLIENT], M[k + O_VIA], index)
-    if ways < 0:
-        return -1
-    M[p] = index
-    M[k + O_WAYS] = ways
-    M[k + O_CHOSEN] = 1
-    return 0
+    T = at_address(M[H_TABLE])
+    if M[k + O_CLOSED]:
+        return FINE
+    if M[c + K_BALANCED]:
+        place = choose_destination(T, M[k + O_FLOW], M[H_NOW])
+        if place < 0:
+            M[k + O_MET] = place
+            return place
+        ways = need(M, M[k + O_CLIENT], M[k + O_VIA], place)
+        if ways < 0:
+            return NO_WAYS
+        M[k + O_WAYS] = ways
+    w = ways_of(M, conn)
+    met = pass_tables(
+        T, M[k + O_FLOW], M[w + WA_NS], M[w + WA_NS1], M[w + WA_NS2], M[w + WA_NS3], M[w + WA_SPACE], M[H_NOW]
+    )
+    M[k + O_MET] = met
+    return met
+
+
+@inner
+def hindered(M, k):
+    """The fate of a connection that could not be opened."""
+    met = M[k + O_MET]
+    if met == NOBODY:
+        return F_NO_BACKEND
+    if met == TABLE_FULL:
+        return F_CONNTRACK
+    if met == NO_TUPLE:
+        return F_SNAT
+    return F_BACKLOG if M[k + O_FULL] else F_TIMEOUT
 
 
 @inner
@@ -419,8 +546,16 @@ def syn(M, x, number):
     if M[M[B_CONN] + conn * W_CONN + O_CLOSED]:
         return True
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
-    if M[c + K_AT_SEND] and choose(M, conn) < 0:
-        return False
+    if M[c + K_AT_SEND]:
+        met = choose(M, conn)
+        if met == NO_WAYS:
+            return False
+        if met == NOBODY:
+            todo(M, OP_END, x, F_NO_BACKEND, 0)
+            return True
+        if met < 0:
+            syn_again(M, x, number)
+            return True
     th = thread_of(M, x)
     if th < 0:
         launch(M, x, number, 0)
@@ -456,7 +591,7 @@ def syn_again(M, x, number):
     if M[k + O_CLOSED]:
         return
     if number >= M[H_SYN_RETRIES]:
-        todo(M, OP_END, x, F_BACKLOG if M[k + O_FULL] else F_TIMEOUT, 0)
+        todo(M, OP_END, x, hindered(M, k), 0)
         return
     wait = M[H_SYN_TIMEOUT] << min(number, 7)
     key = fold_compiled(M[e + X_KEY], T_RETRY, number)
@@ -489,8 +624,7 @@ def syn_arrived(M, x, number, u):
         M[s + V_WAITING] += 1
     M[k + O_SERVER] = server
     M[k + O_PEER] = PEER_ALIVE
-    M[k + O_TRACKED] = M[k + O_WAYS]
-    conntrack_add(M, M[k + O_WAYS])
+    answered(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
     key = fold_compiled(M[e + X_KEY], T_SYN_ACK, number)
     v = new_unit(M, M[w + WA_SYN_ACK], 0, key, M[k + O_HASH], UK_SYN_ACK, x, number, 0, 1)
     p, q = M[B_USPLIT] + u * NS, M[B_USPLIT] + v * NS
@@ -586,6 +720,8 @@ def transferred(M, t, u):
             return
         take(M, x, split, P_Q_WINDOW)
         M[k + O_LAST] = M[H_NOW]
+        if not M[k + O_CLOSED]:
+            use(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
         th = thread_of(M, x)
         if th < 0:
             todo(M, OP_END, x, M[e + X_FATE], 1)
@@ -661,8 +797,9 @@ def leave_slot(M, x, answered):
     client = client_of(M, x)
     if conn >= 0:
         M[M[B_CONN] + conn * W_CONN + O_X] = -1
-    if not keep and conn >= 0:
-        close(M, conn)
+    if not keep and (conn >= 0 or M[e + X_LOOKING]):
+        if conn >= 0:
+            close(M, conn)
         M[e + X_LEFT_SLOT] = slot
         slot = new_slot(M, client, M[s + SL_NUMBER])
         keep = False

@@ -26,20 +26,20 @@ def _count(start: int, names: str) -> dict[str, int]:
 (
     H_NOW, H_EVENTS, H_EVFREE, H_VISITS, H_UFREE, H_QFREE, H_XFREE, H_RFREE, H_TFREE, H_CFREE, H_SLFREE, H_THFREE, H_TODO,
     H_DUR, H_SLICE, H_SLICES, H_OPEN, H_BASE, H_NEED_CLIENT, H_NEED_VIA, H_NEED_CAND, H_ENTRY_KIND, H_ENTRY_TURN,
-    H_ENTRY_KEY, H_ENTRY_DRAWS, H_CT_HEAD, H_CT_TAIL, H_TIME_WAIT, H_IW, H_UNIT, H_WINDOW, H_SNDBUF, H_RTO_MIN,
+    H_ENTRY_KEY, H_ENTRY_DRAWS, H_IW, H_UNIT, H_WINDOW, H_SNDBUF, H_RTO_MIN,
     H_RTO_MAX, H_SYN_TIMEOUT, H_SYN_RETRIES, H_RETRIES2, H_DUPACKS, H_HELLO, H_HELLO_ANSWER, H_NS, H_ULEFT, H_QLEFT,
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
-    H_TUNED,
-    H_WATCH, H_MSG, H_MSG_TAIL,
-) = range(65)  # fmt: skip
+    H_TUNED, H_TABLE,
+    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL,
+) = range(64)  # fmt: skip
 
 # Bases of tables
 (
-    B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_STEP, B_VISIT, B_STAGE, B_WAYS, B_CT, B_CTN, B_CLIENT,
-    B_LIST, B_WAYMAP, B_RR, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
+    B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_STEP, B_VISIT, B_STAGE, B_WAYS, B_CLIENT,
+    B_LIST, B_WAYMAP, B_DNS, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
     B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_NEAR, B_BITS, B_TODO, B_ENDED,
-) = range(80, 120)  # fmt: skip
+) = range(80, 118)  # fmt: skip
 
 # Stations: what is counted
 S_BUSY, S_WAIT, S_WAITS, S_DROPS, S_ARRIVED, S_SERVED, S_DROPPED, S_BYTES, S_LABEL = range(9)
@@ -81,22 +81,39 @@ W_VISIT = 9
 SG_ID, SG_FIXED, SG_PACKET, SG_BYTE = range(4)
 W_STAGE = 4
 # Ways between one source and one destination
-WA_SYN, WA_SYN_ACK, WA_REQUEST, WA_REPLY, WA_REQUEST_ACK, WA_REPLY_ACK, WA_SERVER, WA_CT, WA_CTS = range(9)
-W_WAYS = 9
-# Conntrack by node
-CN_COUNT, CN_PEAK = range(2)
-W_CTN = 2
+(
+    WA_SYN,
+    WA_SYN_ACK,
+    WA_REQUEST,
+    WA_REPLY,
+    WA_REQUEST_ACK,
+    WA_REPLY_ACK,
+    WA_SERVER,
+    WA_NS,
+    WA_NS1,
+    WA_NS2,
+    WA_NS3,
+    WA_SPACE,
+    WA_AT,
+) = range(13)
+W_WAYS = 13
 # Clients
 (
     K_NODE, K_SERVER, K_BALANCED, K_AT_SEND, K_VIA, K_VIAS, K_CAND, K_CANDS, K_WAYS, K_RR, K_REQUEST, K_RESPONSE,
     K_POOLED, K_LIMIT, K_REQUESTS, K_IDLE, K_TLS, K_TIMEOUT, K_RETRIES, K_BACKOFF, K_JITTER, K_COUNT, K_PARALLEL,
     K_HAS_THREAD, K_CLIENTS, K_MADE, K_FREE, K_FREE_TAIL, K_WAIT, K_WAIT_TAIL, K_HASH, K_FLOWS, K_HOST,
-    K_FIFO, K_ENTRIES, K_DEAD,
-) = range(36)  # fmt: skip
-W_CLIENT = 36
+    K_FIFO, K_ENTRIES, K_DEAD, K_DNS, K_DNS_COST, K_CACHE, K_RECORD, K_KNOWN,
+    K_WHO, K_ADDRESS, K_PORT, K_PORTS, K_AT,
+) = range(46)  # fmt: skip
+W_CLIENT = 46
+# How a client looks up its name (K_DNS): not at all, for one address, for one of several
+DNS_NONE, DNS_ONE, DNS_PICK = range(3)
 # Time-outs of one duration, in the order in which they fall due; the next event that looks at them
 F_HEAD, F_TAIL, F_TIME, F_KEY = range(4)
 W_FIFO = 4
+# What a lookup costs: the client's thread, of that over TCP, the engine's thread, waking up, the outside's answer
+DC_QUERY, DC_TCP, DC_ANSWER, DC_WAKE, DC_UPSTREAM = range(5)
+W_DNS = 5
 # Servers
 (
     V_KEY, V_NODE, V_WORKERS, V_BLOCKING, V_BACKLOG, V_WAITING, V_CALL, V_CALLS, V_CPU_KIND, V_CPU, V_WAIT_KIND, V_WAIT,
@@ -126,9 +143,9 @@ W_UNIT = 13
 # Exchanges: one attempt of a request, at the client and at the server; or a bulk flow (X_BULK: its workload + 1)
 (
     X_R, X_KEY, X_AT, X_SLOT, X_CONN, X_OVER, X_FATE, X_SENT, X_WORKER, X_CALL, X_LEFT, X_SFATE, X_NEXT, X_QUEUED, X_PENDING,
-    X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER, X_BULK, X_BYTES,
-) = range(25)  # fmt: skip
-W_X = 25
+    X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER, X_LOOKING, X_BULK, X_BYTES,
+) = range(26)  # fmt: skip
+W_X = 26
 # Requests with all their attempts
 (
     R_CLIENT, R_KEY, R_PARENT, R_CALL, R_COPY, R_WL, R_USER, R_INDEX, R_AT, R_START, R_TRIES, R_COUNTED, R_SERIAL,
@@ -159,8 +176,8 @@ W_T = 18
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_WINDOW, O_THRESHOLD, O_CUT,
-    O_WINDOW1, O_THRESHOLD1, O_CUT1, O_VIA, O_CLIENT, O_TRACKED,
-    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_CHOSEN, O_FROM, O_TO, O_WRITER,
+    O_WINDOW1, O_THRESHOLD1, O_CUT1, O_VIA, O_CLIENT, O_FLOW,
+    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER,
 ) = range(27)  # fmt: skip
 W_CONN = 27
 SL_NUMBER, SL_CONN, SL_THREAD, SL_NEXT = range(4)

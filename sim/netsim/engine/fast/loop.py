@@ -7,7 +7,8 @@ from __future__ import annotations
 import numpy as np
 from numba import carray  # type: ignore[attr-defined]
 
-from netsim.compiled import entry, inner, pointer
+from netsim.compiled import at_address, entry, inner, pointer
+from netsim.datapath.flows.layout import NOBODY, T_LEFT
 from netsim.engine.fast.bulk import (
     begin_flow,
     end_flow,
@@ -21,6 +22,7 @@ from netsim.engine.fast.cores import back, core_end
 from netsim.engine.fast.events import first, take, tune
 from netsim.engine.fast.faults import troubled_link
 from netsim.engine.fast.kernel import (
+    NO_WAYS,
     T_ANSWER,
     T_ARRIVAL,
     T_CALL,
@@ -28,6 +30,7 @@ from netsim.engine.fast.kernel import (
     T_HELLO_ANSWER,
     T_REQUEST,
     T_USER,
+    address,
     alive,
     answer,
     attempt,
@@ -35,7 +38,10 @@ from netsim.engine.fast.kernel import (
     choose,
     client_of,
     end,
+    engine_answered,
+    engine_asked,
     finished,
+    hindered,
     launch,
     let_go_of_worker,
     look_at,
@@ -170,6 +176,12 @@ def rare(M, D, HIST, op, a, b, c):
         return syn(M, a, b)
     if op == TH_SYN:
         launch(M, a, b, c)
+    elif op == TH_LOOKUP:
+        engine_asked(M, a)
+    elif op == TH_LOOKED_UP:
+        engine_answered(M, a, b)
+    elif op == OP_ADDRESS:
+        return address(M, a)
     elif op == OP_SYN_RETRY:
         if alive(M, a):
             fill(M, a, P_SYN_RETRY)
@@ -216,7 +228,7 @@ def rare(M, D, HIST, op, a, b, c):
     elif op == OP_LOST:
         unit_dropped(M, a, False)
     elif op == OP_REFUSED:
-        end(M, a, F_NO_BACKEND, 0)
+        end(M, a, b, 0)
     elif op == OP_ENQUEUE:
         back(M, a, b)
     elif op == OP_USER_ASK:
@@ -309,13 +321,14 @@ def timed_out(M, fifo, due, key):
 def give_up(M, x):
     """The client's time is over."""
     e = M[B_X] + x * W_X
-    full = False
+    fate = F_TIMEOUT
     if M[e + X_SLOT] >= 0:
         conn = M[M[B_SLOT] + M[e + X_SLOT] * W_SLOT + SL_CONN]
         if conn >= 0:
             k = M[B_CONN] + conn * W_CONN
-            full = M[k + O_FULL] != 0 and M[k + O_SERVER] < 0
-    end(M, x, F_BACKLOG if full else F_TIMEOUT, 0)
+            if M[k + O_SERVER] < 0:
+                fate = hindered(M, k)
+    end(M, x, fate, 0)
 
 
 @inner
@@ -343,8 +356,13 @@ def softirq_visit(M, HIST, u):
         conn = M[M[B_X] + M[o + U_A] * W_X + X_CONN]
         k = M[B_CONN] + conn * W_CONN
         if not M[M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT + K_AT_SEND]:
-            if choose(M, conn) < 0:
+            met = choose(M, conn)
+            if met == NO_WAYS:
                 return False
+            if met < 0:
+                M[H_VISITS] += 1
+                unit_dropped(M, u, met == NOBODY)
+                return True
             M[o + U_ROUTE] = M[M[B_WAYS] + M[k + O_WAYS] * W_WAYS + WA_SYN]
     M[H_VISITS] += 1
     if not receive(M, HIST, u):
@@ -407,4 +425,4 @@ def least_left(M):
 @inner
 def short(M, room):
     """Whether some table is nearly full."""
-    return least_left(M) < room
+    return least_left(M) < room or at_address(M[H_TABLE])[T_LEFT] < room

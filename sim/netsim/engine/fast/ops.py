@@ -13,7 +13,8 @@ from netsim.engine.parts import PART
     OP_TSTART, OP_RETX, OP_ACKED, OP_ABORT, TH_PAID, TH_UNIT_READ,
     OP_REFUSED, OP_SYN_RETRY, OP_WAITED, OP_WITH_SLOT, OP_SEND, OP_SERVE, OP_SRV_START, OP_END, OP_OWNER_ENDED, OP_NEXT_CALLS,
     OP_CALL, OP_BACK, OP_ANSWER, OP_SYN, TH_SYN, TH_HELLO, TH_SRV_TLS, TH_CLIENT_TLS, TH_SEND, TH_READ, TH_WORK, TH_WRITE,
-) = range(43)  # fmt: skip
+    TH_LOOKUP, TH_LOOKED_UP, OP_ADDRESS,
+) = range(46)  # fmt: skip
 
 # Up to UK_REFUSED their first number is an exchange, then a transfer; of UK_RESET it is a connection.
 UK_SYN, UK_SYN_ACK, UK_REFUSED, UK_DATA, UK_ACK, UK_DATAGRAM, UK_RESET = range(7)
@@ -30,11 +31,17 @@ P_Q_RX = PART["queue:nic_rx"]
 P_Q_CONN = PART["queue:connection"]
 P_Q_WINDOW = PART["queue:tcp_window"]
 P_Q_OTHER = PART["queue:other"]
+P_WAKE = PART["core.wake"]
+P_OUTSIDE = PART["outside"]
+P_DNS_QUERY = PART["dns.query"]
+P_DNS_ANSWER = PART["dns.answer"]
+P_DNS_TCP = PART["dns.tcp"]
 P_TLS = PART["tls.handshake"]
 P_TLS_RECORD = PART["tls.record"]
 
 # Fates, as in netsim.engine.record.FATES
-F_COMPLETED, F_REFUSED, F_RESET, F_TIMEOUT, F_NO_BACKEND, F_BACKLOG = 0, 1, 2, 3, 5, 6
+F_COMPLETED, F_REFUSED, F_RESET, F_TIMEOUT, F_DNS, F_NO_BACKEND, F_BACKLOG = 0, 1, 2, 3, 4, 5, 6
+F_CONNTRACK, F_SNAT, F_PORTS = 7, 8, 9
 
 # As in netsim.engine.peer
 PEER_ALIVE, PEER_CLOSING, PEER_RESET, PEER_SILENT = range(4)

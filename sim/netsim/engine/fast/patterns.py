@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netsim.datapath.stage import Context
+from netsim.engine.netstate import Passed
 from netsim.engine.route import Route, Visit
 from netsim.engine.routes import Ways
 from netsim.model.entities import OUTSIDE
@@ -48,7 +49,8 @@ class Pattern:
     """All routes of a way, and at which of its nodes connections are tracked."""
 
     routes: tuple[OpenRoute, ...]
-    tracked: tuple[int, ...]
+    tracked: tuple[tuple[int, str], ...]
+    snat: int
 
 
 class Patterns:
@@ -68,14 +70,14 @@ class Patterns:
         """Keep the pattern of a way."""
         places = self._places(nodes)
         routes = [self._open(getattr(ways, name), places) for name in ROUTES]
-        tracked = [
-            nodes.index(s.node)
-            for s in ways.syn.path.stages
-            if s.stage == "conntrack.new" and s.node in nodes
-        ]
-        whole = sum(s.stage == "conntrack.new" for s in ways.syn.path.stages) == len(tracked)
+        met = ways.passed
+        tracked = [(nodes.index(node), kind) for node, kind in met.entries if node in nodes]
+        snat = -1 if met.snat not in nodes or met.snat is None else nodes.index(met.snat)
+        whole = len(tracked) == len(met.entries) and (snat >= 0 or met.snat is None)
         found = tuple(route for route in routes if route is not None)
-        self.known[shape] = Pattern(found, tuple(tracked)) if whole and len(found) == len(ROUTES) else None
+        self.known[shape] = (
+            Pattern(found, tuple(tracked), snat) if whole and len(found) == len(ROUTES) else None
+        )
 
     def _places(self, nodes: Nodes) -> dict[str, tuple[int, int]]:
         """By name of a station or node: what it is of which of the way's nodes."""
@@ -106,8 +108,8 @@ class Patterns:
     def _name(visit: Visit) -> str:
         return str(visit.station) if visit.context == Context.LINK else visit.node
 
-    def fill(self, pattern: Pattern, nodes: Nodes) -> dict[str, int]:
-        """The columns of a way of this pattern between other nodes."""
+    def fill(self, pattern: Pattern, nodes: Nodes) -> tuple[dict[str, int], Passed]:
+        """The columns of a way of this pattern between other nodes, and what a SYN meets there."""
         b = self.builder
         where: list[tuple[int, int, int]] = []
         for name in nodes:
@@ -125,7 +127,6 @@ class Patterns:
                 for v in route.visits
             )
             rows.append(b.route_row(visits, route.mss_bytes, route.send, route.recv))
-        first = len(b.tracked)
-        b.tracked += [where[role][0] for role in pattern.tracked]
         columns = dict(zip((f"WA_{name.upper()}" for name in ROUTES), rows, strict=True))
-        return columns | {"WA_CT": first, "WA_CTS": len(pattern.tracked)}
+        entries = tuple((str(nodes[role]), kind) for role, kind in pattern.tracked)
+        return columns, Passed(entries, nodes[pattern.snat] if pattern.snat >= 0 else None)

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
+from netsim.datapath.dns import dns_table
 from netsim.datapath.stage import Context
+from netsim.engine import backends as backends  # its handlers
 from netsim.engine.border import Message, Outcome
 from netsim.engine.control import flow_of, message_key
 from netsim.engine.datagrams import Datagrams
@@ -41,7 +43,7 @@ from netsim.scenario.schema import Scenario
 BATCH = 2_000_000  # events between two looks at the clock and at Ctrl-C
 
 #: Tables that ways are added to while the run goes on.
-WAYS_TABLES = (y.B_ROUTE, y.B_STEP, y.B_VISIT, y.B_STAGE, y.B_WAYS, y.B_CT)
+WAYS_TABLES = (y.B_ROUTE, y.B_STEP, y.B_VISIT, y.B_STAGE, y.B_WAYS)
 #: Tables whose rows are taken and given back: base, width, first free row, its link, cell with their number left.
 FREE_LISTS = (
     (y.B_UNIT_, y.W_UNIT, y.H_UFREE, y.U_ROUTE, y.H_ULEFT), (y.B_Q, y.W_Q, y.H_QFREE, 3, y.H_QLEFT),
@@ -70,6 +72,7 @@ class Fast:
         self.most_ended = ENDED_ROWS + self.room
         self.rows[y.B_TODO] = 4 * first
         self.M: Ints = np.zeros(y.HEADER, np.int64)
+        world.state.table.room(2 * self.room)
         self._header()
         self._lay_out()
         self.D = np.array(builder.floats, np.float64)
@@ -84,12 +87,13 @@ class Fast:
         M[y.H_ENTRY_KIND] = ENTRY_KINDS[world.model.outside.entry.choose]
         M[y.H_ENTRY_KEY] = signed(stream_key(world.draws.seed, world.draws.replication, OUTSIDE, "entry"))
         M[y.H_MSG] = -1
-        M[y.H_CT_HEAD], M[y.H_TIME_WAIT] = -1, tcp.time_wait_ps
+        self.point()
         M[y.H_IW], M[y.H_UNIT] = tcp.initial_window_packets, tcp.unit_bytes
         M[y.H_WINDOW], M[y.H_SNDBUF] = tcp.window_limit_bytes, tcp.send_buffer_bytes
         M[y.H_RTO_MIN], M[y.H_RTO_MAX] = tcp.rto_min_ps, tcp.rto_max_ps
         M[y.H_SYN_TIMEOUT], M[y.H_SYN_RETRIES] = tcp.syn_timeout_ps, tcp.syn_retries
         M[y.H_RETRIES2], M[y.H_DUPACKS] = tcp.retries2, tcp.duplicate_acks
+        M[y.H_DNS_TTL] = dns_table().ttl_ps
         M[y.H_HELLO], M[y.H_HELLO_ANSWER], M[y.H_NS] = tcp.tls_hello_bytes, tcp.tls_answer_bytes, NS
 
     def _static(self) -> dict[int, Ints]:
@@ -98,18 +102,15 @@ class Fast:
         tables = {
             y.B_STATION: b.stations, y.B_LINK: b.links, y.B_CORE: b.cores, y.B_NODE: b.nodes, y.B_RING: b.rings,
             y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways, y.B_CLIENT: b.clients,
-            y.B_SERVER: b.servers, y.B_QUOTA: b.quotas, y.B_WL: b.workloads, y.B_STREAM: b.streams,
+            y.B_SERVER: b.servers, y.B_DNS: b.lookups, y.B_QUOTA: b.quotas, y.B_WL: b.workloads, y.B_STREAM: b.streams,
         }  # fmt: skip
         found = {base: table.array() for base, table in tables.items()}
-        found[y.B_CT] = np.array(b.tracked, np.int64)
         found[y.B_STEP] = np.array(b.steps, np.int64)
         for base in WAYS_TABLES:  # room for the ways that are made later
             found[base] = np.concatenate([found[base], np.zeros(max(4096, 2 * len(found[base])), np.int64)])
         found[y.B_SLICE] = np.zeros(slices, np.int64)
-        found[y.B_CTN] = np.zeros(len(b.node_index) * y.W_CTN, np.int64)
         found[y.B_LIST] = np.array(b.lists, np.int64)
         found[y.B_WAYMAP] = np.array(b.waymap, np.int64)
-        found[y.B_RR] = np.full(len(b.pointers), -1, np.int64)
         found[y.B_POOL] = np.array(b.pools, np.int64)
         fifos = [[-1, -1, y.NEVER, 0] for _ in b.time_outs]
         found[y.B_FIFO] = np.array(fifos, np.int64).reshape(-1)
@@ -142,7 +143,7 @@ class Fast:
         self.M = np.concatenate([header, *parts])
         b = self.builder
         tables = {y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways}
-        self.listed = {y.B_CT: len(b.tracked), y.B_STEP: len(b.steps)}
+        self.listed = {y.B_STEP: len(b.steps)}
         self.placed = {base: len(table.rows) for base, table in tables.items()}
         for base, width, free, link, left in FREE_LISTS:
             count = self.rows[base]
@@ -163,6 +164,7 @@ class Fast:
         self.room = max(self.room, 256 + 4 * b.most_calls)
         self.most_ended = max(self.most_ended, ENDED_ROWS + self.room)
         self._lay_out()
+        self.point()
         self.D = np.concatenate([self.D, np.array(b.floats[floats:], np.float64)])
         self.HIST = np.concatenate(
             [self.HIST, np.zeros(len(b.station_names) * BUCKETS - len(self.HIST), np.int32)]
@@ -174,7 +176,8 @@ class Fast:
     def add_ways(self) -> None:
         """Put the ways that the builder has just made into memory; new memory if the room is used up."""
         b, M = self.builder, self.M
-        lists = {y.B_CT: b.tracked, y.B_STEP: b.steps}
+        lists = {y.B_STEP: b.steps}
+        self.point()
         tables = {y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways}
         if any(len(t.rows) * t.width > M[base + 1] - M[base] for base, t in tables.items()) or any(
             len(found) > M[base + 1] - M[base] for base, found in lists.items()
@@ -200,6 +203,12 @@ class Fast:
             if M[left] < 2 * self.room:
                 self.rows[base] *= 2
         self._lay_out()
+        self.world.state.table.room(2 * self.room)
+        self.point()
+
+    def point(self) -> None:
+        """Tell the compiled code where the tables of flows are now."""
+        self.M[y.H_TABLE] = self.world.state.table.T.ctypes.data
 
     def start(self) -> None:
         """Queue the first requests of every workload."""
@@ -377,8 +386,6 @@ def _record(fast: Fast, complete: bool) -> RunRecord:
     M, world = fast.M, fast.world
     now = int(M[y.H_NOW])
     stations = station_records(fast)
-    peaks = M[int(M[y.B_CTN]) : int(M[y.B_CTN]) + len(fast.builder.node_index) * y.W_CTN].reshape(-1, y.W_CTN)
-    names = list(fast.builder.node_index)
     return RunRecord(
         seed=world.draws.seed,
         replication=world.draws.replication,
@@ -389,11 +396,8 @@ def _record(fast: Fast, complete: bool) -> RunRecord:
         slice_ps=world.slice_ps,
         workloads=_workloads(fast),
         stations=stations,
-        conntrack_peak={
-            names[i]: int(row[y.CN_PEAK])
-            for i, row in sorted(enumerate(peaks), key=lambda p: names[p[0]])
-            if row[y.CN_PEAK]
-        },
+        conntrack_peak=world.state.peaks(),
+        warnings=world.state.warnings(),
     )
 
 

@@ -4,10 +4,11 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
-from netsim.compiled import inner
+from netsim.compiled import at_address, inner
+from netsim.datapath.flows.steps import end as end_flow
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import append, at, pop_front, row
+from netsim.engine.fast.memory import at, row
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
 from netsim.engine.keys import Tag, fold_compiled
@@ -287,23 +288,6 @@ def data_lost(M, t, size, code):
 
 
 @inner
-def conntrack_add(M, ways):
-    """A connection passed these nodes' tables; entries whose TIME_WAIT is over go."""
-    now = M[H_NOW]
-    while M[H_CT_HEAD] >= 0 and M[M[B_Q] + M[H_CT_HEAD] * W_Q] <= now:
-        q = pop_front(M, H_CT_HEAD)
-        w = M[B_WAYS] + M[q + 1] * W_WAYS
-        for k in range(M[w + WA_CT], M[w + WA_CT] + M[w + WA_CTS]):
-            M[M[B_CTN] + M[M[B_CT] + k] * W_CTN + CN_COUNT] -= 1
-    w = M[B_WAYS] + ways * W_WAYS
-    for k in range(M[w + WA_CT], M[w + WA_CT] + M[w + WA_CTS]):
-        o = M[B_CTN] + M[M[B_CT] + k] * W_CTN
-        M[o + CN_COUNT] += 1
-        if M[o + CN_COUNT] > M[o + CN_PEAK]:
-            M[o + CN_PEAK] = M[o + CN_COUNT]
-
-
-@inner
 def close(M, conn):
     k = M[B_CONN] + conn * W_CONN
     if M[k + O_CLOSED]:
@@ -311,11 +295,8 @@ def close(M, conn):
     M[k + O_CLOSED] = 1
     if M[k + O_SERVER] >= 0 and not M[k + O_ACCEPTED]:
         M[M[B_SERVER] + M[k + O_SERVER] * W_SERVER + V_WAITING] -= 1
-    w = M[k + O_TRACKED]
-    if w >= 0:
-        if M[M[B_WAYS] + w * W_WAYS + WA_CTS]:
-            append(M, H_CT_HEAD, H_CT_TAIL, M[H_NOW] + M[H_TIME_WAIT], w, 0)
-        M[k + O_TRACKED] = -1
+    if M[k + O_FLOW] >= 0:
+        end_flow(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
     t = M[k + O_WRITER]
     if t >= 0 and M[M[B_T] + t * W_T + T_WRITES]:
         key = fold_compiled(M[M[B_T] + t * W_T + T_KEY], ABORT, 0)

@@ -1,0 +1,85 @@
+"""The hash table of flows: a client's port, and a translated tuple, each name one row. Open addressing."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
+from __future__ import annotations
+
+import numpy as np
+
+from netsim.compiled import inner
+from netsim.datapath.flows.layout import FW_AT, FW_CLIENT, FW_NAT, FW_PORT, FW_SPACE, T_HASH, T_MASK
+
+PORT, TUPLE = 1, 2
+
+
+@inner
+def mix(a, b):
+    """A positive number of 62 bits from two (SplitMix64's finaliser: Steele, Lea, Flood, OOPSLA 2014)."""
+    z = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(b) + np.uint64(0x632BE59BD9B4E019)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.int64((z ^ (z >> np.uint64(31))) >> np.uint64(2)) | 1
+
+
+@inner
+def port_key(client, at, port):
+    """Of a client's port towards somebody."""
+    return mix(mix(client, at), (port << 2) | PORT)
+
+
+@inner
+def tuple_key(space, port):
+    """Of a translated source port towards somebody."""
+    return mix(space, (port << 2) | TUPLE)
+
+
+@inner
+def _is(T, row, kind, a, b, port):
+    if kind == PORT:
+        return T[row + FW_CLIENT] == a and T[row + FW_AT] == b and T[row + FW_PORT] == port
+    return T[row + FW_SPACE] == a and T[row + FW_NAT] == port
+
+
+@inner
+def find(T, key, kind, a, b, port):
+    """The flow of a key, or -1. ``a``, ``b`` and ``port`` are what the key was made of."""
+    base, mask = T[T_HASH], T[T_MASK]
+    i = key & mask
+    while T[base + 2 * i]:
+        if T[base + 2 * i] == key and _is(T, T[base + 2 * i + 1], kind, a, b, port):
+            return T[base + 2 * i + 1]
+        i = (i + 1) & mask
+    return -1
+
+
+@inner
+def put(T, key, row):
+    """A key that is not there yet."""
+    base, mask = T[T_HASH], T[T_MASK]
+    i = key & mask
+    while T[base + 2 * i]:
+        i = (i + 1) & mask
+    T[base + 2 * i] = key
+    T[base + 2 * i + 1] = row
+
+
+@inner
+def remove(T, key, row):
+    """Take a flow's key out; what stands behind it moves up, so that no marks are left."""
+    base, mask = T[T_HASH], T[T_MASK]
+    i = key & mask
+    while T[base + 2 * i] != key or T[base + 2 * i + 1] != row:
+        if T[base + 2 * i] == 0:
+            return
+        i = (i + 1) & mask
+    j = i
+    while True:
+        j = (j + 1) & mask
+        found = T[base + 2 * j]
+        if found == 0:
+            break
+        home = found & mask
+        if (j - home) & mask >= (j - i) & mask:
+            T[base + 2 * i] = found
+            T[base + 2 * i + 1] = T[base + 2 * j + 1]
+            i = j
+    T[base + 2 * i] = 0

@@ -1,0 +1,232 @@
+"""The tables of flows for callers in Python: laid out, grown, and asked by the reference machinery."""
+
+# mypy: disable-error-code="no-untyped-call,untyped-decorator"
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netsim.compiled import entry, pointer
+from netsim.datapath.flows import layout as y
+from netsim.datapath.flows import steps
+from netsim.datapath.flows.keys import port_key, put, tuple_key
+from netsim.datapath.ipvs import dispatch, service
+from netsim.datapath.ipvs.dispatch import start
+from netsim.datapath.ipvs.layout import (
+    DE_ADDRESS,
+    DE_NEXT,
+    DE_WHO,
+    SV_CELLS,
+    SV_FLAGS,
+    SV_HEAD,
+    SV_SCHEDULER,
+    SV_TABLE,
+    W_DEST,
+    W_SERVICE,
+)
+from netsim.datapath.ipvs.layout import W_FLOW as W_INFO
+from netsim.datapath.kernel_settings import timeouts_ps
+
+Ints = npt.NDArray[np.int64]
+MOST_CURSORS = 1 << 16
+FIRST_ROWS = 4096
+
+
+@entry
+def _start(table: Any, s: Any) -> None:
+    start(pointer(table), s)
+
+
+@entry
+def _add(table: Any, s: Any, d: Any, weight: Any) -> None:
+    service.add(pointer(table), s, d, weight, 0, 0)
+
+
+@entry
+def _begin(
+    table: Any, client: Any, at: Any, source: Any, balancer: Any, first: Any, ports: Any, now: Any
+) -> Any:
+    return steps.begin(pointer(table), client, at, source, balancer, first, ports, now)
+
+
+@entry
+def _choose(table: Any, row: Any, now: Any) -> Any:
+    return steps.choose(pointer(table), row, now)
+
+
+@entry
+def _pass(table: Any, row: Any, a: Any, b: Any, c: Any, e: Any, space: Any, now: Any) -> Any:
+    return steps.pass_tables(pointer(table), row, a, b, c, e, space, now)
+
+
+_ANSWERED, _USE, _END = range(3)
+
+
+@entry
+def _do(table: Any, what: Any, row: Any, now: Any) -> Any:
+    T = pointer(table)
+    if what == _ANSWERED:
+        steps.answered(T, row, now)
+    elif what == _USE:
+        return 1 if steps.use(T, row, now) else 0
+    else:
+        steps.end(T, row, now)
+    return 0
+
+
+@entry
+def _later(table: Any, b: Any, d: Any, what: Any, weight: Any, due: Any) -> None:
+    steps.later(pointer(table), b, d, what, weight, due)
+
+
+@entry
+def _rehash(table: Any, first: Any, rows: Any) -> None:
+    T = pointer(table)
+    for i in range(rows):
+        row = first + i * y.W_FLOW
+        if T[row + y.FW_PORT]:
+            put(T, port_key(T[row + y.FW_CLIENT], T[row + y.FW_AT], T[row + y.FW_PORT]), row)
+        if T[row + y.FW_NAT]:
+            put(T, tuple_key(T[row + y.FW_SPACE], T[row + y.FW_NAT]), row)
+
+
+class FlowTable:
+    """One run's tables. Times in ps, ports as numbers, addresses as 32-bit integers in host order.
+
+    The array only ever grows at its end, so offsets that the methods give stay valid; ``T`` itself may be another
+    array after every call.
+    """
+
+    def __init__(self, clients: int) -> None:
+        cursors = 1
+        while cursors < min(clients, MOST_CURSORS):
+            cursors *= 2
+        self.T: Ints = np.zeros(1 << 16, np.int64)
+        self._used = y.T_HEADER
+        self._chunks: list[tuple[int, int]] = []
+        self.rows = 0
+        T = self.T
+        T[y.T_FREE] = -1
+        T[y.T_SYN_HEAD : y.T_CLOSED_TAIL + 1] = -1
+        times = timeouts_ps()
+        T[y.T_SYN_PS], T[y.T_IDLE_PS] = times["syn"], times["idle"]
+        T[y.T_CLOSED_PS], T[y.T_CLIENT_PS] = times["time_wait"], times["client_time_wait"]
+        info, cursor = self._take(W_INFO), self._take(cursors)
+        self.T[y.T_INFO], self.T[y.T_CURSORS], self.T[y.T_CURSOR_MASK] = info, cursor, cursors - 1
+        self._hash(4 * FIRST_ROWS)
+        self._more(FIRST_ROWS)
+
+    def _take(self, cells: int) -> int:
+        """The first of so many new cells, all 0."""
+        first, self._used = self._used, self._used + cells
+        if self._used > len(self.T):
+            self.T = np.concatenate([self.T, np.zeros(max(len(self.T), cells), np.int64)])
+        return first
+
+    def _more(self, rows: int, first: int | None = None) -> None:
+        """So many more rows of flows, in new cells or in those from ``first``."""
+        if first is None:
+            first = self._take(rows * y.W_FLOW)
+        T = self.T
+        T[first : first + rows * y.W_FLOW] = 0
+        places = first + np.arange(1, rows + 1) * y.W_FLOW
+        places[-1] = T[y.T_FREE]
+        T[first : first + rows * y.W_FLOW : y.W_FLOW] = places
+        T[y.T_FREE] = first
+        T[y.T_LEFT] += rows
+        self.rows += rows
+        self._chunks.append((first, rows))
+
+    def _hash(self, size: int) -> None:
+        first = self._take(2 * size)
+        self.T[y.T_HASH], self.T[y.T_MASK] = first, size - 1
+        for chunk in self._chunks:
+            _rehash(self.T, *chunk)
+
+    def node(self) -> int:
+        """Counts of all namespaces of a node."""
+        return self._take(y.W_NODE)
+
+    def namespace(self, node: int, most: int, sandbox: bool) -> int:
+        """A namespace's conntrack: at most ``most`` entries; ``sandbox``: IPVS is in it."""
+        ns = self._take(y.W_NAMESPACE)
+        self.T[ns + y.NS_MAX], self.T[ns + y.NS_NODE], self.T[ns + y.NS_SANDBOX] = most, node, int(sandbox)
+        return ns
+
+    def balancer(
+        self, key: int, scheduler: str, flags: int, target: int, dests: Sequence[tuple[int, int]], *, reuse_mode: int,
+        drops: bool, expire_nodest: bool,
+    ) -> int:  # fmt: skip
+        """A virtual service with its destinations, the newest first: address and weight (-1: not in the list yet).
+        They are known by their places. ``key``: names it in draws."""
+        number = dispatch.NAMES.index(scheduler)
+        b, s = self._take(y.W_BALANCER), self._take(W_SERVICE)
+        cells = dispatch.cells(number, len(dests))
+        table = self._take(cells)
+        first = self._take(len(dests) * W_DEST)
+        T = self.T
+        T[b + y.BA_KEY], T[b + y.BA_SERVICE], T[b + y.BA_DESTS], T[b + y.BA_TARGET] = key, s, first, target
+        T[b + y.BA_REUSE], T[b + y.BA_DROPS], T[b + y.BA_NODEST] = reuse_mode, int(drops), int(expire_nodest)
+        T[b + y.BA_NEXT] = -1
+        T[s + SV_SCHEDULER], T[s + SV_FLAGS], T[s + SV_HEAD] = number, flags, -1
+        T[s + SV_TABLE], T[s + SV_CELLS] = table, cells
+        _start(T, s)
+        for place in range(len(dests) - 1, -1, -1):
+            d = first + place * W_DEST
+            T[d + DE_WHO], T[d + DE_ADDRESS], T[d + DE_NEXT] = place, dests[place][0], -1
+            if dests[place][1] >= 0:
+                _add(T, s, d, dests[place][1])
+        return b
+
+    def grow(self) -> None:
+        """Twice as many rows."""
+        self._more(self.rows)
+        size, old = int(self.T[y.T_MASK]) + 1, int(self.T[y.T_HASH])
+        if 4 * self.rows > size:
+            self._hash(2 * size)
+            self._more(2 * size // y.W_FLOW, old)
+
+    def room(self, rows: int) -> None:
+        """See that so many rows are free."""
+        while self.T[y.T_LEFT] < rows:
+            self.grow()
+
+    def begin(
+        self, client: int, at: int, source: int, balancer: int, ports: tuple[int, int], now: int
+    ) -> int:
+        """See `steps.begin`; ``ports``: the first ephemeral port, and how many."""
+        self.room(8)
+        return int(_begin(self.T, client, at, source, balancer, *ports, now))
+
+    def choose(self, row: int, now: int) -> int:
+        """See `steps.choose`."""
+        return int(_choose(self.T, row, now))
+
+    def pass_tables(self, row: int, namespaces: Sequence[int], space: int, now: int) -> int:
+        """See `steps.pass_tables`."""
+        a, b, c, e = (*namespaces, 0, 0, 0, 0)[: y.NAMESPACES]
+        return int(_pass(self.T, row, a, b, c, e, space, now))
+
+    def answered(self, row: int, now: int) -> None:
+        """The connection is open."""
+        _do(self.T, _ANSWERED, row, now)
+
+    def use(self, row: int, now: int) -> bool:
+        """See `steps.use`."""
+        return bool(_do(self.T, _USE, row, now))
+
+    def end(self, row: int, now: int) -> None:
+        """The connection is closed."""
+        _do(self.T, _END, row, now)
+
+    def later(self, balancer: int, place: int, what: int, weight: int, due: int) -> None:
+        """A change of a balancer's list at ``due``, done when it is next used after that."""
+        self.room(8)
+        _later(self.T, balancer, int(self.T[balancer + y.BA_DESTS]) + place * W_DEST, what, weight, due)
+
+    def count(self, cell: int) -> int:
+        """A cell of the header, like `layout.T_FULL`."""
+        return int(self.T[cell])

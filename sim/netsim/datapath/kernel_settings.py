@@ -1,0 +1,48 @@
+"""What nodes' kernels are set to, from ``data/sysctls.yaml``, and the time-outs of ``data/conntrack.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+PS_PER_S = 1_000_000_000_000
+
+#: Name -> the smallest and the largest value that a profile may give.
+RANGES: dict[str, tuple[float, float]] = {
+    "version": (3, 99),
+    "nf_conntrack_max": (1, 1 << 31),
+    "ip_local_port_first": (1, 65_535),
+    "ip_local_port_last": (1, 65_535),
+    "conn_reuse_mode": (0, 3),
+    "expire_nodest_conn": (0, 1),
+}
+
+
+@cache
+def settings() -> Mapping[str, float]:
+    """The kernel that a profile without settings of its own has."""
+    return {name: row["value"] for name, row in _rows("sysctls.yaml").items()}
+
+
+@cache
+def timeouts_ps() -> Mapping[str, int]:
+    """``syn``, ``idle``, ``time_wait``, ``client_time_wait`` (ps)."""
+    return {name[:-2]: round(row["value"] * PS_PER_S) for name, row in _rows("conntrack.yaml").items()}
+
+
+def drops_reused_syn(version: float) -> bool:
+    """Whether a kernel with conn_reuse_mode 1 drops the SYN that meets an old entry, so that the client waits 1 s.
+
+    Until 5.8 the old entry went together with the conntrack entry that the packet belonged to (ip_vs_in); since
+    f0a5e4d7a594 (5.9) the new connection is scheduled at once.
+    """
+    major, _, minor = str(version).partition(".")
+    return (int(major), int(minor or 0)) < (5, 9)
+
+
+def _rows(name: str) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = yaml.safe_load((files("netsim") / "data" / name).read_text("utf-8"))
+    return found

@@ -1,0 +1,168 @@
+"""The tables that connections pass, by names: namespaces, balancers, clients, translated tuples."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from netsim.datapath.flows import layout as y
+from netsim.datapath.flows.table import FlowTable
+from netsim.datapath.ipvs.layout import BY_PORT, FALLBACK
+from netsim.datapath.kernel_settings import drops_reused_syn, settings
+from netsim.datapath.paths import Reach
+from netsim.datapath.stage import Path
+from netsim.engine.border import NEVER_PS, Change, What
+from netsim.engine.keys import name_key
+from netsim.model.entities import OUTSIDE, Model
+
+#: What the tables answer -> the error that a request has if it fails for it.
+CAUSES = {
+    y.NOBODY: "no_backend",
+    y.FULL: "conntrack_full",
+    y.NO_TUPLE: "snat_exhausted",
+    y.NO_PORT: "ports_exhausted",
+}
+#: Addresses of clients outside (RFC 2544).
+FIRST_OUTSIDE = int(ipaddress.IPv4Address("198.18.0.0"))
+BY_DESTINATION = 1
+HOST, SANDBOX, TASK = "host", "sandbox", "task"
+WHATS = {What.BACKEND_ADD: y.ADD, What.BACKEND_WEIGHT: y.WEIGHT, What.BACKEND_REMOVE: y.REMOVE}
+_FLAGS = {"fallback": FALLBACK, "port": BY_PORT}
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a SYN meets on its path: at which nodes it gets an entry, and in which namespace there; where its source
+    is translated."""
+
+    entries: tuple[tuple[str, str], ...]
+    snat: str | None
+
+
+def passed(path: Path) -> Passed:
+    """The host's conntrack, the balancing sandbox's, or the task's own, where its published port is rewritten."""
+    found, stages = [], path.stages
+    for stage, after in zip(stages, (*stages[1:], None), strict=True):
+        if stage.stage == "conntrack.new":
+            following = "" if after is None else after.stage
+            found.append((stage.node, {"ipvs.new": SANDBOX, "nat.redirect": TASK}.get(following, HOST)))
+    return Passed(tuple(found), next((stage.node for stage in stages if stage.stage == "nat.snat"), None))
+
+
+class NetState:
+    """Who has which rows in a `FlowTable`. Rows are made when they are first needed."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.table = FlowTable(model.outside.clients + len(model.tasks))
+        self.nodes = {name: self.table.node() for name in model.nodes}
+        self._namespaces: dict[str, int] = {}
+        self._balancers: dict[tuple[str, str], int] = {}
+        self._places: dict[tuple[str, str], dict[str, int]] = {}
+        self._changes: list[Change] = []
+
+    def setting(self, node: str, name: str) -> float:
+        """What a node's kernel is set to; the outside has the defaults."""
+        found = self.model.nodes[node].profile.kernel if node in self.model.nodes else settings()
+        return found[name]
+
+    def ports(self, node: str) -> tuple[int, int]:
+        """The first ephemeral port of a node, and how many there are."""
+        first = int(self.setting(node, "ip_local_port_first"))
+        return first, max(1, int(self.setting(node, "ip_local_port_last")) - first + 1)
+
+    def client(self, source: str, number: int) -> int:
+        """Who has ports of its own: an outside client by its number, a task or a node by its name."""
+        return number if source == OUTSIDE else name_key(source)
+
+    def address(self, source: str, network: str) -> int:
+        """A task's address on a network; of the outside, that of client 0."""
+        if source == OUTSIDE:
+            return FIRST_OUTSIDE
+        task = self.model.tasks.get(source)
+        found = task.addresses.get(network, "") if task is not None else ""
+        return int(ipaddress.IPv4Address(found)) if found else 0
+
+    def at(self, where: str, target: str, found: Reach, dst: str) -> int:
+        """Towards whom a client's ports are unique: the virtual address on a node, or who answers."""
+        return name_key(f"{where}|{target}" if found.balancer is not None else dst)
+
+    def balancer(self, where: str, target: str, found: Reach) -> int:
+        """The IPVS service for a target on a node, with its own list and pointer; -1 without one."""
+        if found.balancer is None:
+            return -1
+        key = (where, target)
+        if key not in self._balancers:
+            party = target.partition(":")[0]
+            service = self.model.scenario.services.get(party)
+            scheduler = "rr" if service is None else service.ipvs.scheduler
+            flags = 0 if service is None else sum(_FLAGS[word] for word in service.ipvs.flags)
+            vip = self.model.addresses[found.network].vips.get(party, "")
+            self._balancers[key] = self.table.balancer(
+                name_key(f"{where}|{target}"), scheduler, flags, int(ipaddress.IPv4Address(vip)) if vip else 0,
+                [(self.address(name, found.network), 1) for name in found.candidates],
+                reuse_mode=int(self.setting(where, "conn_reuse_mode")),
+                drops=drops_reused_syn(self.setting(where, "version")),
+                expire_nodest=bool(self.setting(where, "expire_nodest_conn")),
+            )  # fmt: skip
+            self._places[key] = {name: place for place, name in enumerate(found.candidates)}
+            for change in self._changes:
+                self._later(key, change)
+        return self._balancers[key]
+
+    def change(self, change: Change) -> None:
+        """A task's row in the lists of its service changes, on every node at that node's time. Raises ``ValueError``
+        for a task that was not there when the run began."""
+        task = self.model.tasks[change.subject]
+        for key, places in self._places.items():
+            if key[1].partition(":")[0] == task.party and change.subject not in places:
+                raise ValueError(
+                    f"{change.subject} came at run time and cannot enter the list of {key[1]} on {key[0]}"
+                )
+        self._changes.append(change)
+        for key in self._balancers:
+            self._later(key, change)
+
+    def _later(self, key: tuple[str, str], change: Change) -> None:
+        node, places = self.model.nodes[key[0]], self._places[key]
+        if change.subject not in places:
+            return
+        due = change.at_ps if change.times_ps is None else int(change.times_ps[node.index])
+        if due < NEVER_PS:
+            what = WHATS[change.what]
+            self.table.later(self._balancers[key], places[change.subject], what, change.value, due)
+
+    def namespaces(self, met: Passed, dst: str, network: str) -> tuple[int, ...]:
+        """The rows of the namespaces in which a SYN gets an entry."""
+        found = []
+        for node, kind in met.entries:
+            name = f"{node}|{kind}|" + {SANDBOX: network, TASK: dst}.get(kind, "")
+            if name not in self._namespaces:
+                most = int(self.setting(node, "nf_conntrack_max"))
+                self._namespaces[name] = self.table.namespace(self.nodes[node], most, kind == SANDBOX)
+            found.append(self._namespaces[name])
+        assert len(found) <= y.NAMESPACES
+        return tuple(found)
+
+    def space(self, met: Passed, found: Reach, dst: str) -> int:
+        """The tuples that a translated source is one of; 0 without translation, as by direct routing."""
+        if found.balancer is not None:
+            return BY_DESTINATION if met.snat is not None or found.kind == "ingress" else 0
+        return 0 if met.snat is None else name_key(f"{met.snat}|{dst}|snat")
+
+    def peaks(self) -> dict[str, int]:
+        """The most entries that each node had at once in all its namespaces."""
+        found = {name: int(self.table.T[row + y.ND_PEAK]) for name, row in self.nodes.items()}
+        return {name: peak for name, peak in sorted(found.items()) if peak}
+
+    def warnings(self) -> list[str]:
+        """What broke connections without a request's error naming it, and what helps."""
+        broken = self.table.count(y.T_BROKEN)
+        if not broken:
+            return []
+        return [
+            f"{broken} packets of open connections met no IPVS entry and were answered with RST: entries are dropped "
+            "after 900 s without a packet, or with their back end; let clients send keep-alives before that "
+            "(net.ipv4.tcp_keepalive_time below 900 s), close idle connections (idle: 10min), or go round IPVS with "
+            "endpoint_mode: dnsrr or ports in mode host"
+        ]
