@@ -85,7 +85,7 @@ def run(
     replications: int | None = None,
     engine: str = "fast",
     on_progress: Progress | None = None,
-    on_compile: Callable[[], None] | None = None,
+    on_compile: Callable[[int, int], None] | None = None,
     jobs: int = 1,
     baseline: Result | str | os.PathLike[str] | None = None,
     precision: float | None = None,
@@ -95,7 +95,8 @@ def run(
     """Simulate a scenario, or the file that holds it, and return the answer.
 
     ``seed`` and ``replications`` replace those of the scenario. ``on_progress`` is told the share of
-    the work that is done (0 to 1), ``on_compile`` is called when compiling takes a while (the first run ever).
+    the work that is done (0 to 1), ``on_compile`` how many functions
+    are compiled, of how many, when that takes a while (the first run ever).
     ``jobs``: processes at the same time; the numbers do not depend on it. Ctrl-C ends the run after what is complete; the result says so.
     ``precision`` (share) repeats until throughput, mean latency and p99 of every workload are known that well, at
     most ``max_replications`` times, and begins none after ``max_time_s`` of computing; all three replace the
