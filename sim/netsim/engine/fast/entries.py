@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from netsim.compiled import entry, inner, pointer
+from netsim.engine.fast.bulk import end_flow, is_flow, queue_flow
 from netsim.engine.fast.cores import kill_threads
 from netsim.engine.fast.events import NOWHERE
 from netsim.engine.fast.faults import stands_in
@@ -27,6 +28,12 @@ def begin_user(memory, numbers, wl, user):
 def begin_arrivals(memory, numbers, wl):
     """Queue the first request of an open workload."""
     queue_arrival(pointer(memory), pointer(numbers), wl, 0)
+
+
+@entry
+def begin_bulk(memory, wl, flow, when):
+    """Queue the start of a flow of a bulk transfer."""
+    queue_flow(pointer(memory), wl, flow, when)
 
 
 @entry
@@ -95,7 +102,10 @@ def end_client(memory, numbers, client, room, most_ended):
                 return GROW
             if M[H_ENDED] + room > most_ended:
                 return FULL
-            abandon(M, pointer(numbers), x)
+            if is_flow(M, x):
+                end_flow(M, x, F_RESET)
+            else:
+                abandon(M, pointer(numbers), x)
     return DONE
 
 
