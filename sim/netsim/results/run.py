@@ -120,7 +120,7 @@ def run(
     model = build_model(scenario)
     check_stations(scenario, station_names(model))
     plan.began = time.perf_counter()
-    with _stop_flag() as flag:
+    with stop_flag() as flag:
         complete, interrupted = _replicate(
             scenario, model, resolved, used_seed, plan, jobs, on_progress, flag.is_set
         )
@@ -234,7 +234,7 @@ def _clocks(
 
 
 @contextmanager
-def _stop_flag() -> Iterator[threading.Event]:
+def stop_flag() -> Iterator[threading.Event]:
     """A flag that the first Ctrl-C sets; the second one interrupts at once."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():

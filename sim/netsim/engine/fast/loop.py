@@ -419,10 +419,11 @@ def advance(memory, numbers, histograms, until, room, most, most_ended):
 def least_left(M):
     """The fewest free rows of any table."""
     least = min(M[H_ULEFT], M[H_QLEFT], M[H_EVLEFT], M[H_XLEFT], M[H_RLEFT])
-    return min(least, M[H_TLEFT], M[H_CLEFT], M[H_SLLEFT], M[H_THLEFT])
+    least = min(least, M[H_TLEFT], M[H_CLEFT], M[H_SLLEFT], M[H_THLEFT])
+    return min(least, at_address(M[H_TABLE])[T_LEFT])
 
 
 @inner
 def short(M, room):
     """Whether some table is nearly full."""
-    return least_left(M) < room or at_address(M[H_TABLE])[T_LEFT] < room
+    return least_left(M) < room

@@ -405,7 +405,7 @@ def station_records(fast: Fast) -> dict[str, StationRecord]:
     """Close the books at the present time: every station's counters."""
     M, meters = fast.M, fast.world.machine.meters
     b = fast.builder
-    close_books(M, len(b.links.rows), len(b.rings.rows), len(b.servers.rows))
+    close_books(M, len(b.links.rows), len(b.rings.rows), len(b.servers.rows), len(b.cores.rows))
     slices = int(M[y.H_SLICES])
     found = {}
     for i, name in enumerate(fast.builder.station_names):
