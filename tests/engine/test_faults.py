@@ -288,11 +288,60 @@ def test_a_worker_that_writes_to_nobody_comes_back(kind: type[Machinery], tmp_pa
     assert (workers.arrived, workers.served, workers.inside) == (9, 9, 0)
 
 
-def test_a_bulk_transfer_is_read_whole_and_hears_of_its_receivers_end(tmp_path: Path) -> None:
-    more = "  slow: {networks: [net], resources: {limits: {cpus: 0.01}}}"
-    text = ONCE + "}\n  copy: {from: web, to: slow, bulk: 20MiB, flows: 2"
-    whole = log(run_out(plane(Reference, tmp_path, web=WORK, load=text, duration="9s", more=more)), "copy")
+BULK = "  slow: {{networks: [net], resources: {{limits: {{cpus: {cpus}}}}}}}"
+COPY = ONCE + "}\n  copy: {from: web, to: slow, bulk: 20MiB, flows: 2"
+
+
+@PLANES
+def test_a_bulk_transfer_is_read_whole_and_hears_of_its_receivers_end(
+    kind: type[Machinery], tmp_path: Path
+) -> None:
+    more = BULK.format(cpus=0.01)
+    record = run_out(plane(kind, tmp_path, web=WORK, load=COPY, duration="9s", more=more))
+    whole = log(record, "copy")
     assert fates(whole) == ["completed", "completed"] and list(whole.response_bytes) == [10 * 2**20] * 2
-    running = plane(Reference, tmp_path, web=WORK, load=text, duration="9s", more=more)
+    assert record.workloads["copy"].goodput_bytes_in_period == 20 * 2**20
+    running = plane(kind, tmp_path, web=WORK, load=COPY, duration="9s", more=more)
     running.apply([Change(What.TASK_GONE, "slow.1", 10 * MS)])
     assert fates(log(run_out(running), "copy")) == ["reset", "reset"]
+
+
+@PLANES
+@pytest.mark.parametrize(
+    "change", [Change(What.TASK_GONE, "web.1", 3 * MS), Change(What.NODE_DOWN, "m-1", 3 * MS)]
+)
+def test_a_bulk_transfer_fails_with_its_source(kind: type[Machinery], change: Change, tmp_path: Path) -> None:
+    running = plane(kind, tmp_path, web=WORK, load=COPY, duration="1s", more=BULK.format(cpus=4))
+    running.apply([change])
+    record = run_out(running)
+    found = log(record, "copy")
+    assert fates(found) == ["reset", "reset"] and list(found.finish_ps) == [3 * MS] * 2
+    assert 0 < record.workloads["copy"].goodput_bytes_in_period < 20 * 2**20
+
+
+@PLANES
+def test_a_bulk_transfer_of_a_source_that_is_gone_does_not_start(
+    kind: type[Machinery], tmp_path: Path
+) -> None:
+    running = plane(
+        kind, tmp_path, web=WORK, load=COPY + ", start: 5ms", duration="1s", more=BULK.format(cpus=4)
+    )
+    running.apply([Change(What.TASK_GONE, "web.1", 3 * MS)])
+    record = run_out(running)
+    assert fates(log(record, "copy")) == [] and record.workloads["copy"].goodput_bytes_in_period == 0
+
+
+@PLANES
+def test_a_bulk_transfer_ends_when_its_last_byte_was_read(kind: type[Machinery], tmp_path: Path) -> None:
+    """A reader with 0.5 ms of processor time in 100 ms is far behind the wire when the last byte is there."""
+    ends = []
+    for cpus in (0.005, 4):
+        text = TEXT.replace("zero.yaml", "stock").format(
+            web=WORK, load=COPY, duration="9s", more=BULK.format(cpus=cpus)
+        )
+        scenario = scenario_from(text, tmp_path)
+        found = log(run_out(kind(World(scenario, build_model(scenario), 1, 0, keep_requests=True))), "copy")
+        assert fates(found) == ["completed", "completed"]
+        assert [sum(split.values()) for split in found.split] == list(found.finish_ps - found.start_ps)
+        ends.append(int(found.finish_ps.max()))
+    assert ends[0] > 10 * ends[1]

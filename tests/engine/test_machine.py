@@ -96,3 +96,15 @@ def test_the_split_sums_to_the_time_on_the_way() -> None:
     for split in splits:
         total = split.pop("total")
         assert sum(split.values()) == total
+
+
+def test_a_core_with_too_much_to_do_is_never_idle() -> None:
+    """Busy time counts as it passes: of a hundred threads that share a core, none may end within the period."""
+    kernel = Kernel(0)
+    m = Machine(kernel, [Host("n", 1, 1, 1024, "eth0")], {}, PS_PER_S, PS_PER_S // 10)
+    for i in range(100):
+        m.run(m.thread(i), "n", [("app.work", PS_PER_S // 10)], lambda: None, None)
+    kernel.run(PS_PER_S)
+    record = m.records()["n/cpu0"]
+    assert record.served == 0 and record.busy_ps == PS_PER_S
+    assert record.busy_by_slice_ps == [PS_PER_S // 10] * 10

@@ -1,6 +1,6 @@
 """The fast engine against the reference, to the picosecond, on generated scenarios.
 
-Topology, profiles, rates, buffers, load, connections, calls, time-outs and retries vary; constants and hosts on
+Topology, profiles, rates, buffers, load, bulk transfers, connections, calls, time-outs and retries vary; constants and hosts on
 which nothing costs anything make ties. Finish times, fates, attempts, splits, every station's record and the
 conntrack peaks have to be equal.
 """
@@ -98,7 +98,23 @@ def services(draw: st.DrawFn, name: str, targets: list[str]) -> str:
 
 
 @st.composite
+def bulk(draw: st.DrawFn, name: str) -> str:
+    """One of few units most of the time: each is some thirty events of the reference."""
+    source, target = draw(
+        st.sampled_from(
+            [("outside", "web:8080"), ("web", "db"), ("box", "web"), ("db", "outside"), ("m-1", "outside")]
+        )
+    )
+    size = draw(st.sampled_from(["100KB", "100KB", "1MB", "1MB", "3333333B", "20MB"]))
+    start = draw(st.sampled_from(["0s", "0s", "9ms", "50ms"]))
+    tls = draw(st.sampled_from(["", "", ", connection: {tls: true}"]))
+    return f"  {name}: {{from: {source}, to: '{target}', bulk: {size}, flows: {draw(st.integers(1, 3))}, start: {start}{tls}}}\n"
+
+
+@st.composite
 def loads(draw: st.DrawFn, name: str) -> str:
+    if draw(st.integers(0, 3)) == 0:
+        return draw(bulk(name))
     source, target = draw(
         st.sampled_from(
             [

@@ -47,6 +47,15 @@ CHANGES = {
     "connections end a little earlier in the tables": (
         "tcp.py", "M[k + O_FLOW], M[H_NOW])", "M[k + O_FLOW], M[H_NOW] - 119_900 * 10**9)",
     ),
+    "a flow is over when its last byte is there, read or not": (
+        "tcp.py", "M[o + T_ARRIVED] >= M[o + T_SIZE] and M[o + T_HEAD] < 0", "M[o + T_ARRIVED] >= M[o + T_SIZE]",
+    ),
+    "the bytes of a flow do not count": (
+        "bulk.py", "WL_GOODPUT] += size", "WL_GOODPUT] += 0",
+    ),
+    "a server that vanished still answers with resets": (
+        "entries.py", "M[k + O_PEER] = PEER_SILENT", "M[k + O_PEER] = PEER_RESET",
+    ),
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 from fake_results import result
+from large import large
 
 from netsim.report.data import bars, busiest, headline, parts
 from netsim.report.figures import FIGURES, figure
@@ -58,7 +59,7 @@ def page() -> Page:
 
 
 def test_it_loads_nothing_from_elsewhere(page: Page) -> None:
-    assert page.loads and all(target.startswith("#") for target in page.loads)
+    assert page.loads and all(target.startswith(("#", "data:text/csv;")) for target in page.loads)
     assert "link" not in page.tags and "img" not in page.tags and "iframe" not in page.tags
     text = render(result())
     style = "".join(re.findall(r"<style>(.*?)</style>", text, re.S))
@@ -68,7 +69,11 @@ def test_it_loads_nothing_from_elsewhere(page: Page) -> None:
 
 def test_a_newcomer_finds_everything(page: Page) -> None:
     for words in (
-        "expectations: fail",
+        "Expectations: fail",
+        "Capacity remaining estimate +",
+        "What limits it",
+        "Worst outage",
+        "Recommended size estimate",
         "poisson arrivals, 100/s",
         "half of its requests were answered within",
         "p99.9",
@@ -138,7 +143,7 @@ def test_headline_of_a_full_station_and_of_none() -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures(name: str) -> None:
-    drawn = result(errors=30).figure(name)
+    drawn = large(5, faults=2).figure(name)
     assert len(drawn.data) > 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from netsim.datapath.dns import Asking, asking, dns_table
 from netsim.engine.balance import Choice
@@ -56,6 +56,15 @@ class Slot:
         self.opened = 0
 
 
+class Live(Protocol):
+    """What ends when a client's process does: an attempt of a request, or a bulk flow."""
+
+    slot: Slot | None
+
+    def abandon(self) -> None:
+        """Who waits for it is gone."""
+
+
 class Client:
     """One source of requests: the outside, or one task, asking one target."""
 
@@ -86,7 +95,7 @@ class Client:
         self._record = 0
         self._known_until = -1 << 62
         self.dead = False  # its process has ended, or its node has no power
-        self.live: dict[Exchange, None] = {}
+        self.live: dict[Live, None] = {}
 
     def kill(self) -> None:
         """Its process has ended: nobody waits any more, and its connections are gone."""

@@ -114,23 +114,30 @@ class Cpu:
         for core in self.cores:
             thread = core.thread
             if thread is not None and (owner is None or thread.owner is owner):
-                left = min(core.grant, max(0, core.end - max(now, core.softirq_free)))
-                thread.remaining -= core.grant - left
-                self._lose(core, thread)
+                core.meter.busy(now - self._ran(core), now)
+                self._lose(core)
                 core.thread = None
                 core.serial += 1
             for waiting in [t for t in core.queue if owner is None or t.owner is owner]:
                 core.queue.remove(waiting)
-                self._lose(core, waiting)
+                self._lose(core)
             if owner is None:
                 core.softirq_free = -(1 << 62)
             elif core.thread is None:
                 self._next(core)
 
-    def _lose(self, core: Core, thread: Thread) -> None:
-        now = self.kernel.now
-        core.meter.busy(now - (thread.cost - thread.remaining), now)
-        core.meter.drop(now)
+    def _lose(self, core: Core) -> None:
+        core.meter.drop(self.kernel.now)
+
+    def _ran(self, core: Core) -> int:
+        """How much of its turn the running thread has had."""
+        return core.grant - min(core.grant, max(0, core.end - max(self.kernel.now, core.softirq_free)))
+
+    def settle(self) -> None:
+        """Count the turns that are under way, at the end of a run."""
+        for core in self.cores:
+            if core.thread is not None:
+                core.meter.busy(self.kernel.now - self._ran(core), self.kernel.now)
 
     def run(self, thread: Thread, cost_ps: int, done: Callable[[int], None]) -> None:
         """Give the thread work; ``done(wait_ps)`` is called at its end with the time it did not run."""
@@ -236,13 +243,15 @@ class Cpu:
             return
         thread = core.thread
         thread.remaining -= core.grant
+        core.meter.busy(
+            now - core.grant, now
+        )  # by turns: what ends is not all that runs, when there is too much
         if thread.remaining > 0:
             core.queue.append(thread)
             self._next(core)
             return
         self._next(core)
         wait = now - thread.since - thread.cost
-        core.meter.busy(now - thread.cost, now)
         core.meter.waited(thread.since, wait)
         core.meter.record.served += 1
         done = thread.done

@@ -338,6 +338,8 @@ class Machine:
         for rings in self.rings.values():
             for ring in rings:
                 ring.room(now, 0)
+        for cpu in self.cpus.values():
+            cpu.settle()
         for pool in self.pools.values():
             pool.close(now)
         for meter in self.meters.values():

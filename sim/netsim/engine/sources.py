@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from netsim.engine.client import Client, Slot
-from netsim.engine.connection import Handshake, Party
-from netsim.engine.kernel import Phase
+from netsim.engine.connection import Connection, Handshake, Party
+from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import Split
 from netsim.engine.recorder import Recorder
@@ -119,34 +119,72 @@ class Bulk:
 
     def _begin(self, flow: int) -> None:
         client = self.clients[flow % len(self.clients)]
-        number, span = self.recorder.begin(self.kernel.now), Span(self.kernel.now)
-        key = fold(self.key, Tag.FLOW, flow)
+        if client.dead:
+            return
         total = self.load.bulk or 0
         size = total // self.load.flows + (1 if flow < total % self.load.flows else 0)
-        slot = Slot(flow + 1, client.make_thread() if client.make_thread is not None else None)
-        client.answered(key)  # its one lookup takes no time
+        BulkFlow(self, client, fold(self.key, Tag.FLOW, flow), flow, size).begin()
+
+
+class BulkFlow:
+    """One connection of a bulk transfer. ``over``: it has ended, one way or the other."""
+
+    __slots__ = ("recorder", "client", "key", "size", "slot", "span", "number", "over")
+
+    def __init__(self, bulk: Bulk, client: Client, key: Key, number: int, size: int) -> None:
+        self.recorder = bulk.recorder
+        self.client = client
+        self.key = key
+        self.size = size
+        self.slot: Slot | None = Slot(
+            number + 1, client.make_thread() if client.make_thread is not None else None
+        )
+        self.span = Span(client.kernel.now)
+        self.number = self.recorder.begin(client.kernel.now)
+        self.over = False
+
+    def begin(self) -> None:
+        """Open the connection."""
+        client, slot = self.client, self.slot
+        client.live[self] = None
+        assert slot is not None
+        client.answered(self.key)  # its one lookup takes no time
         conn = client.connect(slot)
         if isinstance(conn, str):
-            self.recorder.end(number, conn, 0, 1, span, self.kernel.now)
+            self._end(conn)
             return
-        party = Party(client.node, slot.thread)
+        tls = client.ask.connection.tls
+        party = Party(client.node, slot.thread, client.world.tls_handshake_ps(client.node) if tls else 0)
+        conn.user = self._end
+        Handshake(conn, party, self.key, self.span, tls, lambda: self._send(conn, party), self._end).start()
 
-        def done(split: Split, now: int) -> None:
-            span.take(split, "queue:tcp_window", now)
-            self.recorder.end(number, "completed", size, 1, span, now, counted=True)
-            conn.close()
+    def _send(self, conn: Connection, party: Party) -> None:
+        if conn.closed:
+            return
+        receiver = None
+        if conn.server is not None:
+            conn.server.accepted(conn)
+            receiver = Party(conn.server.node, conn.server.spare_thread())
+        Transfer(
+            conn, False, self.size, fold(self.key, Tag.REQUEST), self._done, self._end, party, receiver,
+            self.recorder.received,
+        ).start()  # fmt: skip
 
-        def fail(cause: str) -> None:
-            self.recorder.end(number, cause, 0, 1, span, self.kernel.now)
-            conn.close()
+    def _done(self, split: Split, now: int) -> None:
+        if not self.over:
+            self.span.take(split, "queue:tcp_window", now)
+            self._end("completed")
 
-        def begin() -> None:
-            receiver = None
-            if conn.server is not None:
-                conn.server.accepted(conn)
-                receiver = Party(conn.server.node, conn.server.spare_thread())
-            Transfer(conn, False, size, fold(key, Tag.REQUEST), done, fail, party, receiver,
-                     self.recorder.received).start()  # fmt: skip
+    def abandon(self) -> None:
+        """Who sends is gone, with its end of the connection."""
+        self._end("reset")
 
-        conn.user = fail
-        Handshake(conn, party, key, span, self.load.connection.tls, begin, fail).start()
+    def _end(self, fate: str) -> None:
+        if self.over:
+            return
+        self.over = True
+        self.client.live.pop(self, None)
+        size = self.size if fate == "completed" else 0
+        self.recorder.end(self.number, fate, size, 1, self.span, self.client.kernel.now, counted=True)
+        if self.slot is not None and self.slot.conn is not None:
+            self.slot.conn.close()

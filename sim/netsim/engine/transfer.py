@@ -52,7 +52,7 @@ class Transfer:
     """
 
     __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
-                 "on_bytes", "next", "flying", "arrived", "count", "sending", "losses", "last", "free", "unread")  # fmt: skip
+                 "on_bytes", "next", "flying", "arrived", "count", "sending", "losses", "free", "unread")  # fmt: skip
 
     def __init__(
         self,
@@ -84,7 +84,6 @@ class Transfer:
         self.count = 0
         self.sending = False
         self.losses = 0
-        self.last: Split = {}
         self.unread: deque[tuple[int, int, Split]] = deque()
         self.free: Callable[[], None] | None = None  # lets the sending thread go, once
 
@@ -200,8 +199,6 @@ class Transfer:
 
     def _read(self, size: int, number: int, split: Split) -> None:
         now = self.conn.kernel.now
-        if self.arrived >= self.size and self.last is not split:
-            self.last = split
         if self.next < self.size:
             self.conn.machine.send(
                 self.ack_route,
@@ -214,7 +211,7 @@ class Transfer:
             )
             return
         self.flying -= size
-        if self.arrived >= self.size:
+        if self.arrived >= self.size and not self.unread:
             self._grow(size)
             free, self.free = self.free, None
             self.done(split, now)

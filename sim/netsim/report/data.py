@@ -6,15 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netsim.report.glossary import error_text, kind_text, remedy, stage_text
-from netsim.results.failovers import failover_table
+from netsim.report.glossary import kind_text, remedy, stage_text
 from netsim.results.result import Result
-from netsim.results.text import duration, found_text, quantity, with_interval
+from netsim.results.text import duration, quantity, with_interval
 
-QUANTILES = (
-    ("mean", "mean"), ("p50", "p50 (half)"), ("p90", "p90"), ("p95", "p95"), ("p99", "p99 (1 in 100 above)"),
-    ("p999", "p99.9"), ("max", "max"),
-)  # fmt: skip
 MOST_BARS = 15
 #: Stages below this share of a latency are shown together.
 SMALL = 0.01
@@ -48,13 +43,6 @@ class Bar:
     high: float
     wait: str
     drops: int
-
-
-def interval(found: Ends, unit: str) -> str:
-    """``12 ms to 14 ms``, or ``unknown``."""
-    if found["low"] is None or found["high"] is None:
-        return "unknown"
-    return f"{quantity(found['low'], unit)} to {quantity(found['high'], unit)}"
 
 
 def parts(found: Mapping[str, Ends]) -> list[Part]:
@@ -176,97 +164,3 @@ def error_share(found: Mapping[str, Any]) -> str:
     ended = found["completed"] + found["failed"]
     share = found.get("error_share", {"value": found["failed"] / ended if ended else None})
     return quantity(share["value"], "share")
-
-
-def page(result: Result) -> dict[str, Any]:
-    """Everything that the page's template shows, already in words where it can be."""
-    data = result.data
-    return {
-        "name": result.name,
-        "description": data.get("setup", {}).get("description"),
-        "status": result.status if data["expectations"] else None,
-        "warnings": result.warnings,
-        "manifest": data["manifest"],
-        "sha256": data["scenario"]["sha256"],
-        "setup": data.get("setup", {}),
-        "headline": headline(result),
-        "busiest": busiest(result),
-        "cards": [_card(name, found) for name, found in data["workloads"].items()],
-        "bottleneck": _bottleneck(data["bottleneck"]),
-        "bars": [_bar(bar) for bar in bars(result)],
-        "failovers": failover_table(data["failovers"]) if data["failovers"] else [],
-        "nodes": [_node(name, found) for name, found in data["nodes"].items()],
-        "expectations": [
-            {"text": e["text"], "status": e["status"], "found": found_text(e)} for e in data["expectations"]
-        ],
-        "timeline": data.get("timeline", []),
-    }
-
-
-def _card(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    latency = found["latency_s"]
-    return {
-        "name": name,
-        "offered": quantity(found["offered_per_s"]["value"], "/s"),
-        "throughput": quantity(found["throughput_per_s"]["value"], "/s"),
-        "throughput_interval": interval(found["throughput_per_s"], "/s"),
-        "goodput": with_interval(found["goodput_bps"], "bit/s"),
-        "p50": quantity(latency["p50"]["value"], "s"),
-        "p50_interval": interval(latency["p50"], "s"),
-        "p99": quantity(latency["p99"]["value"], "s"),
-        "p99_interval": interval(latency["p99"], "s"),
-        "sent": f"{found['sent']:,}",
-        "completed": f"{found['completed']:,}",
-        "failed": f"{found['failed']:,}",
-        "error_share": error_share(found),
-        "outage": with_interval(found["outage_s"], "s"),
-        "quantiles": [
-            {"label": label, "value": quantity(latency[key]["value"], "s"), "interval": interval(latency[key], "s")}
-            for key, label in QUANTILES
-        ],
-        "errors": [
-            {"cause": cause, "meaning": error_text(cause), "count": f"{n:,}"}
-            for cause, n in sorted(found["errors"].items(), key=lambda item: (-item[1], item[0]))
-        ],
-        "attribution": {
-            key: [
-                {"stage": part.stage, "meaning": part.meaning, "time": duration(part.seconds),
-                 "share": quantity(part.share, "share")}
-                for part in parts(stages)
-            ]
-            for key, stages in found["attribution"].items()
-        },
-    }  # fmt: skip
-
-
-def _bottleneck(found: Mapping[str, Any]) -> dict[str, str | None]:
-    return {
-        "station": found["station"],
-        "utilisation": quantity(found["utilisation"]["value"], "share"),
-        "utilisation_interval": interval(found["utilisation"], "share"),
-        "headroom": quantity(found["headroom"]["value"], "share"),
-        "headroom_interval": interval(found["headroom"], "share"),
-    }
-
-
-def _bar(bar: Bar) -> dict[str, Any]:
-    return {
-        "station": bar.station,
-        "kind": kind_text(bar.kind),
-        "node": bar.node,
-        "utilisation": quantity(bar.utilisation, "share"),
-        "interval": f"{quantity(bar.low, 'share')} to {quantity(bar.high, 'share')}",
-        "wait": bar.wait,
-        "drops": f"{bar.drops:,}",
-    }
-
-
-def _node(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "cpu": with_interval(found["cpu"], "share"),
-        "nic_tx": with_interval(found["nic_tx"], "share"),
-        "nic_rx": with_interval(found["nic_rx"], "share"),
-        "tasks": found["tasks"],
-        "conntrack_peak": f"{found['conntrack_peak']:,}",
-    }

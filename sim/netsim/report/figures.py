@@ -1,4 +1,4 @@
-"""The figures of a report, made with plotly."""
+"""The figures of a report, made with plotly: those over time here, the others beside."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
 
-from netsim.report.data import bars, parts
-from netsim.report.glossary import kind_text
-from netsim.report.palette import AXIS, INK, KIND_COLOURS, series_colour, stage_colours
+from netsim.report.figures_busy import headroom, heatmap, stations
+from netsim.report.figures_stages import attribution, spread
+from netsim.report.overtime import CLOCK, MOST_FAILOVERS, MOST_MARKS, errors, marks, phases
+from netsim.report.palette import WHISKER, series_colour
+from netsim.report.style import MOST_LINES, shortened, styled
 from netsim.results.result import Result
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-#: Beyond this many workloads, lines can no longer be told apart.
-MOST_LINES = 8
-_FONT = {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": INK}
+_SHAPES = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star", "hexagon")
 
 
 def figure(result: Result, name: str) -> go.Figure:
-    """The figure of that name: ``latency``, ``throughput``, ``attribution`` or ``stations``."""
+    """The figure of that name, one of `FIGURES`."""
     if name not in FIGURES:
         raise ValueError(f"expected one of {', '.join(FIGURES)}, got {name}")
     return FIGURES[name](result)
@@ -46,7 +46,7 @@ def latency(result: Result) -> go.Figure:
             )
     drawn.update_yaxes(title_text="latency (ms)", rangemode="tozero")
     drawn.update_xaxes(title_text="time (s)")
-    return _styled(drawn, 320)
+    return styled(_marked(drawn, result), 320)
 
 
 def throughput(result: Result) -> go.Figure:
@@ -71,69 +71,74 @@ def throughput(result: Result) -> go.Figure:
             )
     drawn.update_yaxes(title_text="requests per second", rangemode="tozero")
     drawn.update_xaxes(title_text="time (s)")
-    return _styled(drawn, 280)
+    return styled(_marked(drawn, result), 300)
 
 
-def attribution(result: Result) -> go.Figure:
-    """p50 and p99 of each workload, stage by stage (ms); hatched parts are waiting."""
+def failures(result: Result) -> go.Figure:
+    """Failed requests per second by cause, all workloads together, by the time of their start."""
     import plotly.graph_objects as go
 
-    stacks = [
-        (f"{escape(workload)} {key}", parts(found["attribution"][key]))
-        for workload, found in result.data["workloads"].items()
-        for key in ("p99", "p50")
-        if found["attribution"].get(key)
-    ][: 2 * MOST_LINES]
-    colours = stage_colours(part.stage for _, shown in stacks for part in shown)
+    by_cause: dict[str, dict[float, float]] = {}
+    for t_s, _, cause, per_s in errors(result):
+        times = by_cause.setdefault(cause, {})
+        times[t_s] = times.get(t_s, 0.0) + per_s
     drawn = go.Figure()
-    for stage, colour in colours.items():
-        found = [next((part for part in shown if part.stage == stage), None) for _, shown in stacks]
-        waiting = stage.startswith("queue:")
+    for k, (cause, times) in enumerate(sorted(by_cause.items())):
         drawn.add_trace(
-            go.Bar(
-                y=[label for label, _ in stacks],
-                x=[None if part is None else part.seconds * 1000 for part in found],
-                customdata=[None if part is None else part.share * 100 for part in found],
-                name=escape(stage),
-                orientation="h",
-                marker={"color": colour, "pattern": {"shape": "/" if waiting else "", "fgopacity": 0.5}},
-                hovertemplate=f"{escape(stage)}: %{{x:.3g}} ms, %{{customdata:.3g}} %<extra></extra>",
+            go.Scatter(
+                x=list(times),
+                y=list(times.values()),
+                name=escape(cause),
+                mode="lines+markers",
+                line={"color": series_colour(k), "width": 2},
+                marker={"symbol": _SHAPES[k % len(_SHAPES)], "size": 6},
+                hovertemplate=f"{escape(cause)}: %{{y:.4g}}/s at %{{x}} s<extra></extra>",
             )
         )
-    drawn.update_layout(barmode="stack")
-    drawn.update_xaxes(title_text="latency (ms)")
-    return _styled(drawn, 150 + 46 * len(stacks))
+    drawn.update_yaxes(title_text="failed per second", rangemode="tozero")
+    drawn.update_xaxes(title_text="time of the start (s)")
+    return styled(_marked(drawn, result) if by_cause else drawn, 300)
 
 
-def stations(result: Result) -> go.Figure:
-    """Utilisation of the busiest stations (%), with intervals."""
+def clock(result: Result) -> go.Figure:
+    """The failover clock: a bar from the fault to each thing that follows it (s), with intervals."""
     import plotly.graph_objects as go
 
-    shown = bars(result)[::-1]
+    found = phases(result)
+    faults = list(dict.fromkeys((p.fault, p.at_s) for p in found))[:MOST_FAILOVERS]
+    found = [p for p in found if (p.fault, p.at_s) in faults]
     drawn = go.Figure()
-    for kind in sorted({bar.kind for bar in shown}):
-        of_kind = [bar for bar in shown if bar.kind == kind]
+    rows = [f"{faults.index((p.fault, p.at_s)) + 1}: {p.phase}, {p.seconds:.3g} s" for p in found]
+    for k, (_, phase, _) in enumerate(CLOCK):
+        some = [(p, row) for p, row in zip(found, rows, strict=True) if p.phase == phase]
+        if not some:
+            continue
         drawn.add_trace(
             go.Bar(
-                y=[escape(bar.station) for bar in of_kind],
-                x=[bar.utilisation * 100 for bar in of_kind],
+                y=[row for _, row in some],
+                x=[p.seconds for p, _ in some],
+                base=[p.at_s for p, _ in some],
+                name=phase,
+                orientation="h",
+                marker={"color": series_colour(k)},
                 error_x={
                     "type": "data",
-                    "array": [(bar.high - bar.utilisation) * 100 for bar in of_kind],
-                    "arrayminus": [(bar.utilisation - bar.low) * 100 for bar in of_kind],
-                    "color": INK,
-                    "thickness": 1.2,
-                    "width": 3,
+                    "array": [0.0 if p.high is None else p.high - p.seconds for p, _ in some],
+                    "arrayminus": [0.0 if p.low is None else p.seconds - p.low for p, _ in some],
+                    "color": WHISKER,
+                    "thickness": 1.4,
+                    "width": 4,
                 },
-                name=escape(kind_text(kind)),
-                orientation="h",
-                marker={"color": KIND_COLOURS.get(kind, AXIS)},
-                hovertemplate="%{y}: %{x:.3g} %<extra></extra>",
+                customdata=[
+                    f"{shortened(escape(p.fault), 60)}: {phase} after {p.seconds:.3g} s" for p, _ in some
+                ],
+                hovertemplate="%{customdata}<extra></extra>",
             )
         )
-    drawn.update_yaxes(categoryorder="array", categoryarray=[escape(bar.station) for bar in shown])
-    drawn.update_xaxes(title_text="busy share of the time (%)", range=[0, 105])
-    return _styled(drawn, 130 + 24 * len(shown))
+    drawn.update_yaxes(categoryorder="array", categoryarray=rows[::-1])
+    drawn.update_xaxes(title_text="time (s); each bar begins at its fault")
+    drawn.update_layout(barmode="overlay", showlegend=False)
+    return styled(drawn, 110 + 28 * len(found))
 
 
 FIGURES: dict[str, Callable[[Result], go.Figure]] = {
@@ -141,6 +146,11 @@ FIGURES: dict[str, Callable[[Result], go.Figure]] = {
     "throughput": throughput,
     "attribution": attribution,
     "stations": stations,
+    "spread": spread,
+    "errors": failures,
+    "failover": clock,
+    "heatmap": heatmap,
+    "headroom": headroom,
 }
 
 
@@ -148,18 +158,17 @@ def _workloads(result: Result) -> list[str]:
     return list(dict.fromkeys(row.workload for row in result.series_rows))[:MOST_LINES]
 
 
-def _styled(drawn: go.Figure, height: int) -> go.Figure:
-    drawn.update_layout(
-        template="none",
-        font=_FONT,
-        height=height,
-        margin={"l": 70, "r": 20, "t": 16, "b": 48},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
-        hovermode="closest",
-        bargap=0.35,
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-    )
-    drawn.update_xaxes(gridcolor=AXIS, linecolor=AXIS, zerolinecolor=AXIS)
-    drawn.update_yaxes(gridcolor=AXIS, linecolor=AXIS, zerolinecolor=AXIS, automargin=True)
+def _marked(drawn: go.Figure, result: Result) -> go.Figure:
+    """A numbered line at each fault and operation."""
+    for k, mark in enumerate(marks(result)[:MOST_MARKS]):
+        drawn.add_vline(x=mark.t_s, line={"color": WHISKER, "width": 1.5, "dash": "dash"})
+        drawn.add_annotation(
+            x=mark.t_s,
+            y=1,
+            yref="paper",
+            text=f"<b>{k + 1}</b>",
+            showarrow=False,
+            xanchor="left",
+            yanchor="top",
+        )
     return drawn

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from netsim.report.data import page
+from netsim.report.content import page
 from netsim.report.figures import FIGURES, figure
+from netsim.report.figures_stages import attribution
 from netsim.report.svg import latency_svg
 from netsim.results.files import REPORT, load_result, write_atomic
 from netsim.results.result import Result
 
 PICTURE = "latency.svg"
-_CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": "hover"}
 
 
 def render(result: Result) -> str:
     """The report as text. Equal results give equal reports."""
-    return _template().render(**page(result), figures=_figures(result), plotly_js=plotly_js())
+    found = page(result)
+    return _template().render(**found, figures=_figures(result, found["charts"]), plotly_js=plotly_js())
 
 
 def write_report(directory: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> list[str]:
@@ -38,16 +42,19 @@ def write_report(directory: str | os.PathLike[str], out: str | os.PathLike[str] 
     return [str(folder / name) for name in texts]
 
 
-def _figures(result: Result) -> dict[str, str]:
-    """Each figure as a ``div`` with its data; empty where there is nothing to draw."""
+def _figures(result: Result, charts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Each chart's figure as JSON that may stand in a page, and its height (px); none where there is nothing to draw."""
+    workloads = list(result.data["workloads"])
     found = {}
-    for name in FIGURES:
-        drawn = figure(result, name)
-        found[name] = (
-            drawn.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG, div_id=f"figure-{name}")
-            if len(drawn.data)
-            else ""
-        )
+    for key in charts:
+        if key.startswith("attribution-"):
+            drawn = attribution(result, workloads[int(key.removeprefix("attribution-"))])
+        elif key in FIGURES:
+            drawn = figure(result, key)
+        else:
+            continue
+        if len(drawn.data):
+            found[key] = {"json": str(drawn.to_json()).replace("<", "\\u003c"), "height": drawn.layout.height}
     return found
 
 
@@ -62,13 +69,20 @@ def plotly_js() -> str:
 @cache
 def environment() -> Environment:
     """Where the pages' templates are."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("netsim.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["tight"] = _tight
+    return made
+
+
+def _tight(text: str) -> str:
+    """The same with numbers and their units on one line."""
+    return re.sub(r"(?<=\d) (?=\S)", "\u00a0", text)
 
 
 def _template() -> Template:

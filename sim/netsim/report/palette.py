@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 INK = "#1f2933"
 AXIS = "#d9dee3"
+#: Lines and whiskers that are seen on white and on black.
+GRID = "rgba(128,138,150,0.28)"
+WHISKER = "#7b8794"
 OTHER = "#7b8794"
 #: A bar that is not taken apart.
 PLAIN = "#c3d0dc"
@@ -21,6 +24,13 @@ KIND_COLOURS = {
     "nic_rx": "#e69f00",
     "switch": "#5c4d9a",
 }
+
+
+#: Bands of utilisation (from, to, colour), apart for the colour-blind too.
+HEAT = (
+    (0.0, 0.3, "#e8f1f8"), (0.3, 0.5, "#9ecae1"), (0.5, 0.7, "#2f7ab5"), (0.7, 0.9, "#e69f00"), (0.9, 1.0, "#9c2a00"),
+)  # fmt: skip
+WAITS, WORKS = "#d55e00", "#0072b2"
 
 
 def series_colour(k: int) -> str:

@@ -75,20 +75,11 @@ def simulator(engine: str) -> Simulator:
     return simulate
 
 
-def fitting_engine(engine: str, scenario: Scenario) -> tuple[str, str | None]:
-    """The engine that can run a scenario, and why it is another one than asked for."""
+def fitting_engine(engine: str, scenario: Scenario) -> str:
+    """The engine that runs a scenario: without load, the control plane alone."""
     if not scenario.load and (scenario.faults or scenario.operations):
-        return "swarm", None
-    if engine == "fast":
-        from netsim.engine.fast.simulate import unsupported
-
-        what = unsupported(scenario)
-        if what is not None:
-            return (
-                "reference",
-                f"The fast engine cannot run {what} yet: this is the reference engine's result.",
-            )
-    return engine, None
+        return "swarm"
+    return engine
 
 
 def run(
@@ -132,7 +123,7 @@ def run(
         scenario = load(scenario)
     plan = rounds(scenario, replications, precision, max_replications, max_time_s)
     used_seed = scenario.seed if seed is None else seed
-    resolved, instead = fitting_engine(resolved, scenario)
+    resolved = fitting_engine(resolved, scenario)
     if resolved == "fast":
         from netsim.engine.fast.warmup import warm_up
 
@@ -141,7 +132,7 @@ def run(
     check_stations(scenario, station_names(model))
     plan.began = time.perf_counter()
     managed = scenario.load and (scenario.faults or scenario.operations)
-    with _stop_flag() as flag:
+    with stop_flag() as flag:
         complete, interrupted = _replicate(
             scenario,
             model,
@@ -154,7 +145,7 @@ def run(
         )
     if not complete:
         raise Interrupted
-    warnings = [] if instead is None else [instead]
+    warnings: list[str] = []
     if interrupted:
         warnings.append(
             f"Interrupted: {len(complete)} of {plan.total} replications are complete and reported."
@@ -262,7 +253,7 @@ def _clocks(
 
 
 @contextmanager
-def _stop_flag() -> Iterator[threading.Event]:
+def stop_flag() -> Iterator[threading.Event]:
     """A flag that the first Ctrl-C sets; the second one interrupts at once."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():

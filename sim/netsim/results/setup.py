@@ -21,6 +21,7 @@ def setup(scenario: Scenario, model: Model) -> dict[str, object]:
         "warmup_s": scenario.warmup_ps / PS_PER_S,
         "nodes": [_group(scenario, name) for name in scenario.nodes],
         "services": [_service(scenario, model, name) for name in scenario.services],
+        "networks": [_network(scenario, model, name) for name in model.addresses],
         "loads": [{"name": name, "text": load_text(load)} for name, load in scenario.load.items()],
         "assumptions": assumptions(scenario, model),
     }
@@ -82,6 +83,19 @@ def _group(scenario: Scenario, name: str) -> dict[str, object]:
         "profile": spec.profile,
         "nic_bps": spec.nic.rate,
         "mtu": spec.nic.mtu,
+    } | ({"price_per_h": spec.price} if spec.price is not None else {})
+
+
+def _network(scenario: Scenario, model: Model, name: str) -> dict[str, object]:
+    """A network with who is on it: services, containers and the node groups that their tasks run on."""
+    plan = model.addresses[name]
+    on = [task for task in model.tasks.values() if name in task.networks or name in task.addresses]
+    return {
+        "name": name,
+        "driver": plan.spec.driver,
+        "subnet": plan.subnet,
+        "parties": sorted({task.party for task in on}),
+        "groups": [group for group in scenario.nodes if any(task.node.group == group for task in on)],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from netsim.engine.record import FATES, RunRecord, WorkloadRecord
 from netsim.results.attribution import attribution
 from netsim.results.latency import completed, mean_ps, quantile_ps
 from netsim.results.outage import outage_s
+from netsim.results.over_time import errors_over_time, latency_histogram
 from netsim.stats.intervals import ALONE, MIN_BATCHES, NOTHING, Estimate, across, batch_means
 from netsim.stats.quantiles import least_for_value, quantile_levels
 
@@ -44,6 +45,8 @@ class WorkloadNumbers:
     outage_s: Estimate
     attribution: dict[str, dict[str, Estimate]]
     samples: dict[str, list[float | None]] = field(default_factory=dict)
+    latency_histogram: Mapping[str, object] = field(default_factory=dict)
+    errors_over_time: Mapping[str, object] = field(default_factory=dict)
 
     def estimates(self) -> dict[str, Estimate]:
         """Every estimate but the attribution's, by name."""
@@ -73,6 +76,8 @@ class WorkloadNumbers:
                 key: {stage: estimate.to_dict() for stage, estimate in stages.items()}
                 for key, stages in self.attribution.items()
             },
+            "latency_histogram": dict(self.latency_histogram),
+            "errors_over_time": dict(self.errors_over_time),
         }
 
 
@@ -102,6 +107,8 @@ def workload_numbers(name: str, records: Sequence[RunRecord]) -> WorkloadNumbers
             for key in ATTRIBUTED
         },
         samples=samples,
+        latency_histogram=latency_histogram(parts),
+        errors_over_time=errors_over_time(parts),
     )
 
 

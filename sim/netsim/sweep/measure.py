@@ -110,7 +110,7 @@ class Bench:
         except ScenarioError as error:
             first = error.problems[0]
             return Outcome("bad", reason=f"{first.path}: expected {first.expected}, got {first.found}")
-        engine, _ = fitting_engine(self.engine, scenario)
+        engine = fitting_engine(self.engine, scenario)
         records: list[RunRecord] = []
         found = Outcome("open")
         for total in self.looks:

@@ -143,7 +143,7 @@ def plan(
     and period, like (0.03, "month"). ``tolerance``: the answer counts as found when both ends of its interval are
     this near (share). All points share their random numbers. Raises `ScenarioError` and `EngineError`.
     """
-    from netsim.results.run import _stop_flag, resolve_engine
+    from netsim.results.run import resolve_engine, stop_flag
 
     if max_load is not None and min_nodes is not None:
         raise EngineError("expected one question, got --max-load and --min-nodes")
@@ -163,7 +163,7 @@ def plan(
     used = scenario.seed if seed is None else seed
     began = time.perf_counter()
     with (
-        _stop_flag() as flag,
+        stop_flag() as flag,
         Bench(resolved, used, schedule(FIRST, max_replications), jobs, flag.is_set) as bench,
     ):
         planner = _Planner(file, base, asked, bench, n_plus, on_point)

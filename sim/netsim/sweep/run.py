@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from netsim.results.run import _stop_flag, resolve_engine
+from netsim.results.run import resolve_engine, stop_flag
 from netsim.scenario.load import load
 from netsim.scenario.problems import ScenarioError
 from netsim.sweep import store
@@ -60,7 +60,7 @@ def sweep(
 
     if on_progress is not None:
         on_progress(done, len(points), known)
-    with _stop_flag() as stop:
+    with stop_flag() as stop:
         todo: list[Job] = [(number, arguments) for number, (arguments, _, _) in waiting.items()]
         if dask_address is not None:
             run_all(todo, lambda: dask(dask_address), max(4, 4 * jobs), stop.is_set, finished)

@@ -259,7 +259,7 @@ class Builder:
         self.workloads.add(
             WL_SOURCES=self._source_list(name), WL_CLIENTS=len(self.sources[name]), WL_KEY=name_key(name), WL_GAP_KIND=gap,
             WL_GAP_KEY=gap_key, WL_CV=cv, WL_LINE=line, WL_THINK_KIND=kind, WL_THINK=where, WL_RESPONSE=load.response,
-            WL_BEGIN=begin, WL_END=world.scenario.duration,
+            WL_BEGIN=begin, WL_END=world.scenario.duration, WL_BULK=load.bulk or 0, WL_FLOWS=load.flows,
         )  # fmt: skip
 
     def _source_list(self, name: str) -> int:

@@ -102,10 +102,23 @@ def forget_work(M, th):
 @inner
 def lose(M, core, th):
     """A thread ends before its work is done."""
-    t, s, now = M[B_TH] + th * W_TH, M[M[B_CORE] + core * W_CORE + C_STATION], M[H_NOW]
-    busy(M, s, now - (M[t + TH_COST] - M[t + TH_REM]), now)
-    dropped(M, s, now)
+    dropped(M, M[M[B_CORE] + core * W_CORE + C_STATION], M[H_NOW])
     forget_work(M, th)
+
+
+@inner
+def ran(M, o):
+    """How much of its turn the running thread has had."""
+    now = M[H_NOW]
+    return M[o + C_GRANT] - min(M[o + C_GRANT], max(0, M[o + C_END] - max(now, M[o + C_SOFT])))
+
+
+@inner
+def settle_core(M, core):
+    """Count the turn that is under way, at the end of a run."""
+    o = M[B_CORE] + core * W_CORE
+    if M[o + C_THREAD] >= 0:
+        busy(M, M[o + C_STATION], M[H_NOW] - ran(M, o), M[H_NOW])
 
 
 @inner
@@ -117,8 +130,7 @@ def kill_threads(M, node, server):
         core = (o - M[B_CORE]) // W_CORE
         th = M[o + C_THREAD]
         if th >= 0 and (server < 0 or M[M[B_TH] + th * W_TH + TH_SERVER] == server):
-            left = min(M[o + C_GRANT], max(0, M[o + C_END] - max(now, M[o + C_SOFT])))
-            M[M[B_TH] + th * W_TH + TH_REM] -= M[o + C_GRANT] - left
+            busy(M, M[o + C_STATION], now - ran(M, o), now)
             lose(M, core, th)
             M[o + C_THREAD] = -1
             M[o + C_SERIAL] += 1
@@ -266,6 +278,7 @@ def core_end(M, HIST, core, serial):
     th = M[o + C_THREAD]
     t = M[B_TH] + th * W_TH
     M[t + TH_REM] -= M[o + C_GRANT]
+    busy(M, M[o + C_STATION], now - M[o + C_GRANT], now)
     if M[t + TH_REM] > 0:
         push_thread(M, o, th)
         next_thread(M, core)
@@ -273,7 +286,6 @@ def core_end(M, HIST, core, serial):
     next_thread(M, core)
     cost, since, s = M[t + TH_COST], M[t + TH_SINCE], M[o + C_STATION]
     wait = now - since - cost
-    busy(M, s, now - cost, now)
     waited(M, HIST, s, since, wait)
     M[M[B_STATION] + s * W_STATION + S_SERVED] += 1
     M[H_VISITS] += 1

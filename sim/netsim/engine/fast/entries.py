@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from netsim.compiled import entry, inner, pointer
-from netsim.engine.fast.cores import kill_threads
+from netsim.engine.fast.bulk import end_flow, is_flow, queue_flow
+from netsim.engine.fast.cores import kill_threads, settle_core
 from netsim.engine.fast.events import NOWHERE
 from netsim.engine.fast.faults import stands_in
 from netsim.engine.fast.kernel import finished, forget_time_out, message_ended, send_reset, think
@@ -30,20 +31,28 @@ def begin_arrivals(memory, numbers, wl):
 
 
 @entry
+def begin_bulk(memory, wl, flow, when):
+    """Queue the start of a flow of a bulk transfer."""
+    queue_flow(pointer(memory), wl, flow, when)
+
+
+@entry
 def begin_stream(memory, stream):
     """A stream sends its first datagram."""
     datagram(pointer(memory), stream, 0)
 
 
 @entry
-def close_books(memory, links, rings, servers):
-    """Count what has left the stations, and what workers are doing, until now."""
+def close_books(memory, links, rings, servers, cores):
+    """Count what has left the stations, and what workers and cores are doing, until now."""
     M = pointer(memory)
     now = M[H_NOW]
     for link in range(links):
         settle_link(M, link, now)
     for ring in range(rings):
         settle_ring(M, M[B_RING] + ring * W_RING, now)
+    for core in range(cores):
+        settle_core(M, core)
     for server in range(servers):
         s = M[B_SERVER] + server * W_SERVER
         for worker in range(M[s + V_WORKERS]):
@@ -95,7 +104,10 @@ def end_client(memory, numbers, client, room, most_ended):
                 return GROW
             if M[H_ENDED] + room > most_ended:
                 return FULL
-            abandon(M, pointer(numbers), x)
+            if is_flow(M, x):
+                end_flow(M, x, F_RESET)
+            else:
+                abandon(M, pointer(numbers), x)
     return DONE
 
 

@@ -89,7 +89,7 @@ def draw(M, D, kind, d, key, purpose, index):
 
 
 @inner
-def new_request(M, client, key, parent, call, copy, wl, user, index):
+def request_row(M, client, key, parent, call, copy, wl, user, index):
     r = row(M, H_RFREE, H_RLEFT, B_R, W_R)
     if parent >= 0:
         M[M[B_X] + parent * W_X + X_REFS] += 1
@@ -109,34 +109,47 @@ def new_request(M, client, key, parent, call, copy, wl, user, index):
     M[o + R_START] = now
     M[o + R_TRIES] = 0
     M[o + R_COUNTED] = 0
+    return r
+
+
+@inner
+def new_request(M, client, key, parent, call, copy, wl, user, index):
+    r = request_row(M, client, key, parent, call, copy, wl, user, index)
     todo(M, OP_ATTEMPT, r, 0, 0)
     return r
+
+
+@inner
+def new_exchange(M, r, client, key):
+    x = row(M, H_XFREE, H_XLEFT, B_X, W_X)
+    e, p = M[B_X] + x * W_X, M[B_XSPLIT] + x * NS
+    for k in range(e, e + W_X):
+        M[k] = 0
+    for k in range(p, p + NS):
+        M[k] = 0
+    M[e + X_R] = r
+    M[e + X_KEY] = key
+    M[e + X_AT] = M[H_NOW]
+    M[e + X_SLOT] = -1
+    M[e + X_CONN] = -1
+    M[e + X_WORKER] = -1
+    M[e + X_LEFT_SLOT] = -1
+    M[e + X_CLIENT] = client
+    M[e + X_REFS] = 1  # its client waits
+    return x
 
 
 @inner
 def attempt(M, r):
     o = M[B_R] + r * W_R
     M[o + R_TRIES] += 1
-    x = row(M, H_XFREE, H_XLEFT, B_X, W_X)
-    e, now, c = M[B_X] + x * W_X, M[H_NOW], M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT
-    for k in range(e, e + W_X):
-        M[k] = 0
-    p = M[B_XSPLIT] + x * NS
-    for k in range(p, p + NS):
-        M[k] = 0
-    M[e + X_R] = r
+    c = M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT
     key = fold_compiled(M[o + R_KEY], T_ATTEMPT, M[o + R_TRIES])
-    M[e + X_KEY] = key
-    M[e + X_AT] = now
-    M[e + X_SLOT] = -1
-    M[e + X_CONN] = -1
-    M[e + X_WORKER] = -1
-    M[e + X_LEFT_SLOT] = -1
-    M[e + X_CLIENT] = M[o + R_CLIENT]
-    M[e + X_REFS] = 1  # its client waits
+    x = new_exchange(M, r, M[o + R_CLIENT], key)
     if M[c + K_TIMEOUT] >= 0:
+        e = M[B_X] + x * W_X
         M[e + X_TIMED] = 1
-        M[e + X_DUE] = now + M[c + K_TIMEOUT]
+        M[e + X_DUE] = M[H_NOW] + M[c + K_TIMEOUT]
         M[e + X_DUE_KEY] = fold_compiled(key, T_TIMEOUT, 0)
         time_out_at(M, M[c + K_FIFO], x)
     acquire(M, M[o + R_CLIENT], x)
@@ -327,6 +340,9 @@ def with_slot(M, x, slot):
             key = fold_compiled(M[e + X_KEY], T_RESET, 0)
             at(M, now + max(1, M[k + O_SRTT]), TIMEOUT, key, OP_END, x, F_RESET, 0)
         return True
+    if M[e + X_BULK]:
+        name_known(M, x)  # its one lookup takes no time
+        return connect(M, x)
     if M[c + K_DNS] == DNS_NONE or (M[c + K_CACHE] and now < M[c + K_KNOWN]):
         return connect(M, x)
     look_up(M, x)
@@ -378,11 +394,28 @@ def address(M, x):
     if M[c + K_CANDS] == 0:
         end(M, x, F_DNS, False)
         return True
+    name_known(M, x)
+    return connect(M, x)
+
+
+@inner
+def name_known(M, x):
+    """The answer of a query made for an exchange, in random order."""
+    e, c = M[B_X] + x * W_X, M[B_CLIENT] + client_of(M, x) * W_CLIENT
     if M[c + K_DNS] == DNS_PICK:
         stream = fold_compiled(M[e + X_KEY] ^ M[H_BASE] ^ RECORD, T_DRAW, 0)
         M[c + K_RECORD] = np.int64(_uniform(np.uint64(stream), np.uint64(0)) * M[c + K_CANDS])
     M[c + K_KNOWN] = M[H_NOW] + M[H_DNS_TTL]
-    return connect(M, x)
+
+
+@inner
+def refused(M, x, fate):
+    """There can be no connection; a client that may ask again hears of it a little later."""
+    if M[M[B_X] + x * W_X + X_BULK]:
+        todo(M, OP_END, x, fate, 0)
+        return
+    key = fold_compiled(M[M[B_X] + x * W_X + X_KEY], T_REFUSAL, 0)
+    at(M, M[H_NOW] + REFUSAL_PS, TIMEOUT, key, OP_REFUSED, x, fate, 0)
 
 
 @inner
@@ -407,15 +440,13 @@ def connect(M, x):
     if vias > 0:
         entry_node(M, nodes, vias, number, True)
     if not possible:
-        key = fold_compiled(M[e + X_KEY], T_REFUSAL, 0)
-        at(M, now + REFUSAL_PS, TIMEOUT, key, OP_REFUSED, x, F_NO_BACKEND, 0)
+        refused(M, x, F_NO_BACKEND)
         return True
     if M[c + K_HOST]:
         entry_node(M, nodes, cands, number, True)
     flow = new_flow(M, c, via, number, ways)
     if flow < 0:
-        key = fold_compiled(M[e + X_KEY], T_REFUSAL, 0)
-        at(M, now + REFUSAL_PS, TIMEOUT, key, OP_REFUSED, x, F_PORTS, 0)
+        refused(M, x, F_PORTS)
         return True
     conn = row(M, H_CFREE, H_CLEFT, B_CONN, W_CONN)
     k = M[B_CONN] + conn * W_CONN

@@ -129,9 +129,9 @@ W_QUOTA = 3
 # Workloads
 (
     WL_SOURCES, WL_CLIENTS, WL_KEY, WL_GAP_KIND, WL_GAP_KEY, WL_CV, WL_LINE, WL_THINK_KIND, WL_THINK, WL_THINK_MEAN, WL_RESPONSE, WL_BEGIN, WL_END,
-    WL_COMPLETED, WL_GOODPUT,
-) = range(15)  # fmt: skip
-W_WL = 15
+    WL_COMPLETED, WL_GOODPUT, WL_BULK, WL_FLOWS,
+) = range(17)  # fmt: skip
+W_WL = 17
 # Streams of datagrams
 DG_ROUTE, DG_BYTES, DG_GAP, DG_KEY, DG_UNTIL, DG_SENT, DG_ARRIVED, DG_LOST = range(8)
 W_STREAM = 8
@@ -140,12 +140,12 @@ U_ROUTE, U_AT, U_PAYLOAD, U_PACKETS, U_KEY, U_FLOW, U_LAST, U_ACCOUNTED, U_KIND,
     range(13)
 )
 W_UNIT = 13
-# Exchanges: one attempt of a request, at the client and at the server
+# Exchanges: one attempt of a request, at the client and at the server; or a bulk flow (X_BULK: its workload + 1)
 (
     X_R, X_KEY, X_AT, X_SLOT, X_CONN, X_OVER, X_FATE, X_SENT, X_WORKER, X_CALL, X_LEFT, X_SFATE, X_NEXT, X_QUEUED, X_PENDING,
-    X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER, X_LOOKING,
-) = range(24)  # fmt: skip
-W_X = 24
+    X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER, X_LOOKING, X_BULK, X_BYTES,
+) = range(26)  # fmt: skip
+W_X = 26
 # Requests with all their attempts
 (
     R_CLIENT, R_KEY, R_PARENT, R_CALL, R_COPY, R_WL, R_USER, R_INDEX, R_AT, R_START, R_TRIES, R_COUNTED, R_SERIAL,
@@ -168,8 +168,11 @@ W_R = 13
     T_SENDING,
     T_NUMBER,
     T_WRITES,
-) = range(15)
-W_T = 15
+    T_READER,
+    T_HEAD,
+    T_TAIL,
+) = range(18)
+W_T = 18
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_WINDOW, O_THRESHOLD, O_CUT,

@@ -9,6 +9,15 @@ from numba import carray  # type: ignore[attr-defined]
 
 from netsim.compiled import at_address, entry, inner, pointer
 from netsim.datapath.flows.layout import NOBODY, T_LEFT
+from netsim.engine.fast.bulk import (
+    begin_flow,
+    end_flow,
+    flow_arrived,
+    is_flow,
+    is_flow_unit,
+    send_flow,
+    unit_read,
+)
 from netsim.engine.fast.cores import back, core_end
 from netsim.engine.fast.events import first, take, tune
 from netsim.engine.fast.faults import troubled_link
@@ -78,7 +87,10 @@ def do(M, D, HIST, op, a, b, c):
         return softirq_visit(M, HIST, a)
     elif op == OP_ARRIVED:
         spend(M, a, P_WIRE, M[M[B_UNIT_] + a * W_UNIT + U_LAST])
-        unit_arrived(M, a)
+        if is_flow_unit(M, a):
+            flow_arrived(M, a)
+        else:
+            unit_arrived(M, a)
     elif op == OP_DATAGRAM:
         datagram(M, a, b)
     elif op == OP_TSTART:
@@ -88,7 +100,10 @@ def do(M, D, HIST, op, a, b, c):
     elif op == OP_WITH_SLOT:
         return with_slot(M, a, b)
     elif op == OP_SEND:
-        send_request(M, a)
+        if is_flow(M, a):
+            send_flow(M, a)
+        else:
+            send_request(M, a)
     elif op == OP_SERVE:
         pool_acquire(M, server_of(M, a), a, OP_SRV_START)
     elif op == OP_SRV_START:
@@ -131,7 +146,10 @@ def do(M, D, HIST, op, a, b, c):
             size = M[M[B_CLIENT] + client_of(M, a) * W_CLIENT + K_REQUEST]
             begin_transfer(M, a, 0, size, T_REQUEST, TK_REQUEST)
     elif op == OP_END:
-        end(M, a, b, c)
+        if is_flow(M, a):
+            end_flow(M, a, b)
+        else:
+            end(M, a, b, c)
     elif op == OP_RELEASE_SLOT:
         release_slot(M, a, b, c)
     elif op == OP_OWNER_ENDED:
@@ -197,6 +215,13 @@ def rare(M, D, HIST, op, a, b, c):
     elif op == TH_PAID:
         if paid(M, a, b):
             let_go_of_worker(M, a)
+    elif op == TH_UNIT_READ:
+        unit_read(M, a)
+    elif op == OP_FLOW:
+        r = begin_flow(M, a, b)
+        if r >= 0:
+            count(M, r)
+            M[H_OPEN] -= M[M[B_R] + r * W_R + R_COUNTED]  # nobody waits for it at the end of a run
     elif op == OP_ABORT:
         if not M[M[B_T] + a * W_T + T_SENDING]:
             let_go_of_worker(M, a)
@@ -394,10 +419,11 @@ def advance(memory, numbers, histograms, until, room, most, most_ended):
 def least_left(M):
     """The fewest free rows of any table."""
     least = min(M[H_ULEFT], M[H_QLEFT], M[H_EVLEFT], M[H_XLEFT], M[H_RLEFT])
-    return min(least, M[H_TLEFT], M[H_CLEFT], M[H_SLLEFT], M[H_THLEFT])
+    least = min(least, M[H_TLEFT], M[H_CLEFT], M[H_SLLEFT], M[H_THLEFT])
+    return min(least, at_address(M[H_TABLE])[T_LEFT])
 
 
 @inner
 def short(M, room):
     """Whether some table is nearly full."""
-    return least_left(M) < room or at_address(M[H_TABLE])[T_LEFT] < room
+    return least_left(M) < room

@@ -20,6 +20,7 @@ from netsim.engine.fast import layout as y
 from netsim.engine.fast.build import ENTRY_KINDS, Builder, Ints, signed
 from netsim.engine.fast.entries import (
     begin_arrivals,
+    begin_bulk,
     begin_message,
     begin_user,
     close_books,
@@ -53,14 +54,6 @@ FREE_LISTS = (
 #: The parts of the time of what has a row in another table.
 SPLITS = ((y.B_USPLIT, y.B_UNIT_), (y.B_XSPLIT, y.B_X), (y.B_RSPLIT, y.B_R))
 ENDED_ROWS = 4096
-
-
-def unsupported(scenario: Scenario) -> str | None:
-    """What of a scenario only the reference engine can run; None if nothing."""
-    for name, load in scenario.load.items():
-        if load.bulk is not None:
-            return f"the bulk transfer {name}"
-    return None
 
 
 class Fast:
@@ -219,19 +212,24 @@ class Fast:
 
     def start(self) -> None:
         """Queue the first requests of every workload."""
-        M = self.M
         for number, name in enumerate(sorted(self.world.scenario.load)):
             load, row = self.world.scenario.load[name], self.builder.workloads.rows[number]
             if not row[y.WL_CLIENTS]:
                 continue
             if load.arrivals is not None:
-                begin_arrivals(M, self.D, number)
+                begin_arrivals(self.M, self.D, number)
             else:
                 for user in range(load.users or 0):
-                    while M[y.H_EVLEFT] < self.room:
-                        self.grow()
-                        M = self.M
-                    begin_user(M, self.D, number, user)
+                    self._room()
+                    begin_user(self.M, self.D, number, user)
+                for flow in range(load.flows if load.bulk is not None else 0):
+                    self._room()
+                    begin_bulk(self.M, number, flow, load.start)
+
+    def _room(self) -> None:
+        """For one more event."""
+        while self.M[y.H_EVLEFT] < self.room:
+            self.grow()
 
     def count(self) -> None:
         """Count the requests that have ended."""
@@ -407,7 +405,7 @@ def station_records(fast: Fast) -> dict[str, StationRecord]:
     """Close the books at the present time: every station's counters."""
     M, meters = fast.M, fast.world.machine.meters
     b = fast.builder
-    close_books(M, len(b.links.rows), len(b.rings.rows), len(b.servers.rows))
+    close_books(M, len(b.links.rows), len(b.rings.rows), len(b.servers.rows), len(b.cores.rows))
     slices = int(M[y.H_SLICES])
     found = {}
     for i, name in enumerate(fast.builder.station_names):

@@ -102,6 +102,8 @@ def new_transfer(M, conn, back, size, key, kind, x):
     M[o + T_THREAD] = -1
     M[o + T_SENDING] = 0
     M[o + T_WRITES] = 0
+    M[o + T_READER] = -1
+    M[o + T_HEAD] = -1
     return t
 
 
@@ -225,8 +227,14 @@ def grow(M, t, size):
 @inner
 def data_arrived(M, t, size, number):
     """A unit is there. Whether the whole message is."""
+    M[M[B_T] + t * W_T + T_ARRIVED] += size
+    return data_read(M, t, size, number)
+
+
+@inner
+def data_read(M, t, size, number):
+    """A unit that was there is acknowledged. Whether it was the last one."""
     o = M[B_T] + t * W_T
-    M[o + T_ARRIVED] += size
     if M[o + T_NEXT] < M[o + T_SIZE]:
         conn = M[o + T_CONN]
         w = ways_of(M, conn)
@@ -236,7 +244,7 @@ def data_arrived(M, t, size, number):
         onward(M, u, M[H_NOW])
         return False
     M[o + T_FLYING] -= size
-    if M[o + T_ARRIVED] >= M[o + T_SIZE]:
+    if M[o + T_ARRIVED] >= M[o + T_SIZE] and M[o + T_HEAD] < 0:
         grow(M, t, size)
         return True
     return False

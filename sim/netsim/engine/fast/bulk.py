@@ -1,0 +1,170 @@
+"""Flows of bulk transfers: the compiled twin of netsim.engine.sources.Bulk and of a transfer's reading thread."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
+# ruff: noqa: F403, F405
+from __future__ import annotations
+
+from netsim.compiled import inner
+from netsim.engine.fast.cores import start_work
+from netsim.engine.fast.kernel import (
+    alive,
+    begin_transfer,
+    new_exchange,
+    new_slot,
+    reaches_peer,
+    request_row,
+    server_of,
+    spare_thread,
+    thread_of,
+    write_down,
+)
+from netsim.engine.fast.layout import *
+from netsim.engine.fast.memory import append, at, drop_exchange, give_back, pop_front, todo
+from netsim.engine.fast.ops import *
+from netsim.engine.fast.plane import free_unit, stage_cost
+from netsim.engine.fast.tcp import close, data_read, take, ways_of
+from netsim.engine.keys import Tag, fold_compiled
+
+FLOW, REQUEST = int(Tag.FLOW), int(Tag.REQUEST)
+ARRIVAL = 3
+
+
+@inner
+def queue_flow(M, wl, flow, when):
+    """A flow starts then."""
+    key = fold_compiled(M[M[B_WL] + wl * W_WL + WL_KEY], FLOW, flow)
+    at(M, when, ARRIVAL, key, OP_FLOW, wl, flow, 0)
+
+
+@inner
+def begin_flow(M, wl, flow):
+    """A flow starts. Its request, -1 if its source is gone."""
+    w = M[B_WL] + wl * W_WL
+    client = M[M[B_LIST] + M[w + WL_SOURCES] + flow % M[w + WL_CLIENTS]]
+    if M[M[B_CLIENT] + client * W_CLIENT + K_DEAD]:
+        return -1
+    key = fold_compiled(M[w + WL_KEY], FLOW, flow)
+    r = request_row(M, client, key, -1, 0, 0, wl, -1, flow)
+    M[M[B_R] + r * W_R + R_TRIES] = 1
+    x = new_exchange(M, r, client, key)
+    e = M[B_X] + x * W_X
+    M[e + X_BULK] = wl + 1
+    M[e + X_BYTES] = M[w + WL_BULK] // M[w + WL_FLOWS]
+    if flow < M[w + WL_BULK] % M[w + WL_FLOWS]:
+        M[e + X_BYTES] += 1
+    todo(M, OP_WITH_SLOT, x, new_slot(M, client, flow + 1), 0)
+    return r
+
+
+@inner
+def is_flow(M, x):
+    """Whether an exchange is a bulk flow."""
+    return M[M[B_X] + x * W_X + X_BULK] > 0
+
+
+@inner
+def send_flow(M, x):
+    """The connection is open: a thread of the receiver accepts it and reads."""
+    if not alive(M, x):
+        return
+    e = M[B_X] + x * W_X
+    k, server = M[B_CONN] + M[e + X_CONN] * W_CONN, server_of(M, x)
+    t = begin_transfer(M, x, 0, M[e + X_BYTES], REQUEST, TK_BULK)
+    o = M[B_T] + t * W_T
+    M[o + T_THREAD] = thread_of(M, x)
+    if server >= 0:
+        if not M[k + O_ACCEPTED]:
+            M[k + O_ACCEPTED] = 1
+            M[M[B_SERVER] + server * W_SERVER + V_WAITING] -= 1
+        M[o + T_READER] = spare_thread(M, server)
+
+
+@inner
+def is_flow_unit(M, u):
+    """Whether a unit carries bytes of a bulk flow."""
+    o = M[B_UNIT_] + u * W_UNIT
+    return M[o + U_KIND] == UK_DATA and M[M[B_T] + M[o + U_A] * W_T + T_KIND] == TK_BULK
+
+
+@inner
+def flow_arrived(M, u):
+    """A unit of a flow is at its receiver's node."""
+    o = M[B_UNIT_] + u * W_UNIT
+    t, size, code = M[o + U_A], M[o + U_B], M[o + U_C]
+    if reaches_peer(M, t, size, code):
+        k = M[B_T] + t * W_T
+        e = M[B_X] + M[k + T_X] * W_X
+        M[k + T_ARRIVED] += size
+        if 0 <= M[H_NOW] < M[H_DUR]:
+            M[M[B_WL] + (M[e + X_BULK] - 1) * W_WL + WL_GOODPUT] += size
+        if M[k + T_ARRIVED] >= M[k + T_SIZE] and not M[e + X_OVER]:
+            p, q = M[B_RSPLIT] + M[e + X_R] * NS, M[B_USPLIT] + u * NS
+            for part in range(NS):
+                M[p + part] = M[q + part]  # the last one to be read: its way is the flow's
+        if M[k + T_READER] < 0:
+            was_read(M, t, size, code >> 6)
+        else:
+            append(M, k + T_HEAD, k + T_TAIL, size, code >> 6, 0)
+            if M[k + T_HEAD] == M[k + T_TAIL]:
+                read_next(M, t)
+    free_unit(M, u)
+
+
+@inner
+def read_next(M, t):
+    """One thread reads one unit after the other; the one being read stands first."""
+    o = M[B_T] + t * W_T
+    size = M[M[B_Q] + M[o + T_HEAD] * W_Q]
+    r = M[B_ROUTE] + M[ways_of(M, M[o + T_CONN]) + WA_REQUEST] * W_ROUTE
+    packets, cost = max(1, -(-size // M[r + RO_MSS])), 0
+    for g in range(M[r + RO_RECV], M[r + RO_RECV] + M[r + RO_RECVS]):
+        cost += stage_cost(M, g, size, packets)
+    start_work(M, M[o + T_READER], cost, TH_UNIT_READ, t, 0)
+
+
+@inner
+def unit_read(M, t):
+    """The reading thread is done with the first unit."""
+    head = M[B_T] + t * W_T + T_HEAD
+    q = pop_front(M, head)
+    was_read(M, t, M[q], M[q + 1])
+    if M[head] >= 0:
+        read_next(M, t)
+
+
+@inner
+def was_read(M, t, size, number):
+    if data_read(M, t, size, number):
+        x = M[M[B_T] + t * W_T + T_X]
+        e = M[B_X] + x * W_X
+        if not M[e + X_OVER]:
+            take(M, x, M[B_RSPLIT] + M[e + X_R] * NS, P_Q_WINDOW)
+            end_flow(M, x, F_COMPLETED)
+
+
+@inner
+def end_flow(M, x, fate):
+    """A flow is over: its row for the statistics, and its connection closes."""
+    e = M[B_X] + x * W_X
+    if M[e + X_OVER]:
+        return
+    M[e + X_OVER] = 1
+    r, w = M[e + X_R], M[B_WL] + (M[e + X_BULK] - 1) * W_WL
+    if fate == F_COMPLETED and 0 <= M[H_NOW] < M[H_DUR]:
+        M[w + WL_COMPLETED] += 1
+    if M[M[B_R] + r * W_R + R_COUNTED]:
+        p, q = M[B_RSPLIT] + r * NS, M[B_XSPLIT] + x * NS
+        for part in range(NS):
+            M[p + part] = M[q + part]
+        row = M[B_ENDED] + M[H_ENDED] * (W_ENDED + NS)
+        write_down(M, r, fate)
+        M[row + E_BYTES] = M[e + X_BYTES] if fate == F_COMPLETED else 0
+    give_back(M, H_RFREE, H_RLEFT, B_R, W_R, r)
+    slot = M[e + X_SLOT]
+    if slot >= 0:
+        conn = M[M[B_SLOT] + slot * W_SLOT + SL_CONN]
+        if conn >= 0:
+            M[M[B_CONN] + conn * W_CONN + O_X] = -1
+            close(M, conn)
+        M[e + X_LEFT_SLOT] = slot
+    drop_exchange(M, x)
