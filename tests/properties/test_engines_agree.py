@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from helpers import scenario_from
-from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import HealthCheck, Phase, event, example, given, settings
 from hypothesis import strategies as st
 
 from netsim.engine.border import Change, LinkState, Message, What
@@ -289,7 +289,24 @@ def assert_equal(a: RunRecord, b: RunRecord) -> None:
     assert a.visits == b.visits and a.conntrack_peak == b.conntrack_peak and a.simulated_ps == b.simulated_ps
 
 
+#: A connection that rests for longer than the time-out of retransmission and shorter than twice that, between requests of many
+#: windows: generated runs are too short to do this often.
+RESTING = """netsim: 1
+seed: 1
+duration: 2s
+warmup: 0s
+nodes: {m: {role: manager, count: 2, cores: 2, profile: stock}}
+outside: {rtt: 20ms, clients: 1}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {replicas: 1, networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: 100us}}
+load:
+  rests: {from: outside, to: 'web:8080', users: 1, think: 300ms, request: 300KiB, response: 300KiB, connection: {pool: 1}}
+"""
+
+
 @given(scenarios(), schedules)
+@example(RESTING, [])
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

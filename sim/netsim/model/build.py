@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from netsim.drivers.gateway import gateway_network
 from netsim.drivers.registry import DEFAULT_BRIDGE, OWN_NETWORKS
@@ -24,16 +26,31 @@ FIRST_DYNAMIC_PORT, LAST_DYNAMIC_PORT = 30000, 32767
 FIRST_EPHEMERAL_PORT = 32768
 
 
-def build_model(scenario: Scenario, audit: bool = False) -> Model:
+class Later(NamedTuple):
+    """A task that begins while the clock runs: its service, its own name, its slot and the name of its node."""
+
+    service: str
+    name: str
+    slot: int
+    node: str
+
+
+def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] = ()) -> Model:
     """Everything that is decided before the clock starts. Raises `ModelError` with all problems.
 
     In a scenario that was told to `Scenario.tolerate`, tasks for which there is no address are left out, as a
     swarm leaves them pending. ``audit``: so they are, and nothing that is a matter of limits is a problem.
+    ``later``: tasks besides those that are placed, with addresses of their own.
     """
     problems = Problems(scenario)
     nodes = build_nodes(scenario, problems)
     problems.raise_if_any()
     services = _tasks(scenario, nodes, problems)
+    for new in later:
+        spec = scenario.services[new.service]
+        services[new.service].append(
+            Task(new.name, new.service, new.slot, nodes[new.node], spec, spec.networks)
+        )
     containers = {
         name: Task(name, None, 0, nodes[spec.node], spec, spec.networks or (DEFAULT_BRIDGE,))
         for name, spec in scenario.containers.items()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netsim.engine.record import RunRecord
+from netsim.results.outage import PS_PER_S, outage_s
 from netsim.results.text import quantity
 from netsim.stats.intervals import across, rounded
 
@@ -39,11 +40,30 @@ def failover_rows(records: Sequence[RunRecord]) -> list[dict[str, object]]:
         for name in TIMES:
             samples = [_number(found.get(name)) for found in same]
             row[name] = across(samples).within(0).to_dict() | {"samples": [rounded(x) for x in samples]}
-        # What clients felt: nothing loads the swarm, so nobody knows of an outage and no request failed.
-        row["outage_s"] = across(()).to_dict() | {"samples": [None] * len(same)}
-        row["failed"] = 0
+        felt = [
+            _felt(record, k)
+            for record in records
+            if k < len(record.failovers)
+            and (record.failovers[k]["fault"], record.failovers[k]["at_s"]) == (first["fault"], first["at_s"])
+        ]
+        outages = [outage for outage, _ in felt]
+        row["outage_s"] = across(outages).within(0).to_dict() | {"samples": [rounded(x) for x in outages]}
+        row["failed"] = sum(failed for _, failed in felt)
         rows.append(row)
     return rows
+
+
+def _felt(record: RunRecord, k: int) -> tuple[float | None, int]:
+    """What clients felt of a replication's event number ``k`` up to the next one: the longest outage of a workload
+    (s, None without load), and how many requests that began then finally failed (in whole buckets)."""
+    start = round(float(record.failovers[k]["at_s"] or 0) * PS_PER_S)
+    later = [round(float(f["at_s"] or 0) * PS_PER_S) for f in record.failovers[k + 1 :]]
+    end = min([t for t in later if t > start], default=record.duration_ps)
+    worst, failed = None, 0
+    for found in record.workloads.values():
+        worst = max(worst or 0.0, outage_s(found, record.duration_ps, start, end))
+        failed += int(found.outage[start // found.outage_ps : -(-end // found.outage_ps), 1].sum())
+    return worst, failed
 
 
 HEADS = {"exit_seen_s": "exit seen", "gossip_removed_s": "rows gone", "node_down_s": "node down",

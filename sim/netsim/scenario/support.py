@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema import Scenario
 
+#: Faults that run together with load.
+LOADED_FAULTS = ("crash", "kill_task")
+
 Finding = tuple[PathTuple, str, str | None]
 _KNOWN_KEYS = ("node.role", "node.hostname", "node.labels.")
 
 
 def unsupported(scenario: Scenario) -> Iterator[Finding]:
     """Way, what was found, help."""
-    for word in ("faults", "operations"):
-        if getattr(scenario, word) and scenario.load:
-            yield (word,), f"{word} together with load", f"leave out load or {word}"
+    if scenario.load:
+        yield from _under_load(scenario)
     if scenario.hypervisors and not (scenario.faults or scenario.operations):
         yield ("hypervisors",), "hypervisors", "leave out hypervisors"
     for i, operation in enumerate(scenario.operations):
@@ -36,6 +38,34 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
             yield ("load", name, "to"), "a node as target", "load a service or a container"
         if load.from_ in scenario.node_names() and load.to != "outside":
             yield ("load", name, "from"), "a node as source", "load from outside or from a container"
+
+
+def _under_load(scenario: Scenario) -> Iterator[Finding]:
+    """Of faults and operations, the data planes take up tasks that are killed and nodes that do not come back."""
+    if scenario.operations:
+        yield ("operations",), "operations together with load", "leave out load or operations"
+    for i, fault in enumerate(scenario.faults):
+        path: PathTuple = ("faults", i, fault.verb)
+        if fault.verb not in LOADED_FAULTS:
+            known = " and ".join(LOADED_FAULTS)
+            yield path, f"{fault.verb} together with load", f"{known} run with load; leave out load"
+        elif fault.verb == "crash" and fault.for_ is not None:
+            yield path, "a crash that ends, together with load", "leave out for: the node stays down"
+    if not scenario.faults:
+        return
+    for name, load in scenario.load.items():
+        if load.from_ != "outside":
+            yield ("load", name, "from"), f"load from {load.from_} together with faults", "load from outside"
+    for name, service in scenario.services.items():
+        if service.endpoint_mode == "dnsrr":
+            yield ("services", name, "endpoint_mode"), "dnsrr together with faults and load", "use vip"
+        for i, port in enumerate(service.ports):
+            if port.mode == "host":
+                yield (
+                    ("services", name, "ports", i, "mode"),
+                    "host together with faults and load",
+                    "use ingress",
+                )
 
 
 def _services(scenario: Scenario) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import simpy
 
+from netsim.engine.border import What
 from netsim.swarm.machine import Cores
 from netsim.swarm.store import State, TaskRow
 from netsim.swarm.time import Clockwork
@@ -83,6 +84,7 @@ class Agents:
         container = self.containers[task.node].get(task) if task.node is not None else None
         if container is not None and container.alive:
             container.alive, container.ended = False, state
+            self.swarm.journal.task(What.TASK_GONE, task)
             self._wake(container)
 
     def lose(self, node: int) -> None:
@@ -151,6 +153,7 @@ class Agents:
             if task.desired == State.RUNNING:
                 yield from self._work(node, "start", self.table.start_work_ps)
                 container.alive = True
+                self.swarm.journal.listens(task, self.env.now + task.spec.image.start)
                 check = task.spec.healthcheck
                 if check is not None and not check.disable:
                     yield from self._first_health(container)
@@ -213,11 +216,14 @@ class Agents:
         task = container.task
         yield self.env.timeout(self.table.controller_retry_ps)
         if task.bound:
-            self.swarm.rows_removed(task)
+            self.swarm.rows_removed(task, stopping=True)
             yield self.env.timeout(self.table.binding_drain_ps)
         grace, takes = task.spec.stop_grace_period, task.spec.image.stop
+        if takes is not None:  # else the process ignores the signal
+            self.swarm.journal.task(What.TASK_TERMS, task)
         yield self.env.timeout(max(1, grace if takes is None else min(grace, takes)))
         container.alive = False
+        self.swarm.journal.task(What.TASK_GONE, task)
         yield from self._work(node, "stop", self.table.stop_work_ps)
 
     def _end(self, container: Container, node: int, state: State) -> Steps:
@@ -225,4 +231,5 @@ class Agents:
         self.containers[node].pop(task, None)
         if task.bound:
             self.swarm.rows_removed(task)
+        self.swarm.journal.task(What.SANDBOX_GONE, task)
         yield from self._report(task, state, node)

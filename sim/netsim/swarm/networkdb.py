@@ -62,6 +62,8 @@ class Rows:
                 self.table.gossip_nodes,
             )
             self.spread.known[message, node] = True
+            for k, new in zip(message.tolist(), node.tolist(), strict=True):
+                self.swarm.journal.heard(self.spread.what[k][0], [new])
             self.spread.left[message, node] = retransmits(self.table.retransmit_multiplier, self.count)
             self._sync()
             if not self.stale(self.ways.live):
@@ -89,5 +91,8 @@ class Rows:
         for i, j in zip(due.tolist(), partner.tolist(), strict=True):
             if self.ways.both(i, j):
                 both = self.spread.known[:, i] | self.spread.known[:, j]
+                for k, what in enumerate(self.spread.what):
+                    if both[k]:
+                        self.swarm.journal.heard(what[0], [i, j])
                 self.spread.known[:, i] = both
                 self.spread.known[:, j] = both
