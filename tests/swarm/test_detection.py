@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from swarms import samples, text
+from swarms import records, samples, text
 
 from netsim.swarm.gossip import retransmits, suspicion_left, suspicion_ps
 
@@ -62,3 +62,17 @@ def test_gossip_drops_a_dead_node_in_5_to_9_s() -> None:
 def test_gossip_takes_longer_in_a_large_swarm() -> None:
     removed = samples(text("faults: [{at: 3s, crash: worker-2}]", workers=97), "gossip_removed_s", 6)
     assert 10.0 <= np.median(removed) <= 13.0
+
+
+def test_a_longer_heartbeat_notices_later_and_cries_wolf_less() -> None:
+    """A link that is dark for 12 s is a false alarm if three periods end within it; a death is noticed after 2 to 3.3
+    periods."""
+    faults = "faults: [{at: 3s, cut: worker-1, for: 12s}, {at: 30s, crash: worker-2}]"
+    alarms, noticed = [], []
+    for period in (1, 5, 8):
+        scenario = text(f"swarm: {{dispatcher_heartbeat: {period}s}}\n{faults}", duration="70s")
+        found = [[row["node_down_s"] for row in record.failovers] for record in records(scenario, 30)]
+        alarms.append(sum(cut is not None for cut, _ in found))
+        noticed.append(np.mean([float(death) for _, death in found if death is not None]))
+    assert alarms[0] == 30 > alarms[1] > alarms[2] == 0
+    assert np.array(noticed) / np.array([1, 5, 8]) == pytest.approx(2.5, abs=0.3)

@@ -17,6 +17,7 @@ from netsim.model.problems import ModelError, Problems
 from netsim.model.reachable import check_ways
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_attach import gateway_priority
+from netsim.scenario.schema_service import Service
 
 __all__ = ["ModelError", "build_model"]
 
@@ -27,12 +28,14 @@ FIRST_EPHEMERAL_PORT = 32768
 
 
 class Later(NamedTuple):
-    """A task that begins while the clock runs: its service, its own name, its slot and the name of its node."""
+    """A task that begins while the clock runs: its service, its own name, its slot, the name of its node, and the
+    service's form at that time."""
 
     service: str
     name: str
     slot: int
     node: str
+    spec: Service
 
 
 def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] = ()) -> Model:
@@ -47,9 +50,8 @@ def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] 
     problems.raise_if_any()
     services = _tasks(scenario, nodes, problems)
     for new in later:
-        spec = scenario.services[new.service]
         services[new.service].append(
-            Task(new.name, new.service, new.slot, nodes[new.node], spec, spec.networks)
+            Task(new.name, new.service, new.slot, nodes[new.node], new.spec, new.spec.networks)
         )
     containers = {
         name: Task(name, None, 0, nodes[spec.node], spec, spec.networks or (DEFAULT_BRIDGE,))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema import Scenario
 
-#: Faults that run together with load.
-LOADED_FAULTS = ("crash", "kill_task")
+#: Words of a service that an update under load may not change: the data planes make networks and ports at the start.
+FIXED_WORDS = ("calls", "endpoint_mode", "ipvs", "mode", "networks", "ports")
 
 Finding = tuple[PathTuple, str, str | None]
 _KNOWN_KEYS = ("node.role", "node.hostname", "node.labels.")
@@ -41,29 +41,33 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
 
 
 def _under_load(scenario: Scenario) -> Iterator[Finding]:
-    """Of faults and operations, the data planes take up tasks that are killed and nodes that do not come back."""
-    if scenario.operations:
-        yield ("operations",), "operations together with load", "leave out load or operations"
-    for i, fault in enumerate(scenario.faults):
-        path: PathTuple = ("faults", i, fault.verb)
-        if fault.verb not in LOADED_FAULTS:
-            known = " and ".join(LOADED_FAULTS)
-            yield path, f"{fault.verb} together with load", f"{known} run with load; leave out load"
-        elif fault.verb == "crash" and fault.for_ is not None:
-            yield path, "a crash that ends, together with load", "leave out for: the node stays down"
-    if not scenario.faults:
+    """What the data planes cannot take up of faults and operations."""
+    for i, operation in enumerate(scenario.operations):
+        for changed, words in (operation.update or {}).items():
+            for word in sorted(set(words) & set(FIXED_WORDS)):
+                path: PathTuple = ("operations", i, "update", changed, word)
+                yield path, f"an update of {word} together with load", "leave out load"
+    if not (scenario.faults or scenario.operations):
         return
     for name, load in scenario.load.items():
         if load.from_ != "outside":
-            yield ("load", name, "from"), f"load from {load.from_} together with faults", "load from outside"
+            yield (
+                ("load", name, "from"),
+                f"load from {load.from_} together with faults or operations",
+                "load from outside",
+            )
     for name, service in scenario.services.items():
         if service.endpoint_mode == "dnsrr":
-            yield ("services", name, "endpoint_mode"), "dnsrr together with faults and load", "use vip"
+            yield (
+                ("services", name, "endpoint_mode"),
+                "dnsrr together with load and faults or operations",
+                "use vip",
+            )
         for i, port in enumerate(service.ports):
             if port.mode == "host":
                 yield (
                     ("services", name, "ports", i, "mode"),
-                    "host together with faults and load",
+                    "host together with load and faults or operations",
                     "use ingress",
                 )
 
@@ -73,8 +77,6 @@ def _services(scenario: Scenario) -> Iterator[Finding]:
         path: PathTuple = ("services", name)
         if scenario.load and service.mode not in ("replicated", "global"):
             yield (*path, "mode"), f"the mode {service.mode} under load", None
-        if scenario.load and service.healthcheck is not None and not service.healthcheck.disable:
-            yield (*path, "healthcheck"), "a health check under load", None
         for i, port in enumerate(service.ports):
             if port.protocol != "tcp":
                 yield (*path, "ports", i, "protocol"), port.protocol, "tcp can be simulated"

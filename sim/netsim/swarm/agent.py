@@ -89,8 +89,9 @@ class Agents:
 
     def lose(self, node: int) -> None:
         """The node's power is gone: nothing of it is left."""
-        for container in self.containers[node].values():
-            container.alive = False
+        for task, container in self.containers[node].items():
+            container.alive, task.bound = False, False
+            self.swarm.journal.task(What.SANDBOX_GONE, task)
             if container.process is not None and container.process.is_alive:
                 container.process.interrupt()
         self.containers[node].clear()
@@ -107,6 +108,11 @@ class Agents:
         for task, container in list(self.containers[node].items()):
             container.alive = False
             del self.containers[node][task]
+            self.swarm.journal.task(What.TASK_GONE, task)
+            self.swarm.journal.task(What.SANDBOX_GONE, task)
+            if task.bound:
+                self.swarm.rows_removed(task)
+                task.bound = False
             if task.state <= State.RUNNING:
                 self.env.process(self._report(task, State.FAILED, node))
 
@@ -231,5 +237,6 @@ class Agents:
         self.containers[node].pop(task, None)
         if task.bound:
             self.swarm.rows_removed(task)
+            task.bound = False
         self.swarm.journal.task(What.SANDBOX_GONE, task)
         yield from self._report(task, state, node)

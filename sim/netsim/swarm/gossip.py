@@ -238,8 +238,8 @@ class Members:
             self.score[node] = min(self.table.awareness_most - 1, self.score[node] + max(1, missing))
         if self.ways.both(node, target):
             # The TCP ping: SYN, answer and ping within the rest of the interval get through most losses.
-            lost = 1 - (1 - self.ways.loss[node]) * (1 - self.ways.loss[target])
-            if self.luck.random() < (1 - lost) ** 4:
+            kept = (1 - self.ways.lost(node, target)) * (1 - self.ways.lost(target, node))
+            if self.luck.random() < kept**2:
                 return True
         via = others[there]
         if not len(via):

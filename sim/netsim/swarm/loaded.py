@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netsim.engine.border import Change, What
+from netsim.engine.border import NEVER_PS, Change, What
 from netsim.engine.machinery import DRAIN_PS, Machinery, run_out, watch
 from netsim.engine.record import RunRecord
 from netsim.engine.world import World
@@ -43,6 +43,8 @@ def simulate(
     swarm.env.run(until=scenario.duration + DRAIN_PS)
     journal = swarm.journal
     world = World(scenario, build_model(scenario, later=journal.later), seed, replication, keep_requests)
+    for task in journal.later:
+        world.servers[task.name].listens, world.servers[task.name].awaited = False, True
     plane = kind(world, watch(on_progress, stop))
     plane.apply([*absent(journal, plane.now_ps, len(model.nodes)), *journal.changes])
     plane.apply(list(entry_checks(scenario, model, journal.changes)))
@@ -53,24 +55,55 @@ def simulate(
 
 
 def absent(journal: Journal, now_ps: int, nodes: int) -> Iterator[Change]:
-    """Tasks of later are nowhere when the clock starts: neither in a list nor listening."""
+    """Tasks of later are in no list when the clock starts."""
     for task in journal.later:
         yield Change(What.BACKEND_REMOVE, task.name, times_ps=np.full(nodes, now_ps, np.int64))
-        yield Change(What.TASK_TERMS, task.name, now_ps)
 
 
 def entry_checks(scenario: Scenario, model: Model, changes: list[Change]) -> Iterator[Change]:
-    """The entry leaves out a node without power after so many failed checks, each told by its timeout.
+    """The entry leaves out a node after so many failed checks, each told by its timeout, and takes it back after the
+    first one that is answered.
 
-    Checks of a node come every ``every`` from the start of the warm-up on.
+    Checks of a node come every ``every`` from the start of the warm-up on. One fails if the node has no power or its
+    link is down in either direction when it comes; loss and delay are not looked at.
     """
     check = scenario.outside.entry.check
     if check is None:
         return
-    entries = set(model.entry_nodes())
+    troubles = {name: list(outages(name, changes)) for name in model.entry_nodes()}
+    for name, found in troubles.items():
+        if not found:
+            continue
+        at = -(-(found[0][0] + scenario.warmup_ps) // check.every) * check.every - scenario.warmup_ps
+        failures, out = 0, False
+        while at < scenario.duration + DRAIN_PS and (out or at <= found[-1][1]):
+            if any(since <= at < until for since, until in found):
+                failures += 1
+                if failures == check.failures:
+                    out = True
+                    yield Change(What.ENTRY_OUT, name, at + check.timeout)
+            else:
+                if out:
+                    yield Change(What.ENTRY_IN, name, at + scenario.outside.rtt)
+                failures, out = 0, False
+            at += check.every
+
+
+def outages(node: str, changes: list[Change]) -> Iterator[tuple[int, int]]:
+    """When (from, to) the outside does not reach a node: it is without power, or a direction of its link is down."""
+    wrong: set[str] = set()
+    since = 0
     for change in changes:
-        if change.what == What.NODE_DOWN and change.subject in entries:
-            since = change.at_ps + scenario.warmup_ps
-            first = -(-since // check.every) * check.every - scenario.warmup_ps
-            out = first + (check.failures - 1) * check.every + check.timeout
-            yield Change(What.ENTRY_OUT, change.subject, out)
+        if change.subject != node:
+            continue
+        was = bool(wrong)
+        if change.what in (What.NODE_DOWN, What.NODE_UP):
+            (wrong.add if change.what == What.NODE_DOWN else wrong.discard)("power")
+        elif change.what == What.LINK and change.link is not None:
+            (wrong.discard if change.link.up else wrong.add)(change.link.direction)
+        if wrong and not was:
+            since = change.at_ps
+        elif was and not wrong and change.at_ps > since:
+            yield since, change.at_ps
+    if wrong:
+        yield since, NEVER_PS

@@ -67,6 +67,7 @@ class Power:
         self._back(node)
 
     def _back(self, node: int) -> None:
+        self.swarm.journal.restarted(node)
         self.swarm.raft.came_back(node)
         self.swarm.members.restart(node)
         self.swarm.dispatcher.restart_agent(node)

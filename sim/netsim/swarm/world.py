@@ -256,6 +256,12 @@ class Swarm:
 
     def unburied(self, observer: int, node: int) -> None:
         """It is alive for the observer again; its rows come back with the full exchange of the two."""
+        self.journal.unburied(observer, node)
+
+    def rewired(self) -> None:
+        """Links, the switch or a partition have changed."""
+        self.members.wake()
+        self.journal.wires()
 
     def views_agree(self) -> bool:
         """Whether all nodes that the managers reach hold one another for alive, and know the same rows."""
