@@ -73,6 +73,10 @@ class Overlay(Driver):
         encrypted overlays nothing has been seen."""
         return not encrypted(network)
 
+    def fragments(self, network: Network) -> bool:
+        """Nobody tells what is put into ESP, and the outer packets may be cut: DF is not set (``df unset`` is VXLAN's default)."""
+        return encrypted(network)
+
     def underlay_mtu(self, network: Network, nic_mtu: int) -> int:
         inner = self.mtu(network, nic_mtu)
         if not encrypted(network):
