@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from netsim.engine.border import Change, LinkState, Message, What
 from netsim.engine.fast.simulate import FastPlane
 from netsim.engine.machinery import Machinery, run_out
-from netsim.engine.record import RunRecord
+from netsim.engine.record import FATES, RunRecord
 from netsim.engine.reference import Reference
 from netsim.engine.world import World
 from netsim.model.build import build_model
@@ -151,19 +151,30 @@ PHASES = [Phase.explicit, Phase.generate] + ([] if "NETSIM_NO_SHRINKING" in os.e
 @st.composite
 def scenarios(draw: st.DrawFn) -> str:
     nic = f"nic: {{rate: {draw(st.sampled_from(['20Mbit', '1Gbit', '10Gbit']))}, ring: {draw(st.sampled_from([8, 64, 1024]))}"
-    nic += f", rx_queues: {draw(st.integers(1, 3))}}}"
+    nic += f", rx_queues: {draw(st.integers(1, 3))}"
+    mtu, other = draw(
+        st.sampled_from(
+            [(1500, 0), (1500, 0), (1450, 0), (9000, 0), (1500, 1400), (1450, 1500), (9000, 1500)]
+        )
+    )
     profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml", "tight.yaml"]))
-    group = f"role: manager, count: {draw(st.integers(2, 3))}, cores: {draw(st.integers(1, 3))}, profile: {profile}, {nic}"
+    group = f"role: manager, count: {draw(st.integers(2, 3))}, cores: {draw(st.integers(1, 3))}, profile: {profile}"
     entry = f"choose: {draw(st.sampled_from(['round-robin', 'random', 'source-hash', 'first']))}"
     buffer = draw(st.sampled_from(["4KiB", "40KiB", "12MiB"]))
     text = f"netsim: 1\nseed: {draw(st.integers(0, 9))}\nduration: 300ms\nwarmup: {draw(st.sampled_from(['0s', '50ms']))}\n"
-    text += f"nodes: {{m: {{{group}}}}}\nfabric: {{latency: {draw(st.sampled_from(['0s', '1us', '50us']))}, buffer: {buffer}}}\n"
+    more = f", w: {{cores: 1, profile: {profile}, {nic}, mtu: {other}}}}}" if other else ""
+    text += f"nodes: {{m: {{{group}, {nic}, mtu: {mtu}}}}}{more}}}\nfabric: {{latency: {draw(st.sampled_from(['0s', '1us', '50us']))}, buffer: {buffer}}}\n"
     text += (
         f"outside: {{rtt: {draw(st.sampled_from(['0s', '1ms', '20ms']))}, clients: 5, entry: {{{entry}}}}}\n"
     )
     network = draw(
         st.sampled_from(
-            ["driver: overlay, attachable: true", "driver: overlay, attachable: true, encrypted: true"]
+            [
+                "driver: overlay, attachable: true",
+                "driver: overlay, attachable: true, mtu: 8950"
+                if other or mtu != 1500
+                else "driver: overlay, attachable: true, encrypted: true",
+            ]
         )
     )
     text += f"networks: {{net: {{{network}}}}}\nservices:\n"
@@ -304,9 +315,39 @@ load:
   rests: {from: outside, to: 'web:8080', users: 1, think: 300ms, request: 300KiB, response: 300KiB, connection: {pool: 1}}
 """
 
+#: Full packets of the manager are larger than the worker's card takes; small ones pass.
+BLACK_HOLE = """netsim: 1
+duration: 1s
+warmup: 0s
+nodes: {m: {role: manager, cores: 2, profile: stock}, w: {cores: 2, profile: stock, nic: {mtu: 1400}}}
+outside: {rtt: 1ms, clients: 2, entry: {nodes: [m-1]}}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {networks: [net], placement: {constraints: [node.role == worker]}, ports: [{published: 8080, target: 80}], work: {cpu: 100us}}
+load:
+  small: {from: outside, to: 'web:8080', arrivals: {constant: 50/s}, request: 600B, response: 70KiB, connection: {pool: 2}}
+  large: {from: outside, to: 'web:8080', arrivals: {constant: 50/s}, request: 70KiB, response: 600B, timeout: 300ms}
+  bulk: {from: outside, to: 'web:8080', bulk: 1MB}
+"""
+
+
+def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
+    scenario = scenario_from(BLACK_HOLE, tmp_path)
+    scenario.tolerate()
+    runs = [carried_out(kind, scenario, build_model(scenario), [])[0] for kind in (Reference, FastPlane)]
+    assert_equal(*runs)
+    fates = {
+        name: {FATES[int(fate)] for fate in done.log.fate if fate >= 0}
+        for name, done in runs[1].workloads.items()
+    }
+    assert fates["small"] == {"completed"} and fates["large"] == {"mtu"}
+    drops = {name: station.dropped for name, station in runs[1].stations.items() if station.dropped}
+    assert drops and all(name.startswith("w-1/eth0.rx") for name in drops)
+
 
 @given(scenarios(), schedules)
 @example(RESTING, [])
+@example(BLACK_HOLE, [])
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),
@@ -315,6 +356,7 @@ load:
 def test_both_engines_give_the_same_picoseconds(text: str, plan: list[tuple[int, Step]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         scenario = scenario_from(text, Path(folder))
+        scenario.tolerate()
         try:
             model = build_model(scenario)
         except ModelError:

@@ -376,8 +376,9 @@ class Exchange:
         if self.over:
             return
         cause = ""
-        if self.slot is not None and self.slot.conn is not None and self.conn.server is None:
-            cause = self.conn.hindered()
+        if self.slot is not None and self.slot.conn is not None:
+            cause = self.conn.hindered() if self.conn.server is None else ""
+            cause = cause or self.conn.gave_up()
         self._end(cause or "timeout")
 
     def abandon(self) -> None:

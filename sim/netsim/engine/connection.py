@@ -36,7 +36,7 @@ class Connection:
     """One TCP connection. ``closed``: nothing more is sent; ``accepted``: a worker has taken it."""
 
     __slots__ = ("kernel", "machine", "tcp", "choice", "ways", "flows", "hash", "srtt_ps", "last_ps", "served",
-                 "closed", "accepted", "server", "backlog_full", "key", "user", "peer", "stage", "writer")  # fmt: skip
+                 "closed", "accepted", "server", "backlog_full", "too_large", "key", "user", "peer", "stage", "writer")  # fmt: skip
 
     def __init__(
         self, kernel: Kernel, machine: Machine, tcp: TcpTable, choice: Choice, hash_: int, key: Key
@@ -56,6 +56,7 @@ class Connection:
         self.accepted = False
         self.server: Server | None = None
         self.backlog_full = False
+        self.too_large = False  # a card on the way did not take its full packets
         self.key = key
         self.user: Callable[[str], None] | None = None  # told the cause when it breaks
         self.peer = Peer.ALIVE
@@ -85,6 +86,10 @@ class Connection:
     def hindered(self) -> str:
         """Why it could not be opened, if that is known: a full listen queue, or a table on the way."""
         return self.choice.hindered() or ("backlog_full" if self.backlog_full else "")
+
+    def gave_up(self) -> str:
+        """Why data was not acknowledged for as long as anybody waited."""
+        return "mtu" if self.too_large else "timeout"
 
     def send_reset(self, key: Key) -> None:
         """The server's kernel says that its end is gone; nobody sends that again if it is lost."""
