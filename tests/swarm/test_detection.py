@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from swarms import records, samples, text
 
-from netsim.swarm.gossip import retransmits, suspicion_left, suspicion_ps
+from netsim.swarm.gossip import Broadcasts, retransmits, suspicion_left, suspicion_ps
 
 S = 10**12
 SERVICE = "services: {web: {replicas: 6}}\n"
@@ -76,3 +78,55 @@ def test_a_longer_heartbeat_notices_later_and_cries_wolf_less() -> None:
         noticed.append(np.mean([float(death) for _, death in found if death is not None]))
     assert alarms[0] == 30 > alarms[1] > alarms[2] == 0
     assert np.array(noticed) / np.array([1, 5, 8]) == pytest.approx(2.5, abs=0.3)
+
+
+@pytest.mark.parametrize("members", [10, 100, 1000])
+def test_news_reach_a_member_after_about_log4_of_all_ticks(members: int) -> None:
+    """Each who knows tells three others per tick, so those who know become four times as many."""
+    ticks = []
+    for seed in range(30):
+        luck, spread = np.random.default_rng(seed), Broadcasts(members, 7)
+        spread.put((1, 1), 0, retransmits(4, members))
+        heard = np.zeros(members)
+        for tick in range(1, 40):
+            message, node = spread.tick(
+                luck,
+                np.ones(members, bool),
+                lambda a, luck=luck: others(luck, a, members),  # type: ignore[misc]
+                lambda a, b: np.ones(len(a), bool),
+                3,
+            )
+            spread.known[message, node], spread.left[message, node] = True, retransmits(4, members)
+            heard[node] = tick
+        assert spread.known[0].all()
+        ticks.append(np.median(heard))
+    assert np.mean(ticks) == pytest.approx(np.log(members) / np.log(4), abs=0.7)
+
+
+def others(luck: np.random.Generator, senders: np.ndarray, members: int) -> np.ndarray:
+    to = luck.integers(0, members - 1, len(senders))
+    return np.asarray(to + (to >= senders), np.int64)
+
+
+@pytest.mark.slow
+def test_a_thousand_nodes_lose_a_rack_in_less_than_a_minute() -> None:
+    """10,000 tasks; 40 nodes die together, and their tasks are replaced. The minute is wall time."""
+    labels = ", ".join("abcdefghijklmnopqrstuvwxy")
+    scenario = text(
+        "swarm: {default_addr_pool_mask_length: 16}\nnetworks: {shop: {}}\n"
+        "services: {web: {replicas: 10000, networks: [shop], placement: {constraints: [node.role == worker]}}}\n"
+        "faults: [{at: 5s, crash: rack=c}]",
+        managers=5,
+        workers=995,
+        duration="60s",
+    ).replace("count: 995, cores: 2", f"count: 995, cores: 8, labels: {{rack: [{labels}]}}")
+    began = time.perf_counter()
+    (found,) = records(scenario, 1)
+    assert time.perf_counter() - began < 60
+    (row,) = found.failovers
+    removed, replaced = row["gossip_removed_s"], row["replaced_s"]
+    # Suspicion of 1,000 members takes at least 12 s.
+    assert isinstance(removed, float) and 12 < removed < 30
+    assert isinstance(replaced, float) and 14 < replaced < 30
+    # 40 nodes with 10 or 11 tasks each.
+    assert 400 <= sum(r["what"] == "running" for r in found.timeline) <= 440

@@ -24,13 +24,15 @@ def has_rows(task: TaskRow) -> bool:
 
 
 class Container:
-    """A container on a node. ``alive``: its process runs; ``wake`` is fired when something may have changed."""
+    """A container on a node. ``alive``: its process runs; ``joined``: it has endpoints in its networks; ``wake`` is
+    fired when something may have changed."""
 
-    __slots__ = ("alive", "ended", "process", "task", "wake")
+    __slots__ = ("alive", "ended", "joined", "process", "task", "wake")
 
     def __init__(self, env: Clockwork, task: TaskRow) -> None:
         self.task = task
         self.alive = False
+        self.joined = False
         self.ended: State | None = None
         self.wake = env.event()
         self.process: simpy.Process | None = None
@@ -65,7 +67,7 @@ class Agents:
         """A task that runs when the clock starts."""
         assert task.node is not None
         container = self._container(task)
-        container.alive = True
+        container.alive = container.joined = True
         self.images[task.node].add(task.spec.image.name)
         container.process = self.env.process(self._run(container, task.node))
 
@@ -158,7 +160,7 @@ class Agents:
                 yield self._pause(container)
             if task.desired == State.RUNNING:
                 yield from self._work(node, "start", self.table.start_work_ps)
-                container.alive = True
+                container.alive = container.joined = True
                 self.swarm.journal.listens(task, self.env.now + task.spec.image.start)
                 check = task.spec.healthcheck
                 if check is not None and not check.disable:
@@ -231,6 +233,11 @@ class Agents:
         container.alive = False
         self.swarm.journal.task(What.TASK_GONE, task)
         yield from self._work(node, "stop", self.table.stop_work_ps)
+        container.joined = False
+        for network in task.spec.networks:
+            if not any(c.joined and network in c.task.spec.networks for c in self.containers[node].values()):
+                # Shutdown is over, and told, only when networks that nobody on the node needs are gone.
+                yield from self._work(node, "network", self.table.network_removal_work_ps)
 
     def _end(self, container: Container, node: int, state: State) -> Steps:
         task = container.task

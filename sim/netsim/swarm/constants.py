@@ -40,6 +40,7 @@ class SwarmTable:
     create_work_ps: int
     start_work_ps: int
     stop_work_ps: int
+    network_removal_work_ps: int
     work_cv: float
     boot_ps: int
     registry_rate_bps: int

@@ -32,6 +32,7 @@ class Journal:
         self._names: dict[TaskRow, str] = {}
         self._rows: dict[int, TaskRow] = {}
         self._has: dict[TaskRow, Bools] = {}  # which nodes have the task's row now
+        self._on: dict[int, list[TaskRow]] = {}  # by node
         self._stopping: set[TaskRow] = set()
         self._spreading: dict[int, tuple[What, Times]] = {}
         self._told: dict[tuple[What, TaskRow], Times] = {}
@@ -57,6 +58,8 @@ class Journal:
         self._names[task] = name
         self._rows[task.number] = task
         self._has[task] = np.zeros(len(self.swarm.ways.names), np.bool_)
+        assert task.node is not None
+        self._on.setdefault(task.node, []).append(task)
 
     def task(self, what: What, task: TaskRow) -> None:
         """Something happens to a task that has been started; of others a data plane knows nothing."""
@@ -108,14 +111,14 @@ class Journal:
 
     def buried(self, observer: int, node: int) -> None:
         """The observer drops all rows of a node that it holds for dead."""
-        for task, has in self._has.items():
-            if task.node == node and has[observer]:
+        for task in self._on.get(node, ()):
+            if self._has[task][observer]:
                 self._tell(What.BACKEND_REMOVE, task, observer)
 
     def unburied(self, observer: int, node: int) -> None:
         """A node is alive for the observer again, and the two exchange their rows."""
-        for task, has in self._has.items():
-            if task.node == node and not has[observer] and self._stands(task):
+        for task in self._on.get(node, ()):
+            if not self._has[task][observer] and self._stands(task):
                 self._tell(What.BACKEND_ADD, task, observer)
 
     def restarted(self, node: int) -> None:
