@@ -17,7 +17,7 @@ from helpers import scenario_from
 from hypothesis import HealthCheck, Phase, event, example, given, settings
 from hypothesis import strategies as st
 
-from netsim.engine.border import Change, LinkState, Message, What
+from netsim.engine.border import NEVER_PS, Change, LinkState, Message, What
 from netsim.engine.fast.simulate import FastPlane
 from netsim.engine.machinery import Machinery, run_out
 from netsim.engine.record import FATES, RunRecord
@@ -123,6 +123,8 @@ def loads(draw: st.DrawFn, name: str) -> str:
                 ("box", "tasks.api"),
                 ("db", "outside"),
                 ("m-1", "outside"),
+                ("db", "box"),
+                ("web", "box"),
             ]
         )
     )
@@ -217,12 +219,18 @@ def changes(draw: st.DrawFn) -> Step:
             [
                 What.TASK_GONE, What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.NODE_DOWN,
                 What.NODE_DOWN, What.NODE_UP, What.LINK, What.LINK, What.PART, What.STEAL, What.ENTRY_OUT, What.ENTRY_IN,
+                What.DETACH, What.DETACH, What.ATTACH, What.NAME_REMOVE, What.NAME_ADD,
                 None,
             ]
         )
     )  # fmt: skip
     if what is None:
         return draw(st.sampled_from(["web.1", "db.1"]))
+    if what in (What.ATTACH, What.DETACH):
+        return Change(what, "box", network="net")
+    if what in (What.NAME_ADD, What.NAME_REMOVE):
+        times = draw(st.lists(st.sampled_from([0, 70 * 10**9, 71 * 10**9, NEVER_PS]), min_size=4, max_size=4))
+        return Change(what, "box", times_ps=np.array(times, np.int64))
     if what == What.PART:
         return Change(
             what, "", groups=draw(st.sampled_from([(), (("m-1",), ("m-2", "m-3")), (("m-2",), ("m-1",))]))
@@ -330,6 +338,27 @@ load:
   bulk: {from: outside, to: 'web:8080', bulk: 1MB}
 """
 
+#: A container leaves its network, its name is forgotten a little later on each node, and it comes back.
+LEAVING = """netsim: 1
+duration: 2s
+warmup: 0s
+nodes: {m: {role: manager, count: 2, cores: 2, profile: stock}}
+networks: {net: {driver: overlay, attachable: true}}
+services: {web: {replicas: 2, networks: [net], work: {cpu: 100us}}}
+containers: {box: {node: m-1, networks: [net], work: {cpu: 100us}}}
+load:
+  kept: {from: web, to: box, arrivals: {constant: 100/s}, request: 600B, response: 70KiB, connection: {pool: 4}, timeout: 100ms}
+  anew: {from: web, to: box, arrivals: {constant: 100/s}, request: 600B, response: 600B, connection: new, timeout: 100ms}
+  leaver: {from: box, to: web, arrivals: {constant: 100/s}, request: 600B, response: 600B, connection: new, timeout: 100ms}
+"""
+MS = 10**9
+LEAVES: list[tuple[int, Step]] = [
+    (500 * MS, Change(What.DETACH, "box", network="net")),
+    (501 * MS, Change(What.NAME_REMOVE, "box", times_ps=np.array([500 * MS, 700 * MS]))),
+    (1000 * MS, Change(What.ATTACH, "box", network="net")),
+    (1001 * MS, Change(What.NAME_ADD, "box", times_ps=np.array([1000 * MS, 1200 * MS]))),
+]
+
 
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
@@ -345,9 +374,29 @@ def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     assert drops and all(name.startswith("w-1/eth0.rx") for name in drops)
 
 
+def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path: Path) -> None:
+    scenario = scenario_from(LEAVING, tmp_path)
+    runs = [carried_out(kind, scenario, build_model(scenario), LEAVES)[0] for kind in (Reference, FastPlane)]
+    assert_equal(*runs)
+
+    def seen(load: str, since: int, until: int) -> set[str]:
+        log = runs[1].workloads[load].log
+        when = (log.start_ps >= since * MS) & (log.start_ps < until * MS)
+        return {FATES[fate] for fate in log.fate[when]}
+
+    for load in ("kept", "anew", "leaver"):
+        assert seen(load, 0, 450) == seen(load, 1300, 2000) == {"completed"}, load
+    # The kernel of the other end is told nothing; who opens connections asks for the name, which one node still has.
+    assert seen("kept", 501, 700) <= {"timeout", "dns"} and "timeout" in seen("kept", 501, 700)
+    assert seen("anew", 501, 700) == {"timeout", "dns"} and seen("anew", 701, 1000) == {"dns"}
+    assert seen("anew", 1001, 1200) == {"completed", "dns"}
+    assert seen("leaver", 501, 1000) == {"dns"} and seen("leaver", 1001, 1200) == {"completed"}
+
+
 @given(scenarios(), schedules)
 @example(RESTING, [])
 @example(BLACK_HOLE, [])
+@example(LEAVING, LEAVES)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

@@ -15,7 +15,7 @@ from helpers import S, scenario_from
 from netsim.engine.border import Change, What
 from netsim.engine.fast.simulate import FastPlane
 from netsim.engine.machinery import Machinery
-from netsim.engine.record import RequestLog, RunRecord
+from netsim.engine.record import FATES, RequestLog, RunRecord
 from netsim.engine.reference import Reference
 from netsim.model.build import build_model
 from netsim.results.failovers import failover_rows
@@ -251,3 +251,50 @@ def test_when_the_only_entry_fails_everything_does(tmp_path: Path) -> None:
     start = found.start_ps / S
     during = (start > 5) & (start < 8.4)  # a SYN of 8.5 s would come again at 9.5 s, after its time-out
     assert (found.fate[during] != 0).all() and (found.fate[start > 9] == 0).mean() > 0.95
+
+
+JOINING = """netsim: 1
+duration: 20s
+warmup: 1s
+nodes: {m: {role: manager, count: 3, cores: 4}}
+outside: {entry: {nodes: [m-1], check: none}}
+networks: {shop: {attachable: true}}
+services:
+  web:
+    {mode: global, networks: [shop], ports: ['8080:80'], work: {cpu: 100us},
+     calls: [{to: box, connection: new, timeout: 300ms}]}
+containers: {box: {node: m-1, networks: [NETWORKS], work: {cpu: 100us}}}
+load: {users: {from: outside, to: 'web:8080', arrivals: {constant: 60/s}, connection: new, timeout: 900ms}}
+operations: [OPERATIONS]
+"""
+
+
+def joining(networks: str, operations: str) -> str:
+    return JOINING.replace("NETWORKS", networks).replace("OPERATIONS", operations)
+
+
+@pytest.mark.parametrize("kind", [Reference, FastPlane])
+def test_a_container_joins_a_network_and_leaves_it(kind: type[Machinery], tmp_path: Path) -> None:
+    text = joining("bridge", "{at: 5s, connect: {box: shop}}, {at: 12s, disconnect: {box: shop}}")
+    found = record(kind, text, tmp_path)
+    assert [(row["what"], row["who"], row["detail"]) for row in found.timeline] == [
+        ("connected", "box", "shop"), ("disconnected", "box", "shop"),
+    ]  # fmt: skip
+    requests = found.workloads["users"].log
+    at, fate = requests.start_ps / S, requests.fate
+    # Nobody knows the name before; its node knows it at once, the others after some gossip ticks of 200 ms.
+    assert set(fate[at < 5].tolist()) == {FATES.index("dns")}
+    assert not fate[(at > 7) & (at < 11.6)].any() and not fate[(at > 5) & (at < 5.15)].all()
+    # Who still knows the name asks an address that is silent.
+    assert set(fate[(at > 12) & (at < 14)].tolist()) == {FATES.index("dns"), FATES.index("timeout")}
+    assert set(fate[at > 14].tolist()) == {FATES.index("dns")}
+
+
+def test_joining_is_the_same_on_both_machineries(tmp_path: Path) -> None:
+    operations = (
+        "{at: 3s, disconnect: {box: shop}}, {at: 6s, connect: {box: shop}}, {at: 9s, disconnect: {box: shop}}"
+    )
+    one, other = (record(kind, joining("shop", operations), tmp_path) for kind in (Reference, FastPlane))
+    a, b = one.workloads["users"].log, other.workloads["users"].log
+    assert np.array_equal(a.fate, b.fate) and np.array_equal(a.finish_ps, b.finish_ps)
+    assert np.array_equal(a.response_bytes, b.response_bytes)

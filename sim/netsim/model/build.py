@@ -54,7 +54,9 @@ def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] 
             Task(new.name, new.service, new.slot, nodes[new.node], new.spec, new.spec.networks)
         )
     containers = {
-        name: Task(name, None, 0, nodes[spec.node], spec, spec.networks or (DEFAULT_BRIDGE,))
+        name: Task(
+            name, None, 0, nodes[spec.node], spec, scenario.container_networks(name) or (DEFAULT_BRIDGE,)
+        )
         for name, spec in scenario.containers.items()
     }
     tasks = {task.name: task for found in services.values() for task in found} | containers
@@ -64,7 +66,7 @@ def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] 
     meshed = {port.party for port in ports if port.mode == "ingress"}
     gateways: dict[tuple[str, ...], str | None] = {}
     for task in tasks.values():
-        key = (*task.networks, mesh) if task.party in meshed else task.networks
+        key = (*task.networks, mesh) if task.party in meshed else task.spec.networks or task.networks
         if key not in gateways or task.service is None:
             gateways[key] = _gateway(key, scenario)
         task.egress = gateways[key]

@@ -206,6 +206,10 @@ def _operation(finder: Finder, path: PathTuple, operation: Operation) -> None:
         for name, words in (operation.update or {}).items():
             if finder.reference((*path, verb, name), name, services, "service"):
                 _words(finder, (*path, verb, name), words)
+    elif verb in ("connect", "disconnect"):
+        for name, network in (operation.connect or operation.disconnect or {}).items():
+            if finder.reference((*path, verb, name), name, finder.scenario.containers, "container"):
+                finder.reference((*path, verb, name), network, finder.scenario.networks, "network")
 
 
 def _words(finder: Finder, path: PathTuple, words: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_service import Container, Service
 
 #: Words of a service that an update under load may not change: the data planes make networks and ports at the start.
 FIXED_WORDS = ("calls", "endpoint_mode", "ipvs", "mode", "networks", "ports")
@@ -20,9 +21,6 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
         yield from _under_load(scenario)
     if scenario.hypervisors and not (scenario.faults or scenario.operations):
         yield ("hypervisors",), "hypervisors", "leave out hypervisors"
-    for i, operation in enumerate(scenario.operations):
-        if operation.verb in ("connect", "disconnect"):
-            yield ("operations", i, operation.verb), operation.verb, None
     if scenario.fabric.rate is not None:
         yield ("fabric", "rate"), "a switch that blocks", "leave out rate: the switch never blocks"
     for name, group in scenario.nodes.items():
@@ -49,6 +47,7 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
                 yield path, f"an update of {word} together with load", "leave out load"
     if not (scenario.faults or scenario.operations):
         return
+    yield from _moving(scenario)
     for name, load in scenario.load.items():
         if load.from_ != "outside":
             yield (
@@ -70,6 +69,27 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
                     "host together with load and faults or operations",
                     "use ingress",
                 )
+
+
+def _moving(scenario: Scenario) -> Iterator[Finding]:
+    """What containers that join or leave networks cannot do yet: which network is used is decided before the clock
+    starts, and so is the one of the default route."""
+    parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
+    for i, operation in enumerate(scenario.operations):
+        for name in (operation.connect or operation.disconnect or {}).keys() & scenario.containers.keys():
+            path: PathTuple = ("operations", i, operation.verb, name)
+            networks, container = set(scenario.container_networks(name)), scenario.containers[name]
+            if container.ports or any(load.to.partition(":")[0] == name for load in scenario.load.values()):
+                yield path, f"{operation.verb} of a container that the outside asks", "call it from a service"
+            for other, party in parties.items():
+                called = {call.to.partition(":")[0] for call in party.calls}
+                calls = {call.to.partition(":")[0] for call in container.calls}
+                if (name in called or other in calls) and len(networks & set(party.networks)) > 1:
+                    yield (
+                        path,
+                        f"{operation.verb} of a container that shares two networks with {other}",
+                        "leave one",
+                    )
 
 
 def _services(scenario: Scenario) -> Iterator[Finding]:

@@ -89,6 +89,15 @@ class Journal:
             self.changes.append(Change(what, self._names[task], value=value, times_ps=times))
         self.heard(task.number, [task.node])
 
+    def endpoint(self, container: str, network: str, node: int, number: int, present: bool) -> None:
+        """A container joins or leaves a network; ``number``: that of the row with its name, which its node has at once."""
+        now, times = self.swarm.env.now, self._never()
+        self.changes.append(Change(What.ATTACH if present else What.DETACH, container, now, network=network))
+        what = What.NAME_ADD if present else What.NAME_REMOVE
+        self._spreading[number] = what, times
+        self.changes.append(Change(what, container, times_ps=times, network=network))
+        self.heard(number, [node])
+
     def heard(self, number: int, nodes: Iterable[int]) -> None:
         """Nodes learn the latest row of a task. Of a node that they hold for dead they take none."""
         what, times = self._spreading[number]

@@ -16,7 +16,7 @@ from netsim.engine.machinery import DRAIN_PS, Machinery, run_out, watch
 from netsim.engine.record import RunRecord
 from netsim.engine.world import World
 from netsim.model.build import build_model
-from netsim.model.entities import Model
+from netsim.model.entities import DEFAULT_BRIDGE, Model
 from netsim.scenario.schema import Scenario
 from netsim.swarm.journal import Journal
 from netsim.swarm.simulate import build, failovers
@@ -46,7 +46,8 @@ def simulate(
     for task in journal.later:
         world.servers[task.name].listens, world.servers[task.name].awaited = False, True
     plane = kind(world, watch(on_progress, stop))
-    plane.apply([*absent(journal, plane.now_ps, len(model.nodes)), *journal.changes])
+    plane.apply([*absent(journal, plane.now_ps, len(model.nodes)), *outside(model, plane.now_ps)])
+    plane.apply(journal.changes)
     plane.apply(list(entry_checks(scenario, model, journal.changes)))
     record = run_out(plane)
     later = {f"{task.name}/workers" for task in journal.later}
@@ -58,6 +59,15 @@ def absent(journal: Journal, now_ps: int, nodes: int) -> Iterator[Change]:
     """Tasks of later are in no list when the clock starts."""
     for task in journal.later:
         yield Change(What.BACKEND_REMOVE, task.name, times_ps=np.full(nodes, now_ps, np.int64))
+
+
+def outside(model: Model, now_ps: int) -> Iterator[Change]:
+    """Containers are not yet on the networks that they join later."""
+    for name, container in model.containers.items():
+        for network in model.scenario.container_networks(name):
+            if network not in container.spec.networks and network != DEFAULT_BRIDGE:
+                yield Change(What.DETACH, name, network=network, at_ps=now_ps)
+                yield Change(What.NAME_REMOVE, name, network=network, at_ps=now_ps)
 
 
 def entry_checks(scenario: Scenario, model: Model, changes: list[Change]) -> Iterator[Change]:

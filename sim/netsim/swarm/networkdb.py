@@ -37,11 +37,14 @@ class Rows:
     def put(self, task: TaskRow, present: bool) -> None:
         """The owner's daemon writes or deletes the rows of a task."""
         assert task.node is not None
-        number = task.number
+        self.write(task.number, task.node, present)
+
+    def write(self, number: int, owner: int, present: bool) -> None:
+        """The daemon of a node writes or deletes a row."""
         self.spread.drop(lambda what: what[0] != number)
-        self.owner[number] = task.node
+        self.owner[number] = owner
         times = retransmits(self.table.retransmit_multiplier, self.count)
-        self.spread.put((number, int(present)), task.node, times)
+        self.spread.put((number, int(present)), owner, times)
         if not self.awake:
             self.awake = True
             self.env.process(self._run())

@@ -52,6 +52,7 @@ class Swarm:
         self.orchestrator = Orchestrator(self)
         self.updater = Updater(self)
         self._running: dict[str, set[TaskRow]] = {}
+        self._endpoints: dict[tuple[str, str], int] = {}  # numbers of their rows, below those of tasks
         self.services: dict[str, ServiceRow] = {}
         self._deploy()
 
@@ -248,6 +249,14 @@ class Swarm:
         """The task's node deletes them; ``stopping``: before its end, so that nothing new goes there."""
         self.journal.row(What.BACKEND_WEIGHT if stopping else What.BACKEND_REMOVE, task)
         self.rows.put(task, False)
+
+    def endpoint(self, container: str, network: str, present: bool) -> None:
+        """A container joins or leaves a network: its node at once, the others as they hear of its name."""
+        node = self.model.tasks[container].node.index
+        number = self._endpoints.setdefault((container, network), -1 - len(self._endpoints))
+        self.journal.endpoint(container, network, node, number, present)
+        if self.model.addresses[network].driver.scope == "swarm":
+            self.rows.write(number, node, present)
 
     def buried(self, observer: int, node: int) -> None:
         """An observer's memberlist holds a node for dead, and drops its rows."""

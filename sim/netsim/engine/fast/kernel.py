@@ -392,7 +392,7 @@ def address(M, x):
     if M[e + X_OVER]:
         return True
     M[e + X_LOOKING] = 0
-    if M[c + K_CANDS] == 0:
+    if M[c + K_CANDS] == 0 or M[c + K_CUT] & CUT_DNS:
         end(M, x, F_DNS, False)
         return True
     name_known(M, x)
@@ -611,7 +611,7 @@ def syn_arrived(M, x, number, u):
     server = M[w + WA_SERVER]
     if server >= 0:
         s = M[B_SERVER] + server * W_SERVER
-        if M[s + V_SILENT]:
+        if M[s + V_SILENT] or M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_CUT] & CUT_PACKETS:
             syn_again(M, x, number)
             return
         if not M[s + V_LISTENS]:

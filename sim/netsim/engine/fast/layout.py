@@ -103,9 +103,9 @@ W_WAYS = 13
     K_POOLED, K_LIMIT, K_REQUESTS, K_IDLE, K_TLS, K_TIMEOUT, K_RETRIES, K_BACKOFF, K_JITTER, K_COUNT, K_PARALLEL,
     K_HAS_THREAD, K_CLIENTS, K_MADE, K_FREE, K_FREE_TAIL, K_WAIT, K_WAIT_TAIL, K_HASH, K_FLOWS, K_HOST,
     K_FIFO, K_ENTRIES, K_DEAD, K_DNS, K_DNS_COST, K_CACHE, K_RECORD, K_KNOWN,
-    K_WHO, K_ADDRESS, K_PORT, K_PORTS, K_AT,
-) = range(46)  # fmt: skip
-W_CLIENT = 46
+    K_WHO, K_ADDRESS, K_PORT, K_PORTS, K_AT, K_CUT,
+) = range(47)  # fmt: skip
+W_CLIENT = 47
 # How a client looks up its name (K_DNS): not at all, for one address, for one of several
 DNS_NONE, DNS_ONE, DNS_PICK = range(3)
 # Time-outs of one duration, in the order in which they fall due; the next event that looks at them
