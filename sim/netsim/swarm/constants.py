@@ -59,6 +59,7 @@ class SwarmTable:
     table_packet_bytes: int
     table_message_bytes: int
     gossip_to_dead_ps: int
+    push_pull_ps: int
     bulk_sync_ps: int
     reconnect_ps: int
 
