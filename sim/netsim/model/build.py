@@ -43,7 +43,7 @@ def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] 
 
     In a scenario that was told to `Scenario.tolerate`, tasks for which there is no address are left out, as a
     swarm leaves them pending. ``audit``: so they are, and nothing that is a matter of limits is a problem.
-    ``later``: tasks besides those that are placed, with addresses of their own.
+    ``later``: tasks besides those that are placed, with addresses outside of all subnets.
     """
     problems = Problems(scenario)
     nodes = build_nodes(scenario, problems)
@@ -70,7 +70,7 @@ def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] 
         if key not in gateways or task.service is None:
             gateways[key] = _gateway(key, scenario)
         task.egress = gateways[key]
-    addresses = AddressPlan(plans, nodes, meshed, mesh)
+    addresses = AddressPlan(plans, nodes, meshed, mesh, {new.name for new in later})
     addresses.give(tasks.values())
     if not scenario.tolerant and not audit:
         addresses.tell(problems)
