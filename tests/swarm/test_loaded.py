@@ -317,4 +317,4 @@ def test_addresses_of_tasks_that_come_and_go_do_not_run_out(tmp_path: Path) -> N
     # 60 rows a node at 7 a packet of 200 ms, each told again and again, take longer than the 2 s of drain: until the last
     # row is gone, 16 s on, some requests meet a task that has ended. The new ones are met by none of it.
     wrong = failed(log(text, tmp_path))
-    assert wrong and 4 < min(wrong) and max(wrong) < 17
+    assert wrong and min(wrong) > 4 and max(wrong) < 17
