@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from netsim.results.errors import EngineError, Interrupted
@@ -49,11 +50,22 @@ def resolve_engine(name: str) -> str:
 
 
 def simulator(engine: str) -> Simulator:
-    """What simulates one replication with a resolved engine; ``swarm``: the control plane alone."""
+    """What simulates one replication with a resolved engine; ``swarm``: the control plane alone,
+    ``fast-swarm`` and ``reference-swarm``: with it."""
     if engine == "swarm":
         from netsim.swarm.simulate import simulate as managed
 
         return managed
+    if engine == "fast-swarm":
+        from netsim.engine.fast.simulate import FastPlane
+        from netsim.swarm.loaded import simulate as loaded
+
+        return partial(loaded, FastPlane)
+    if engine == "reference-swarm":
+        from netsim.engine.reference import Reference
+        from netsim.swarm.loaded import simulate as loaded
+
+        return partial(loaded, Reference)
     if engine == "fast":
         from netsim.engine.fast.simulate import simulate as compiled
 
@@ -120,9 +132,17 @@ def run(
     model = build_model(scenario)
     check_stations(scenario, station_names(model))
     plan.began = time.perf_counter()
+    managed = scenario.load and (scenario.faults or scenario.operations)
     with stop_flag() as flag:
         complete, interrupted = _replicate(
-            scenario, model, resolved, used_seed, plan, jobs, on_progress, flag.is_set
+            scenario,
+            model,
+            f"{resolved}-swarm" if managed else resolved,
+            used_seed,
+            plan,
+            jobs,
+            on_progress,
+            flag.is_set,
         )
     if not complete:
         raise Interrupted
