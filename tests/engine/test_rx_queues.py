@@ -30,5 +30,6 @@ def test_one_flow_stays_on_one_queue_and_many_spread(
     for node in ("m-1", "m-2"):
         arrived = [stations[f"{node}/eth0.rx{queue}"].arrived for queue in range(4)]
         assert sum(count > 0 for count in arrived) == queues
-        if pool > 1:  # of 100 flows 25 a queue, standard deviation 4.3: one false alarm in ten million with six of them
+        # of 100 flows 25 a queue, standard deviation 4.3: one false alarm in ten million with six of them
+        if pool > 1:
             assert max(arrived) < 2 * sum(arrived) / 4
