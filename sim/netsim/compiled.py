@@ -10,13 +10,17 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numba
 from llvmlite import binding
 from numba import njit, types
+from numba.core import event
+from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
 #: Where compiled functions, and the names and numbers that they are compiled with, live.
@@ -92,6 +96,50 @@ def _once(dispatcher: Any) -> Any:
 
     dispatcher.get_call_template = for_types
     return dispatcher
+
+
+def called_by(entries: Iterable[Any]) -> set[Any]:
+    """These compiled functions and all that they call, whether compiled already or not."""
+    found: set[Any] = set()
+    waiting = list(entries)
+    while waiting:
+        function = waiting.pop()
+        if function in found:
+            continue
+        found.add(function)
+        names, known = function.py_func.__code__.co_names, function.py_func.__globals__
+        for name in names:
+            value = known.get(name)
+            parts = [getattr(value, n, None) for n in names] if isinstance(value, ModuleType) else [value]
+            waiting += [part for part in parts if isinstance(part, Dispatcher)]
+    return found
+
+
+class _Listener(event.Listener):
+    """Hears of every function that is compiled; what is loaded from disk makes no sound."""
+
+    def __init__(self, entries: Iterable[Any], told: Callable[[int, int], None]) -> None:
+        self.known, self.done, self.told = called_by(entries), set[Any](), told
+
+    def on_start(self, event: Any) -> None:
+        self._heard(event.data["dispatcher"], False)
+
+    def on_end(self, event: Any) -> None:
+        self._heard(event.data["dispatcher"], True)
+
+    def _heard(self, function: Any, ended: bool) -> None:
+        if function.py_func.__module__.startswith("netsim."):  # not Numba's own helpers
+            self.known.add(function)
+            if ended:
+                self.done.add(function)
+            self.told(len(self.done), len(self.known))
+
+
+@contextmanager
+def telling(entries: Iterable[Any], told: Callable[[int, int], None]) -> Iterator[None]:
+    """While the block compiles, ``told(done, known)``: functions compiled, of those that ``entries`` call."""
+    with event.install_listener("numba:compile", _Listener(entries, told)):
+        yield
 
 
 def _pointer(typing: Any, array: Any) -> Any:

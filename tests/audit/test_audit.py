@@ -104,8 +104,8 @@ def test_tunnel_tables() -> None:
 @pytest.mark.parametrize(
     ("network", "nic", "used", "status"),
     [
-        ("", 1500, 1500, "ok"), ("", 1499, 1500, "exceeded"), ("encrypted: true", 1500, 1500, "ok"), ("mtu: 1425, encrypted: true", 1500, 1504, "exceeded"),
-        ("mtu: 8950", 9000, 9000, "ok"), ("mtu: 8950", 1500, 9000, "exceeded"), ("options: {com.docker.network.driver.mtu: 1400}", 1400, 1400, "ok"),
+        ("", 1500, 1500, "ok"), ("", 1499, 1499, "ok"), ("encrypted: true", 1500, 1500, "ok"), ("mtu: 1425, encrypted: true", 1500, 1504, "exceeded"),
+        ("mtu: 8950", 9000, 9000, "ok"), ("mtu: 8950", 1500, 1500, "ok"), ("options: {com.docker.network.driver.mtu: 1400}", 1400, 1400, "ok"),
     ],
 )  # fmt: skip
 def test_packet_sizes(network: str, nic: int, used: int, status: str) -> None:
@@ -121,6 +121,22 @@ def test_packet_sizes(network: str, nic: int, used: int, status: str) -> None:
             loads("netsim: 1\n" + text, overrides={"networks.shop.mtu": str(int(mtu) + 4)}), audit=True
         )
         assert find(larger, "mtu", "shop on ").status == "exceeded"
+
+
+@pytest.mark.parametrize(
+    ("network", "cards", "used", "most", "status"),
+    [
+        ("", (1400, 1400), 1400, 1400, "ok"), ("", (1500, 1400), 1500, 1400, "exceeded"), ("", (1400, 9000), 1500, 1400, "exceeded"),
+        ("mtu: 1350", (1500, 1400), 1400, 1400, "ok"), ("encrypted: true", (1400, 1400), 1500, 1400, "exceeded"),
+    ],
+)  # fmt: skip
+def test_what_a_sender_does_not_learn_of(
+    network: str, cards: tuple[int, int], used: int, most: int, status: str
+) -> None:
+    nodes = f"{{m: {{role: manager, nic: {{mtu: {cards[0]}}}}}, w: {{nic: {{mtu: {cards[1]}}}}}}}"
+    text = f"nodes: {nodes}\nnetworks: {{shop: {{{network}}}}}\nservices: {{web: {{mode: global, networks: [shop]}}}}\n"
+    found = find(model(text), "mtu", "shop on ")
+    assert (found.used, found.most, found.status) == (used, most, status)
 
 
 def test_published_ports() -> None:

@@ -18,6 +18,7 @@ CHANGES = {
     "a receive ring takes one packet less": (
         "plane.py", "M[g + G_PACKETS] + packets > M[g + G_SIZE]", "M[g + G_PACKETS] + packets >= M[g + G_SIZE]",
     ),
+    "a card takes packets of any size": ("plane.py", "if payload > M[v + V_MOST]:", "if payload > M[v + V_MOST] + 70_000:"),
     "a switch port forgets the size of what comes": (
         "plane.py", "M[k + L_BYTES] + wire > M[k + L_BUFFER]", "M[k + L_BYTES] > M[k + L_BUFFER]",
     ),

@@ -50,7 +50,9 @@ def test_every_number_of_the_contract_is_there() -> None:
     assert set(data["manifest"]) >= {
         "seed", "replications", "engine", "versions", "wall_s", "simulated_s", "events", "warnings",
     }  # fmt: skip
-    assert data["schema"] == 1 and data["limits"] == [] and data["failovers"] == []
+    assert data["schema"] == 1 and data["failovers"] == []
+    limits = {limit["id"]: limit for limit in data["limits"]}
+    assert set(limits["addresses"]) >= {"id", "where", "used", "max", "status"}
 
 
 def test_counts_and_rates() -> None:

@@ -43,6 +43,24 @@ def test_is_refused_for_its_limit_and_works_with_the_remedy(name: str) -> None:
     build_model(netsim.load(path, remedy))
 
 
+def test_in_a_black_hole_small_packets_pass_and_large_ones_do_not(tmp_path: Path) -> None:
+    scenario = netsim.load(ROOT / "scenarios" / "mtu-blackhole.yaml")
+    scenario.tolerate()
+    result = netsim.run(scenario)
+    found = result.to_dict()
+    small, large = found["workloads"]["status"], found["workloads"]["upload"]
+    assert small["errors"] == {} and set(large["errors"]) == {"mtu"}
+    # Three of seven entries are managers. Entries are taken in turn; whether one is a small or a large request's is
+    # chance: five standard deviations of that, one false alarm in a million.
+    share = large["errors"]["mtu"] / large["sent"]
+    assert abs(share - 3 / 7) < 5 * (3 / 7 * 4 / 7 / large["sent"]) ** 0.5
+    drops = {name for name, station in found["stations"].items() if station["drops"]}
+    assert drops and all(name.startswith("worker-") and ".rx" in name for name in drops)
+    assert [limit["id"] for limit in found["limits"] if limit["status"] == "exceeded"] == ["mtu"]
+    result.save(tmp_path)
+    assert "larger than the path takes" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", [p for p in SHIPPED if p.stem != "quickstart"], ids=lambda p: p.stem)
 def test_meets_its_expectations(path: Path) -> None:
     found = netsim.run(path).to_dict()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from typing import NamedTuple
+from unittest.mock import patch
 
 from netsim.engine.record import RunRecord
 from netsim.model.build import build_model
 from netsim.scenario.load import loads
+from netsim.swarm.constants import swarm_table
 from netsim.swarm.simulate import build, simulate
 from netsim.swarm.world import Swarm
 
@@ -33,17 +37,31 @@ def text(rest: str, managers: int = 3, workers: int = 2, duration: str = "40s") 
     return HEAD.format(managers=managers, workers=workers, duration=duration) + rest
 
 
+class Costs(NamedTuple):
+    """What a container's stop and start take on a machine (s of a core), and how they spread."""
+
+    stop: float
+    start: float
+    cv: float
+
+
 @cache
-def records(scenario: str, count: int, seed: int = 1) -> list[RunRecord]:
-    """So many replications."""
-    read = loads(scenario)
+def records(scenario: str, count: int, seed: int = 1, costs: Costs | None = None) -> list[RunRecord]:
+    """So many replications, on the shipped costs or others."""
+    read, table = loads(scenario), swarm_table()
     model = build_model(read)
-    return [simulate(read, model, seed, k) for k in range(count)]
+    if costs is not None:
+        stop, start = (round(value * 10**12) for value in costs[:2])
+        table = replace(table, stop_work_ps=stop, start_work_ps=start, work_cv=costs.cv)
+    with patch("netsim.swarm.world.swarm_table", lambda: table):
+        return [simulate(read, model, seed, k) for k in range(count)]
 
 
-def samples(scenario: str, number: str, count: int, fault: int = 0) -> list[float]:
+def samples(
+    scenario: str, number: str, count: int, fault: int = 0, costs: Costs | None = None
+) -> list[float]:
     """One number of one fault; every replication must have it."""
-    found = [record.failovers[fault][number] for record in records(scenario, count)]
+    found = [record.failovers[fault][number] for record in records(scenario, count, costs=costs)]
     assert all(isinstance(x, float) for x in found), found
     return [float(x) for x in found if x is not None]
 

@@ -12,21 +12,48 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.mark.structures import ParameterSet
 from scipy.stats import binom
-from swarms import ONE_MACHINE, samples, text
+from swarms import ONE_MACHINE, Costs, samples, text
 
 DATA = Path(__file__).parents[1] / "data" / "swarm"
 COUNT = 200
 CUT = text(ONE_MACHINE + "faults: [{at: 1s, cut: worker-2, for: 21s}]\n", duration="38s")
 KILL = text(ONE_MACHINE + "faults: [{at: 1s, kill_task: random(web)}]\n", duration="12s")
 DRAIN = text(ONE_MACHINE + "operations: [{at: 1s, drain: worker-2}]\n", duration="22s")
+DAEMON = text(ONE_MACHINE + "faults: [{at: 1s, kill_daemon: worker-2}]\n", duration="30s")
 SCALE = text(ONE_MACHINE + "operations: [{at: 1s, scale: {web: 30}}]\n", duration="22s")
 
+#: Each series found the machine in another state; the costs of stops and starts are fitted to its killed tasks alone.
+#: Those of the first one are shipped.
+COSTS = {
+    "five-nodes-1": None,
+    "five-nodes-2": Costs(stop=0.19, start=0.51, cv=0.35),
+    "five-nodes-3": Costs(stop=0.15, start=0.25, cv=0.1),
+}
 
-def measured(
-    case: str, number: str, skip_first: bool = False, series: str = "five-nodes-*.jsonl"
-) -> np.ndarray:
-    rows = [json.loads(line) for path in sorted(DATA.glob(series)) for line in path.open()]
+
+def unlike(series: str, reason: str) -> ParameterSet:
+    """What the fit to a series' killed tasks does not foretell of its other cases."""
+    return pytest.param(series, marks=pytest.mark.xfail(strict=True, reason=reason))
+
+
+DRAINS = [
+    "five-nodes-1",
+    unlike("five-nodes-2", "median of 3 at most 14.7 s simulated, 14.9 s measured, one of them with 3 tasks"),
+    unlike("five-nodes-3", "13.9 to 14.1 s simulated, 14.0 to 14.2 s measured"),
+]
+#: Daemons and polling were seen to take 0.10 of a core at 10 replicas and 0.16 at 30, which a single start does not feel
+#: and twenty at once do; that explains less than half of what is missing at rest.
+SCALES = [
+    "five-nodes-1",
+    unlike("five-nodes-2", "4.8 to 6.9 s simulated, 3.7 to 5.9 s measured: its machine was less busy then"),
+    unlike("five-nodes-3", "2.9 to 3.1 s simulated, 3.4 to 4.1 s measured"),
+]
+
+
+def measured(case: str, number: str, series: str = "five-nodes-1", skip_first: bool = False) -> np.ndarray:
+    rows = [json.loads(line) for line in (DATA / f"{series}.jsonl").open()]
     found = [r[number] for r in rows if r.get("case") == case and not (skip_first and r["trial"] == 0)]
     return np.array(found)
 
@@ -60,27 +87,79 @@ def test_the_way_back_after_a_cut() -> None:
 @pytest.mark.parametrize(
     ("number", "name"), [("exit_seen_s", "exit_seen_s"), ("replica_restored_s", "replaced_s")]
 )
-def test_kill_task(number: str, name: str) -> None:
-    fits(measured("kill_task", number), samples(KILL, name, COUNT))
+@pytest.mark.parametrize("series", COSTS)
+def test_kill_task(number: str, name: str, series: str) -> None:
+    fits(measured("kill_task", number, series), samples(KILL, name, COUNT, costs=COSTS[series]))
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True,
-    reason="simulated 13.8 to 14.6 s, measured 14.4 to 15.6 s: a stop by dockerd takes longer than a death",
-)
-def test_drain_of_tasks_that_ignore_sigterm() -> None:
-    fits(measured("drain", "replicas_restored_s"), samples(DRAIN, "replaced_s", COUNT))
+@pytest.mark.parametrize("series", DRAINS)
+def test_drain_of_tasks_that_ignore_sigterm(series: str) -> None:
+    """The last task that leaves removes the network from its node before it is reported."""
+    fits(
+        measured("drain", "replicas_restored_s", series),
+        samples(DRAIN, "replaced_s", COUNT, costs=COSTS[series]),
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True,
-    reason="simulated 4.8 to 6.6 s; the two series themselves differ, 5.7 to 8.0 s and 3.7 to 5.9 s",
+@pytest.mark.parametrize("series", SCALES)
+def test_scale(series: str) -> None:
+    """Twenty starts share two cores. The first trial of the first series stands apart: see the third's provenance."""
+    real = measured("scale", "scaled_plus20_s", series, skip_first=series != "five-nodes-3")
+    fits(real, samples(SCALE, "replaced_s", COUNT, costs=COSTS[series]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "name"), [("node_down_s", "node_down_s"), ("replicas_restored_s", "replaced_s")]
 )
-def test_scale() -> None:
-    """Twenty starts share two cores. The first trial of a series, on a swarm just started, stands apart."""
-    fits(measured("scale", "scaled_plus20_s", skip_first=True), samples(SCALE, "replaced_s", COUNT))
+def test_a_killed_daemon(number: str, name: str) -> None:
+    real = measured("kill_daemon", number, "five-nodes-3")
+    fits(real, samples(DAEMON, name, COUNT, costs=COSTS["five-nodes-3"]))
+
+
+SEVEN = text(
+    ONE_MACHINE.replace("worker-2]", "worker-2, worker-3, worker-4]") + "faults: [{at: 1s, FAULT}]\n",
+    workers=4,
+    duration="38s",
+)
+ONE = text(
+    ONE_MACHINE.replace("manager-1, manager-2, manager-3, worker-1, worker-2", "manager-1")
+    + "faults: [{at: 1s, kill_task: random(web)}]\n",
+    managers=1,
+    workers=1,
+    duration="12s",
+).replace("  worker: {count: 1, cores: 2}\n", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["cut", "kill_daemon"])
+@pytest.mark.parametrize(
+    ("number", "name"), [("node_down_s", "node_down_s"), ("replicas_restored_s", "replaced_s")]
+)
+def test_seven_nodes(case: str, number: str, name: str) -> None:
+    """What heartbeats and the restart delay pace does not depend on the number of nodes."""
+    real = measured(case, number, "other-sizes")
+    fault = {"cut": "cut: worker-4, for: 21s", "kill_daemon": "kill_daemon: worker-4"}[case]
+    fits(real, samples(SEVEN.replace("FAULT", fault), name, COUNT, costs=COSTS["five-nodes-3"]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("nodes", "scenario", "costs"),
+    [
+        (1, ONE, Costs(stop=0.16, start=0.31, cv=0.1)),
+        (7, SEVEN.replace("FAULT", "kill_task: random(web)"), Costs(stop=0.1, start=0.3, cv=0.2)),
+    ],
+    ids=["one", "seven"],
+)
+def test_kill_task_on_swarms_of_other_sizes(nodes: int, scenario: str, costs: Costs) -> None:
+    rows = [json.loads(line) for line in (DATA / "other-sizes.jsonl").open()]
+    for number, name in (("exit_seen_s", "exit_seen_s"), ("replica_restored_s", "replaced_s")):
+        real = np.array([r[number] for r in rows if r.get("nodes") == nodes and r["case"] == "kill_task"])
+        assert len(real) == 5
+        fits(real, samples(scenario, name, COUNT, costs=costs))
 
 
 def test_a_lost_leader_against_the_daemons_own_logs() -> None:

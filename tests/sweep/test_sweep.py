@@ -16,6 +16,7 @@ import netsim
 from netsim.scenario.problems import ScenarioError
 from netsim.sweep.spec import read
 from netsim.sweep.table import Sweep
+from netsim.sweep.work import failover_metrics
 
 SCENARIO = """netsim: 1
 duration: 400ms
@@ -194,3 +195,17 @@ def test_no_dask_scheduler_there(folder: Path) -> None:
     done = subprocess.run(words, env=environment(folder), capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert done.stderr.startswith("netsim: no Dask scheduler at tcp://127.0.0.1:1")
+
+
+def test_the_failover_clock_is_a_column_with_the_share_that_got_so_far() -> None:
+    row = {
+        "fault": "cut a",
+        "at_s": 1.0,
+        "node_down_s": {"value": 12.0, "low": 11.0, "high": 13.0, "samples": [12.0, None, None, 12.0]},
+    }
+    assert failover_metrics("failover.1", row) == {
+        "failover.1.node_down": 12.0,
+        "failover.1.node_down.low": 11.0,
+        "failover.1.node_down.high": 13.0,
+        "failover.1.node_down.reached": 0.5,
+    }

@@ -64,7 +64,7 @@ def command(
     run with the seed and the replications of that result.
     """
     from netsim.cli.ci import write_summary
-    from netsim.cli.run import compiling, progress_bar
+    from netsim.cli.run import Compiling, progress_bar
     from netsim.results.comparing import compare
     from netsim.results.executor import usable_cores
     from netsim.results.markdown import comparison_markdown
@@ -79,7 +79,7 @@ def command(
             jobs or usable_cores(),
             parse_overrides(overrides),
             progress,
-            None if quiet else compiling,
+            None if quiet else Compiling().told,
         )
     for note in found.notes:
         say(f"netsim: {note}")

@@ -77,7 +77,7 @@ def command(
 
     Exit codes: 0 found or holds, 98 inconclusive, 99 it does not hold, or never.
     """
-    from netsim.cli.run import compiling, prepare_folder
+    from netsim.cli.run import Compiling, prepare_folder
     from netsim.results.executor import usable_cores
     from netsim.sweep.plan import plan
 
@@ -88,7 +88,7 @@ def command(
         found = plan(
             file, max_load=max_load, min_nodes=min_nodes, n_plus=n_plus, keep=keep or (), growth=rate,
             overrides=parse_overrides(overrides), seed=seed, engine=engine, jobs=jobs or usable_cores(), tolerance=share,
-            max_replications=max_replications, on_point=told, on_compile=None if quiet else compiling,
+            max_replications=max_replications, on_point=told, on_compile=None if quiet else Compiling().told,
         )  # fmt: skip
     if out is not None:
         from netsim.results.files import write_atomic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,7 +105,7 @@ def command(
             replications,
             engine,
             progress,
-            None if quiet else compiling,
+            None if quiet else Compiling().told,
             jobs or usable_cores(),
             stored,
             *budget,
@@ -160,11 +161,37 @@ def refuse_what_cannot_work(file: str, scenario: Scenario, ignore: bool) -> None
         raise typer.Exit(Code.LIMIT)
 
 
-def compiling() -> None:
-    """Says that compiling takes a while."""
-    from netsim.compiled import FOLDER, UNKEPT
+class Compiling:
+    """Says how far compiling is: one line that is redrawn on a terminal, else a line now and then."""
 
-    say("netsim: compiling the fast engine; the next start finds it ready" if FOLDER else f"netsim: {UNKEPT}")
+    EVERY_S = 5.0
+
+    def __init__(self) -> None:
+        self.live = terminal()
+        self.next_s = 0.0
+        self.complete = False
+
+    def told(self, done: int, known: int) -> None:
+        """``done`` of ``known`` functions are compiled."""
+        from netsim.compiled import FOLDER, UNKEPT
+
+        if self.complete:
+            return
+        self.complete = done == known
+        if not self.next_s:
+            say(
+                "netsim: compiling the fast engine; the next start finds it ready"
+                if FOLDER
+                else f"netsim: {UNKEPT}"
+            )
+        elif time.monotonic() < self.next_s and not self.complete:
+            return
+        self.next_s = time.monotonic() + (0.1 if self.live else self.EVERY_S)
+        text = f"netsim: compiled {done} of {known} functions"
+        if self.live:
+            typer.echo(f"\r{text}" + ("\n" if self.complete else ""), err=True, nl=False)
+        else:
+            say(text)
 
 
 def exit_code(result: Result) -> Code:

@@ -10,10 +10,11 @@ from netsim.cli.common import Quiet, guarded
 @guarded
 def command(quiet: Quiet = False) -> None:
     """Compile the fast engine now, so that the first run need not."""
+    from netsim.cli.run import Compiling
     from netsim.compiled import FOLDER
     from netsim.engine.fast.warmup import warm_up
 
-    seconds = warm_up(None if quiet else lambda: typer.echo("Compiling the fast engine ...", err=True))
+    seconds = warm_up(None if quiet else Compiling().told, everything=True)
     if not quiet:
         where = f"kept in {FOLDER}" if FOLDER else "kept nowhere: no folder for it can be written"
         typer.echo(f"The fast engine is ready after {seconds:.1f} s; compiled code is {where}.")

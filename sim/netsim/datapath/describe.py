@@ -48,7 +48,10 @@ LIMITS = """
 - A macvlan or ipvlan container never reaches its own node, not even by the router of its VLAN.
 - ipvlan's mode l3s costs a conntrack lookup for every packet, and no entry for the first.
 - Frames to a router carry their VLAN tag as far as the outside; a router itself takes no time.
-- Packets larger than a card takes are not followed: such a network is a limit exceeded, and `netsim run` refuses it.
+- TCP knows from the start what its own node's card takes of an overlay that is not encrypted, and the outside what the
+  ingress node's takes. Such a network is a limit exceeded, and `netsim run` refuses it; told to go on
+  (`--ignore-limits`), a card drops an skb with packets larger than it takes as a whole, its last and smaller one, too.
+- Fragments are not followed: an encrypted overlay over a card that takes less than it sends is refused.
 - A name is looked up before a connection is opened, by containers alone, and its answer never gets lost. Of several
   addresses the client takes the first one and tries no other. The outside's DNS takes a round trip and no station.
 - A bulk transfer looks up its name in no time.

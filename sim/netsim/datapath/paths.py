@@ -32,7 +32,7 @@ def request_path(model: Model, found: Reach, src: str, dst: str, via: str | None
         walk.send(source, *_own_node(plan, found.kind, new), "ip.recv").deliver(source)
     else:
         _across(walk, source, target, driver.egress(network, new), ())
-    return walk.path(_mss(found, plan, _ends(model, source, target, via)))
+    return walk.path(_mss(found, plan, source, target, model.nodes[via] if via else None))
 
 
 def reply_path(model: Model, found: Reach, src: str, dst: str, via: str | None) -> Path:
@@ -52,7 +52,7 @@ def reply_path(model: Model, found: Reach, src: str, dst: str, via: str | None) 
         walk.send(source, *_own_node_reply(plan, found.kind), "ip.recv").deliver(source)
     else:
         _across(walk, target, source, (), driver.egress_reply(network))
-    return walk.path(_mss(found, plan, _ends(model, source, target, via)))
+    return walk.path(_mss(found, plan, target, source, model.nodes[via] if via else None))
 
 
 def _own_node(plan: NetworkPlan, kind: str, new: bool) -> tuple[str, ...]:
@@ -139,20 +139,26 @@ def _node(model: Model, name: str) -> Node | None:
     return model.nodes[name] if name in model.nodes else model.tasks[name].node
 
 
-def _ends(model: Model, source: Node | None, target: Node | None, via: str | None) -> list[Node | None]:
-    return [source, target, model.nodes[via]] if via else [source, target]
-
-
-def _mss(found: Reach, plan: NetworkPlan, ends: list[Node | None]) -> int:
+def _mss(
+    found: Reach, plan: NetworkPlan, sender: Node | None, receiver: Node | None, via: Node | None
+) -> int:
     """TCP payload per packet: both ends announce theirs, the smaller one counts (RFC 9293, 3.7.1).
 
-    What is routed to the card meets the card's MTU too, and learns of it from its own host (RFC 1191).
+    What is routed to the card meets the card's MTU too, and learns of it from its own host (RFC 1191). So does what
+    is put into a tunnel that tells its senders: then it is the card of the node where the tunnel begins.
     """
-    nodes = [node for node in ends if node is not None]
-    mtus = [plan.driver.mtu(plan.spec, node.nic.mtu) for node in nodes]
+    driver, network = plan.driver, plan.spec
+    nodes = [node for node in (sender, receiver, via) if node is not None]
+    mtus = [driver.mtu(network, node.nic.mtu) for node in nodes]
     if found.kind in ("nat", "routed", "host"):
         mtus += [node.nic.mtu for node in nodes]
-    if len(nodes) < len(ends):
+    if via is not None:
+        mtus.append(via.nic.mtu)
+        sender, receiver = (sender or via), (receiver or via)
+    if sender is not None and sender is not receiver and driver.tells(network):
+        card = sender.nic.mtu
+        mtus.append(card - (driver.underlay_mtu(network, card) - driver.mtu(network, card)))
+    if len(nodes) < (2 if via is None else 3):
         mtus.append(OUTSIDE_MTU)
     return min(mtus) - TCP_BYTES
 

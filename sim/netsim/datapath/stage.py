@@ -36,6 +36,7 @@ class PathStage:
     per_byte_fs: int = 0  # femtoseconds per payload byte
     bytes_added: int = 0  # bytes per wire packet that this stage puts on (or, negative, takes off)
     chooses: bool = False  # a balancer picks the back end here, for the first packet of a connection
+    most_bytes: int | None = None  # TCP payload of the largest packet that passes; None: any
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,19 @@ class Walk:
         """Stages on a node's cores, in a thread or in softirq. A new connection's IPVS stage chooses."""
         for name in names:
             cost = node.profile.cost(name)
+            most = node.nic.mtu - self._headers() if name == "nic.rx" else None
             self.stages.append(
                 PathStage(
                     name, node.name, context, node.cpu_station, cost.fixed_ps, cost.per_packet_ps, cost.per_byte_fs,
-                    added_bytes(name), name == "ipvs.new",
+                    added_bytes(name), name == "ipvs.new", most,
                 )
             )  # fmt: skip
         return self
+
+    def _headers(self) -> int:
+        """Bytes of a packet that stand around TCP's payload here. A card's MTU does not count frames and VLAN tags."""
+        added = sum(stage.bytes_added for stage in self.stages if not stage.stage.startswith("vlan."))
+        return added - ETHERNET_BYTES
 
     def send(self, node: Node, *names: str) -> Walk:
         """The sending thread: socket, then the stages that its system call goes through."""

@@ -100,6 +100,14 @@ class Driver(Protocol):
         """Largest IP packet of an endpoint (bytes), on a node whose card takes ``nic_mtu``."""
         return network.mtu or mtu_option(network) or DEFAULT_MTU
 
+    def tells(self, network: Network) -> bool:
+        """Whether a sender's TCP learns that its own node's card takes less than ``underlay_mtu``."""
+        return False
+
+    def fragments(self, network: Network) -> bool:
+        """Whether a sender's kernel cuts what its own node's card does not take, instead of telling or sending it."""
+        return False
+
     def underlay_mtu(self, network: Network, nic_mtu: int) -> int:
         """Largest IP packet (bytes) that it sends on a card that takes ``nic_mtu``; 0 if it sends none."""
         return 0

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from netsim.drivers.base import MTU_OPTION, Driver, mtu_option
 from netsim.drivers.bridge import ICC, MASQUERADE
 from netsim.drivers.macvlan import Macvlan
+from netsim.drivers.members import check_members
 from netsim.drivers.overlay import DSR
 from netsim.drivers.parent import interface
 from netsim.drivers.registry import OWN_NETWORKS, driver_of, drivers
@@ -55,6 +56,7 @@ class DriverFacts:
         self._parents()
         for path, network_name in self._attachments():
             self._attachment(path, network_name)
+        check_members(self)
 
     def _network(self, name: str, network: Network) -> None:
         path: PathTuple = ("networks", name)

@@ -68,6 +68,15 @@ class Overlay(Driver):
         inner -= ESP_BYTES
         return inner - inner % ESP_ALIGNMENT
 
+    def tells(self, network: Network) -> bool:
+        """``skb_tunnel_check_pmtu`` (Linux: net/ipv4/ip_tunnel_core.c), seen with VXLAN in docs/validation.md; of
+        encrypted overlays nothing has been seen."""
+        return not encrypted(network)
+
+    def fragments(self, network: Network) -> bool:
+        """Nobody tells what is put into ESP, and the outer packets may be cut: DF is not set (``df unset`` is VXLAN's default)."""
+        return encrypted(network)
+
     def underlay_mtu(self, network: Network, nic_mtu: int) -> int:
         inner = self.mtu(network, nic_mtu)
         if not encrypted(network):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntFlag
 from typing import TYPE_CHECKING, Protocol
 
 from netsim.datapath.dns import Asking, asking, dns_table
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
     from netsim.engine.world import World
     from netsim.scenario.schema_work import Connection as ConnectionSpec
     from netsim.scenario.schema_work import Retries
+
+
+class Cut(IntFlag):
+    """What a client misses, since a container has left the network between it and its target."""
+
+    OWN = 1  # its own endpoint
+    TARGET = 2  # the target's
+    NAME = 4  # the target's name, in its node's engine
+    PACKETS = 3  # either end: nothing gets through
+    DNS = 5  # its resolver does not know the name
+
 
 Done = Callable[[str, Span, int], None]  # fate, span, attempts
 BACKOFF = name_key("backoff")
@@ -96,6 +108,8 @@ class Client:
         self._known_until = -1 << 62
         self.dead = False  # its process has ended, or its node has no power
         self.live: dict[Live, None] = {}
+        self.cut = Cut(0)
+        world.clients.append(self)
 
     def kill(self) -> None:
         """Its process has ended: nobody waits any more, and its connections are gone."""
@@ -145,12 +159,21 @@ class Client:
                 return
         self._free.append(slot)
 
+    @property
+    def unheard(self) -> bool:
+        """Whether packets get through neither way, since an endpoint is gone."""
+        return bool(self.cut & Cut.PACKETS)
+
     def knows_name(self) -> bool:
         """Whether the name needs no query: there is none, or its last answer is kept."""
         return self.asked is None or (self.ask.cache and self.kernel.now < self._known_until)
 
     def answered(self, key: Key) -> bool:
-        """DNS answered a query made for ``key``, in random order; False if the name has no address."""
+        """DNS answered a query made for ``key``, in random order; False if the name has no address, or not here."""
+        return not self.cut & Cut.DNS and self.learn(key)
+
+    def learn(self, key: Key) -> bool:
+        """The client knows the addresses; False if there is none."""
         found = self.world.book.reach(self.source, self.ask.target).candidates
         if self.asked is not None and self.asked.picks:
             self._record = int(self.world.draws.uniform(key, RECORD) * len(found))
@@ -167,6 +190,7 @@ class Client:
         hash_ = int(uniform(self._hash_key, self._flows) * (1 << 31))
         key = fold(self._hash_key, Tag.RESET, self._flows)
         slot.conn = Connection(self.kernel, self.world.machine, self.world.tcp, choice, hash_, key)
+        slot.conn.client = self
         return slot.conn
 
 
@@ -376,8 +400,9 @@ class Exchange:
         if self.over:
             return
         cause = ""
-        if self.slot is not None and self.slot.conn is not None and self.conn.server is None:
-            cause = self.conn.hindered()
+        if self.slot is not None and self.slot.conn is not None:
+            cause = self.conn.hindered() if self.conn.server is None else ""
+            cause = cause or self.conn.gave_up()
         self._end(cause or "timeout")
 
     def abandon(self) -> None:

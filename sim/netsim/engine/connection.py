@@ -20,6 +20,7 @@ from netsim.engine.transfer import Flow, Transfer, message_cost
 
 if TYPE_CHECKING:
     from netsim.engine.balance import Choice
+    from netsim.engine.client import Client
     from netsim.engine.server import Server
 
 
@@ -36,7 +37,7 @@ class Connection:
     """One TCP connection. ``closed``: nothing more is sent; ``accepted``: a worker has taken it."""
 
     __slots__ = ("kernel", "machine", "tcp", "choice", "ways", "flows", "hash", "srtt_ps", "last_ps", "served",
-                 "closed", "accepted", "server", "backlog_full", "key", "user", "peer", "stage", "writer")  # fmt: skip
+                 "closed", "accepted", "server", "backlog_full", "too_large", "key", "user", "peer", "stage", "writer", "client")  # fmt: skip
 
     def __init__(
         self, kernel: Kernel, machine: Machine, tcp: TcpTable, choice: Choice, hash_: int, key: Key
@@ -56,10 +57,12 @@ class Connection:
         self.accepted = False
         self.server: Server | None = None
         self.backlog_full = False
+        self.too_large = False  # a card on the way did not take its full packets
         self.key = key
         self.user: Callable[[str], None] | None = None  # told the cause when it breaks
         self.peer = Peer.ALIVE
         self.stage = Stage.IDLE
+        self.client: Client | None = None  # whose it is; None between daemons
         self.writer: Transfer | None = None  # an answer that a worker writes as the window opens
 
     def rest(self, flow: Flow) -> None:
@@ -85,6 +88,10 @@ class Connection:
     def hindered(self) -> str:
         """Why it could not be opened, if that is known: a full listen queue, or a table on the way."""
         return self.choice.hindered() or ("backlog_full" if self.backlog_full else "")
+
+    def gave_up(self) -> str:
+        """Why data was not acknowledged for as long as anybody waited."""
+        return "mtu" if self.too_large else "timeout"
 
     def send_reset(self, key: Key) -> None:
         """The server's kernel says that its end is gone; nobody sends that again if it is lost."""
@@ -207,7 +214,7 @@ class Handshake:
         if conn.closed:
             return
         server = conn.choice.server()
-        if server is not None and server.silent:
+        if server is not None and (server.silent or (conn.client is not None and conn.client.unheard)):
             self._again(number)
             return
         if server is not None and not server.listens:
@@ -226,7 +233,7 @@ class Handshake:
             conn.backlog_full = True
             self._again(number)
             return
-        conn.server = server
+        conn.server, conn.peer = server, Peer.ALIVE
         if server is not None:
             server.open[conn] = None
         conn.choice.opened()

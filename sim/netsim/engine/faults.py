@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def _listens(plane: Reference, change: Change) -> None:
     server = plane.world.servers[change.subject]
     if not server.gone:
-        server.listens = True
+        server.listens, server.awaited = True, False
 
 
 @HANDLERS.takes(What.TASK_TERMS)
@@ -46,7 +46,7 @@ def _down(plane: Reference, change: Change) -> None:
     machine.lose_units(node)
     machine.cpus[node].kill(None)
     for server in world.servers.values():
-        if server.node == node:
+        if server.node == node and not server.awaited:
             server.vanish()
     for client in world.node_sources[node]:
         client.kill()

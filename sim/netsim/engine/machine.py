@@ -18,6 +18,7 @@ from netsim.engine.streams import uniform
 from netsim.engine.workers import WorkerPool
 
 Split = dict[str, int]
+MTU = "mtu"  # where a unit was dropped whose packets are larger than a card takes
 LinkRate = tuple[int | None, int | None, int | None]  # bit/s, buffer bytes, ring packets
 
 
@@ -178,7 +179,8 @@ class Machine:
              drop: Callable[[int, str], None], split: Split | None = None, flow: int = 0,
              choose: Callable[[], Route | None] | None = None,
              thin: Callable[[int], None] | None = None) -> None:  # fmt: skip
-        """Move one skb over the visits of its route; ``arrive(now)`` or ``drop(now, station)`` ends it.
+        """Move one skb over the visits of its route; ``arrive(now)`` or ``drop(now, station)`` ends it
+        (the station is `MTU` if it was too large).
 
         ``choose`` is asked when the unit reaches the visit that chooses a back end: it gives the
         whole route, whose visits before that one are the same, or None to refuse the packet.
@@ -311,9 +313,10 @@ class Machine:
         ring = rings[unit.flow % len(rings)]
         record = ring.meter.record
         record.arrived += 1
-        if not ring.room(now, unit.packets):
+        large = unit.payload > visit.most_bytes
+        if not ring.room(now, unit.packets) or large:
             ring.meter.drop(now)
-            unit.drop(now, record.name)
+            unit.drop(now, MTU if large else record.name)
             return
         costs = visit.costs(unit.payload, unit.packets)
         start, finish = self.cpus[visit.node].softirq(ring.core, sum(ps for _, ps in costs))

@@ -201,8 +201,12 @@ class Machinery(ABC):
             if change.what in ROWS or change.at_ps <= self.now_ps:
                 self._take_up(change)
             else:
-                self._asked += 1
-                heappush(self._later, (change.at_ps, self._asked, change))
+                self.remember(change)
+
+    def remember(self, change: Change) -> None:
+        """Take up a change at ``at_ps``."""
+        self._asked += 1
+        heappush(self._later, (change.at_ps, self._asked, change))
 
     def _take_up(self, change: Change) -> None:
         self.handlers[change.what](self, change)

@@ -7,6 +7,7 @@ from typing import cast
 
 from netsim.datapath.stage import Context
 from netsim.engine import backends as backends  # its handlers
+from netsim.engine import endpoints as endpoints  # its handlers
 from netsim.engine import faults as faults  # its handlers
 from netsim.engine.balance import Choice
 from netsim.engine.border import Message, Outcome

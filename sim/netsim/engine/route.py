@@ -5,6 +5,7 @@ from __future__ import annotations
 from netsim.datapath.stage import Context, Path, PathStage
 
 FS_PER_PS = 1000
+ANY_SIZE = 1 << 62
 MIN_FRAME_BYTES = 84  # 64 B frame + preamble 8 + gap 12 (IEEE 802.3)
 
 Cost = list[tuple[str, int]]
@@ -25,16 +26,20 @@ class Visit:
         "stages",
         "overhead_bytes",
         "chooses",
+        "most_bytes",
         "_costs",
     )
 
-    def __init__(self, first: PathStage, overhead_bytes: int) -> None:
+    def __init__(self, first: PathStage, overhead_bytes: int, mss_bytes: int) -> None:
         self.context = first.context
         self.station = first.station
         self.node = first.node
         self.stages = [first]
         self.overhead_bytes = overhead_bytes  # per wire packet, when it leaves this visit
         self.chooses = first.chooses
+        most = first.most_bytes
+        #: A unit of more bytes has packets that are too large for the card that it came to.
+        self.most_bytes = ANY_SIZE if most is None or mss_bytes <= most else most
         self._costs: dict[int, Cost] = {}
 
     def costs(self, payload_bytes: int, packets: int) -> Cost:
@@ -83,7 +88,7 @@ class Route:
                 before.overhead_bytes = overhead
                 before.chooses |= stage.chooses
             else:
-                self.visits.append(Visit(stage, overhead))
+                self.visits.append(Visit(stage, overhead, path.mss_bytes))
 
     def packets(self, payload_bytes: int) -> int:
         """Wire packets of one skb."""

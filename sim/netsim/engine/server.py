@@ -53,6 +53,7 @@ class Server(Owner):
     """One task's workers. ``waiting``: established connections that no worker has accepted yet.
 
     ``listens``: SYNs are answered; ``gone``: its process has ended; ``silent``: its address answers no more.
+    ``awaited``: it begins later, so nothing that happens to its node before means anything to it.
     ``open``: connections that clients have with it. ``sources``: clients by which workloads come from it.
     """
 
@@ -75,6 +76,7 @@ class Server(Owner):
         self.clients: list[Client] = []
         self.sources: list[Client] = []
         self.listens = True
+        self.awaited = False
         self.silent = False
         self.open: dict[Connection, None] = {}
         self._spare = 0

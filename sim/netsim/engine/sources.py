@@ -148,7 +148,7 @@ class BulkFlow:
         client, slot = self.client, self.slot
         client.live[self] = None
         assert slot is not None
-        client.answered(self.key)  # its one lookup takes no time
+        client.learn(self.key)  # its one lookup takes no time
         conn = client.connect(slot)
         if isinstance(conn, str):
             self._end(conn)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold
-from netsim.engine.machine import Split
+from netsim.engine.machine import MTU, Split
 from netsim.engine.peer import Peer
 from netsim.engine.route import Cost, Route
 
@@ -159,7 +159,7 @@ class Transfer:
             size,
             fold(self.key, Tag.UNIT, number * 64 + losses),
             lambda now: self._arrive(left, number, losses, split, now),
-            lambda now, where: self._lost(left, number, losses),
+            lambda now, where: self._dropped(left, number, losses, where),
             split,
             self.conn.hash,
             None,
@@ -237,12 +237,17 @@ class Transfer:
             flow.window += max(1, self.route.mss_bytes * size // flow.window)
         flow.window = min(flow.window, self.conn.tcp.window_limit_bytes)
 
+    def _dropped(self, size: int, number: int, losses: int, where: str) -> None:
+        if where == MTU:
+            self.conn.too_large = True
+        self._lost(size, number, losses)
+
     def _lost(self, size: int, number: int, losses: int) -> None:
         conn, tcp = self.conn, self.conn.tcp
         if conn.closed:
             return
         if losses >= tcp.retries2:
-            self.fail("timeout")
+            self.fail(conn.gave_up())
             return
         mss, now = self.route.mss_bytes, conn.kernel.now
         behind = (self.flying - size) // mss

@@ -43,6 +43,8 @@ class World:
         self.machine.chance = self.draws.base
         #: Clients by which workloads come from nodes themselves.
         self.node_sources: dict[str, list[Client]] = {name: [] for name in model.nodes}
+        #: All clients, in the order in which they were made.
+        self.clients: list[Client] = []
         self.state = NetState(model)
         self.servers: dict[str, Server] = {
             name: Server(self, task) for name, task in sorted(model.tasks.items())

@@ -7,7 +7,7 @@ addresses, load balancers, tasks, containers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 
 from netsim.drivers import gwbridge
@@ -23,6 +23,8 @@ LOCAL_POOLS = (
     *(IPv4Network(f"172.{i}.0.0/16") for i in range(19, 32)),
     *IPv4Network("192.168.0.0/16").subnets(new_prefix=20),
 )
+#: Shared address space (RFC 6598), which Docker gives to nobody.
+SPARE_POOL = "100.64.0.0/10"
 
 
 def plan_networks(scenario: Scenario, problems: Problems) -> dict[str, NetworkPlan]:
@@ -100,9 +102,17 @@ class AddressPlan:
     """Who gets which address. ``starved``: tasks that get none, since their subnet is used up."""
 
     def __init__(
-        self, plans: dict[str, NetworkPlan], nodes: dict[str, Node], meshed: set[str], mesh: str
+        self,
+        plans: dict[str, NetworkPlan],
+        nodes: dict[str, Node],
+        meshed: set[str],
+        mesh: str,
+        later: Collection[str] = (),
     ) -> None:
-        """``meshed``: services with a port in the routing mesh, which is the network ``mesh``."""
+        """``meshed``: services with a port in the routing mesh, which is the network ``mesh``. ``later``: names of tasks
+        that begin while the clock runs: others have given their addresses back by then, but who is not known here, so
+        they get addresses outside of all subnets, and no task that is there from the start loses its own."""
+        self.later, self._spare = later, IPv4Network(SPARE_POOL).hosts()
         self.plans, self.nodes, self.meshed, self.mesh = plans, nodes, meshed, mesh
         self.starved: set[str] = set()
         self.full: dict[str, str] = {}
@@ -173,6 +183,9 @@ class AddressPlan:
                 yield plan.balancers, node, f"balancer {node}"
 
     def _task(self, plan: NetworkPlan, giver: Giver, task: Task, where: str) -> None:
+        if task.name in self.later:
+            task.addresses[plan.name] = str(next(self._spare))
+            return
         address = giver.give(task.name, next(iter(_fixed(task, plan.name)), None))
         if address is None:
             self.full[plan.name] = where

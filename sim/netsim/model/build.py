@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from netsim.drivers.gateway import gateway_network
 from netsim.drivers.registry import DEFAULT_BRIDGE, OWN_NETWORKS
@@ -15,6 +17,7 @@ from netsim.model.problems import ModelError, Problems
 from netsim.model.reachable import check_ways
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_attach import gateway_priority
+from netsim.scenario.schema_service import Service
 
 __all__ = ["ModelError", "build_model"]
 
@@ -24,18 +27,36 @@ FIRST_DYNAMIC_PORT, LAST_DYNAMIC_PORT = 30000, 32767
 FIRST_EPHEMERAL_PORT = 32768
 
 
-def build_model(scenario: Scenario, audit: bool = False) -> Model:
+class Later(NamedTuple):
+    """A task that begins while the clock runs: its service, its own name, its slot, the name of its node, and the
+    service's form at that time."""
+
+    service: str
+    name: str
+    slot: int
+    node: str
+    spec: Service
+
+
+def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] = ()) -> Model:
     """Everything that is decided before the clock starts. Raises `ModelError` with all problems.
 
     In a scenario that was told to `Scenario.tolerate`, tasks for which there is no address are left out, as a
     swarm leaves them pending. ``audit``: so they are, and nothing that is a matter of limits is a problem.
+    ``later``: tasks besides those that are placed, with addresses outside of all subnets.
     """
     problems = Problems(scenario)
     nodes = build_nodes(scenario, problems)
     problems.raise_if_any()
     services = _tasks(scenario, nodes, problems)
+    for new in later:
+        services[new.service].append(
+            Task(new.name, new.service, new.slot, nodes[new.node], new.spec, new.spec.networks)
+        )
     containers = {
-        name: Task(name, None, 0, nodes[spec.node], spec, spec.networks or (DEFAULT_BRIDGE,))
+        name: Task(
+            name, None, 0, nodes[spec.node], spec, scenario.container_networks(name) or (DEFAULT_BRIDGE,)
+        )
         for name, spec in scenario.containers.items()
     }
     tasks = {task.name: task for found in services.values() for task in found} | containers
@@ -45,11 +66,11 @@ def build_model(scenario: Scenario, audit: bool = False) -> Model:
     meshed = {port.party for port in ports if port.mode == "ingress"}
     gateways: dict[tuple[str, ...], str | None] = {}
     for task in tasks.values():
-        key = (*task.networks, mesh) if task.party in meshed else task.networks
+        key = (*task.networks, mesh) if task.party in meshed else task.spec.networks or task.networks
         if key not in gateways or task.service is None:
             gateways[key] = _gateway(key, scenario)
         task.egress = gateways[key]
-    addresses = AddressPlan(plans, nodes, meshed, mesh)
+    addresses = AddressPlan(plans, nodes, meshed, mesh, {new.name for new in later})
     addresses.give(tasks.values())
     if not scenario.tolerant and not audit:
         addresses.tell(problems)

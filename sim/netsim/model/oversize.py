@@ -1,7 +1,8 @@
 """Packets between nodes that are larger than a card takes.
 
 Docker does not look at the cards when it sets a network's MTU. What is then put around a full packet makes it
-too large: it is cut into fragments or, where those are lost, never arrives, while small packets pass.
+too large. If it is so for the sender's own card, a tunnel may tell the sender, whose TCP then sends less. If only the
+receiver's card takes less, nobody is told: full packets vanish there, while small ones pass.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from netsim.model.problems import Problems
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The largest packet (bytes) that a network sends between nodes, and the node whose card takes least of it."""
+    """The largest packet (bytes) that a network sends between nodes, and the node whose card takes least of it.
+
+    Where senders are told, this is what the largest card of a sender lets pass."""
 
     plan: NetworkPlan
     node: Node
@@ -40,25 +43,29 @@ def largest_sent(model: Model) -> Iterator[Sent]:
         if len(nodes) < 2 and not plan.driver.exposed:
             continue
         sizes = [(plan.driver.underlay_mtu(plan.spec, node.nic.mtu), node) for node in nodes.values()]
+        if sizes and plan.driver.tells(plan.spec):
+            most = max(min(size, node.nic.mtu) for size, node in sizes)
+            sizes = [(most, node) for _, node in sizes]
         sent = [Sent(plan, node, size) for size, node in sizes if size]
         if sent:
             yield max(sent, key=lambda found: found.bytes - found.node.nic.mtu)
 
 
 def check_sizes(model: Model, problems: Problems) -> None:
-    """One problem for each network whose full packets no engine can follow yet."""
+    """One problem for each network whose full packets are too large for a card.
+
+    A scenario that was told to `Scenario.tolerate` runs all the same: its packets are dropped at that card. Only where
+    the sender's kernel would cut them no engine can follow yet.
+    """
     for sent in largest_sent(model):
-        if sent.oversize:
+        cut = sent.plan.driver.fragments(sent.plan.spec)
+        if sent.oversize and (cut or not model.scenario.tolerant):
             name = sent.plan.name
             most = f"packets between nodes of at most {sent.node.nic.mtu} bytes, the MTU of {sent.node.name}"
-            path = (
-                ("networks", name)
-                if name in model.scenario.networks
-                else ("nodes", sent.node.group, "nic", "mtu")
-            )
-            problems.add(
-                path, "UNSUPPORTED", most, f"{sent.bytes} bytes: fragments and black holes", mtu_help(sent)
-            )
+            found = f"{sent.bytes} bytes" + (": fragments" if cut else "")
+            own = name in model.scenario.networks
+            path = ("networks", name) if own else ("nodes", sent.node.group, "nic", "mtu")
+            problems.add(path, "UNSUPPORTED" if cut else "PACKET_TOO_LARGE", most, found, mtu_help(sent))
 
 
 def mtu_help(sent: Sent) -> str:

@@ -70,7 +70,7 @@ def build_result(
         "stations": dict(islice(all_stations.items(), MOST_STATIONS)),
         "nodes": {name: node.to_dict() for name, node in nodes.items()},
         "bottleneck": busiest.to_dict() | _place(scenario, busiest.station, all_stations),
-        "limits": [],
+        "limits": _limits(model),
         "timeline": list(complete[0].timeline),
         "failovers": failover_rows(complete),
         "expectations": [_expectation(found, scenario, k) for k, found in enumerate(judged)],
@@ -78,6 +78,13 @@ def build_result(
         "samples": each,
     }
     return Result(data, all_stations, series(complete), scenario.source)
+
+
+def _limits(model: Model) -> list[dict[str, object]]:
+    """What `netsim check` finds, the worst first."""
+    from netsim.audit import audit, to_dict  # a later room, which is not needed to read results
+
+    return [to_dict(limit, model) for limit in audit(model)]
 
 
 def versions() -> dict[str, str]:

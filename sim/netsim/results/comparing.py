@@ -27,7 +27,7 @@ def compare(
     jobs: int = 1,
     overrides: Mapping[str, str] | None = None,
     on_progress: Progress | None = None,
-    on_compile: Callable[[], None] | None = None,
+    on_compile: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """How ``b`` differs from ``a``: each a result, a scenario, or the file or folder that holds one.
 

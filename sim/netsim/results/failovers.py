@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from netsim.engine.record import RunRecord
+from netsim.results.outage import PS_PER_S, outage_s
 from netsim.results.text import quantity
 from netsim.stats.intervals import across, rounded
 
@@ -39,11 +42,39 @@ def failover_rows(records: Sequence[RunRecord]) -> list[dict[str, object]]:
         for name in TIMES:
             samples = [_number(found.get(name)) for found in same]
             row[name] = across(samples).within(0).to_dict() | {"samples": [rounded(x) for x in samples]}
-        # What clients felt: nothing loads the swarm, so nobody knows of an outage and no request failed.
-        row["outage_s"] = across(()).to_dict() | {"samples": [None] * len(same)}
-        row["failed"] = 0
+        felt = [
+            _felt(record, k)
+            for record in records
+            if k < len(record.failovers)
+            and (record.failovers[k]["fault"], record.failovers[k]["at_s"]) == (first["fault"], first["at_s"])
+        ]
+        outages = [outage for outage, _, _ in felt]
+        budgets = [budget for _, _, budget in felt]
+        row["outage_s"] = across(outages).within(0).to_dict() | {"samples": [rounded(x) for x in outages]}
+        row["failed"] = sum(failed for _, failed, _ in felt)
+        row["error_budget_min"] = across(budgets).within(0).to_dict() | {
+            "samples": [rounded(x) for x in budgets]
+        }
         rows.append(row)
     return rows
+
+
+def _felt(record: RunRecord, k: int) -> tuple[float | None, int, float | None]:
+    """What clients felt of a replication's event number ``k`` up to the next one: the longest outage of a workload
+    (s, None without load), how many requests that began then finally failed (in whole buckets), and the most that it
+    took of a workload's error budget (min, None without load): each bucket's length times its share of failures, so
+    a minute in which half of the requests fail counts as half a minute."""
+    start = round(float(record.failovers[k]["at_s"] or 0) * PS_PER_S)
+    later = [round(float(f["at_s"] or 0) * PS_PER_S) for f in record.failovers[k + 1 :]]
+    end = min([t for t in later if t > start], default=record.duration_ps)
+    worst, failed, budget = None, 0, None
+    for found in record.workloads.values():
+        worst = max(worst or 0.0, outage_s(found, record.duration_ps, start, end))
+        buckets = found.outage[start // found.outage_ps : -(-end // found.outage_ps)]
+        failed += int(buckets[:, 1].sum())
+        lost_ps = found.outage_ps * float((buckets[:, 1] / np.maximum(1, buckets[:, 0])).sum())
+        budget = max(budget or 0.0, lost_ps / (60 * PS_PER_S))
+    return worst, failed, budget
 
 
 HEADS = {"exit_seen_s": "exit seen", "gossip_removed_s": "rows gone", "node_down_s": "node down",

@@ -11,8 +11,10 @@ MIN_REQUESTS = 20
 MAX_FAILED_PER_100 = 1
 
 
-def outage_s(record: WorkloadRecord, duration_ps: int) -> float:
-    """Seconds of outage in the measured period.
+def outage_s(
+    record: WorkloadRecord, duration_ps: int, since_ps: int = 0, until_ps: int | None = None
+) -> float:
+    """Seconds of outage in the measured period, or in the part of it from ``since_ps`` to ``until_ps``.
 
     The period is cut into buckets of 100 ms (wider beyond 1.8 hours); neighbours are merged, from the left, until they hold 20
     requests, and what is left over at the end joins the last of them. A bucket is out if more than
@@ -26,7 +28,8 @@ def outage_s(record: WorkloadRecord, duration_ps: int) -> float:
     total_ps = 0
     for first, end in _merged(started):
         if failed[first:end].sum() * 100 > MAX_FAILED_PER_100 * started[first:end].sum():
-            total_ps += min(end * width, duration_ps) - first * width
+            last_ps = min(end * width, duration_ps if until_ps is None else until_ps)
+            total_ps += max(0, last_ps - max(first * width, since_ps))
     return total_ps / PS_PER_S
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from netsim.results.errors import EngineError, Interrupted
@@ -46,11 +47,22 @@ def resolve_engine(name: str) -> str:
 
 
 def simulator(engine: str) -> Simulator:
-    """What simulates one replication with a resolved engine; ``swarm``: the control plane alone."""
+    """What simulates one replication with a resolved engine; ``swarm``: the control plane alone,
+    ``fast-swarm`` and ``reference-swarm``: with it."""
     if engine == "swarm":
         from netsim.swarm.simulate import simulate as managed
 
         return managed
+    if engine == "fast-swarm":
+        from netsim.engine.fast.simulate import FastPlane
+        from netsim.swarm.loaded import simulate as loaded
+
+        return partial(loaded, FastPlane)
+    if engine == "reference-swarm":
+        from netsim.engine.reference import Reference
+        from netsim.swarm.loaded import simulate as loaded
+
+        return partial(loaded, Reference)
     if engine == "fast":
         from netsim.engine.fast.simulate import simulate as compiled
 
@@ -83,7 +95,7 @@ def run(
     replications: int | None = None,
     engine: str = "fast",
     on_progress: Progress | None = None,
-    on_compile: Callable[[], None] | None = None,
+    on_compile: Callable[[int, int], None] | None = None,
     jobs: int = 1,
     baseline: Result | str | os.PathLike[str] | None = None,
     precision: float | None = None,
@@ -93,7 +105,8 @@ def run(
     """Simulate a scenario, or the file that holds it, and return the answer.
 
     ``seed`` and ``replications`` replace those of the scenario. ``on_progress`` is told the share of
-    the work that is done (0 to 1), ``on_compile`` is called when compiling takes a while (the first run ever).
+    the work that is done (0 to 1), ``on_compile`` how many functions
+    are compiled, of how many, when that takes a while (the first run ever).
     ``jobs``: processes at the same time; the numbers do not depend on it. Ctrl-C ends the run after what is complete; the result says so.
     ``precision`` (share) repeats until throughput, mean latency and p99 of every workload are known that well, at
     most ``max_replications`` times, and begins none after ``max_time_s`` of computing; all three replace the
@@ -126,9 +139,17 @@ def run(
     model = build_model(scenario)
     check_stations(scenario, station_names(model))
     plan.began = time.perf_counter()
+    managed = scenario.load and (scenario.faults or scenario.operations)
     with stop_flag() as flag:
         complete, interrupted = _replicate(
-            scenario, model, resolved, used_seed, plan, jobs, on_progress, flag.is_set
+            scenario,
+            model,
+            f"{resolved}-swarm" if managed else resolved,
+            used_seed,
+            plan,
+            jobs,
+            on_progress,
+            flag.is_set,
         )
     if not complete:
         raise Interrupted

@@ -247,7 +247,10 @@ def shares_network(finder: Finder, path: PathTuple, source: str, target: str) ->
     """Whether two services or containers have a network in common; a problem if not."""
     scenario = finder.scenario
     parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
-    shared = [network for network in parties[source].networks if network in parties[target].networks]
+    known = {name: scenario.container_networks(name) for name in scenario.containers}
+    mine = known.get(source) or parties[source].networks
+    theirs = known.get(target) or parties[target].networks
+    shared = [network for network in mine if network in theirs]
     if source == target or any(finder.facts.named(network) for network in shared):
         return True
     if shared:
@@ -263,10 +266,8 @@ def shares_network(finder: Finder, path: PathTuple, source: str, target: str) ->
             help,
         )
         return False
-    mine = ", ".join(parties[source].networks) or "no network"
-    theirs = ", ".join(parties[target].networks) or "no network"
     finder.add(path, "NO_COMMON_NETWORK", f"a network that {source} and {target} share",
-               f"{mine} and {theirs}", f"add {target} to a network of {source}")  # fmt: skip
+               f"{', '.join(mine) or 'no network'} and {', '.join(theirs) or 'no network'}", f"add {target} to a network of {source}")  # fmt: skip
     return False
 
 

@@ -52,7 +52,8 @@ def _fault(finder: Finder, path: PathTuple, fault: Fault) -> None:
                 (*path, word), "BAD_VALUE", f"{word} with {' or '.join(verbs)}", f"{word} with {fault.verb}"
             )
     if fault.verb in NODE_VERBS:
-        _node(finder, (*path, fault.verb), getattr(fault, fault.verb))
+        if not _labelled(finder, (*path, fault.verb), str(getattr(fault, fault.verb))):
+            _node(finder, (*path, fault.verb), getattr(fault, fault.verb))
     elif fault.verb == "kill_task":
         _task(finder, (*path, "kill_task"), fault.kill_task or "")
     elif fault.verb == "partition":
@@ -75,6 +76,23 @@ def _targets(finder: Finder) -> list[str]:
         "leader",
         *(f"random({name})" for name in (*scenario.nodes, *scenario.services)),
     ]
+
+
+def _labelled(finder: Finder, path: PathTuple, target: str) -> bool:
+    """Whether the target is a label like ``rack=a``; one that no node has is a problem."""
+    key, equals, value = target.partition("=")
+    if not equals:
+        return False
+    labels = {
+        f"{name}={group.label(name, k)}"
+        for group in finder.scenario.nodes.values()
+        for name in group.labels
+        for k in range(group.count)
+    }
+    if f"{key}={value}" not in labels:
+        help = suggest(target, sorted(labels), "labels") if labels else "no node has labels"
+        finder.add(path, "UNKNOWN_TARGET", "a label that some node has", target, help)
+    return True
 
 
 def _node(finder: Finder, path: PathTuple, target: Any) -> None:
@@ -188,6 +206,10 @@ def _operation(finder: Finder, path: PathTuple, operation: Operation) -> None:
         for name, words in (operation.update or {}).items():
             if finder.reference((*path, verb, name), name, services, "service"):
                 _words(finder, (*path, verb, name), words)
+    elif verb in ("connect", "disconnect"):
+        for name, network in (operation.connect or operation.disconnect or {}).items():
+            if finder.reference((*path, verb, name), name, finder.scenario.containers, "container"):
+                finder.reference((*path, verb, name), network, finder.scenario.networks, "network")
 
 
 def _words(finder: Finder, path: PathTuple, words: dict[str, Any]) -> None:

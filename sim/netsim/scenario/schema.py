@@ -117,6 +117,11 @@ class Scenario(Strict):
         """The names of all nodes, group by group."""
         return [f"{group}-{i}" for group, spec in self.nodes.items() for i in range(1, spec.count + 1)]
 
+    def container_networks(self, name: str) -> tuple[str, ...]:
+        """The networks of a container, then those that it joins while the clock runs."""
+        joined = (o.connect[name] for o in self.operations if o.connect is not None and name in o.connect)
+        return tuple(dict.fromkeys((*self.containers[name].networks, *joined)))
+
     def line_of(self, path: PathTuple) -> tuple[int, int]:
         """Line and column of a value in the file; (0, 0) without one, as for what ``--set`` replaced."""
         if self._tree is None:

@@ -70,7 +70,7 @@ class Event(Strict):
 
 
 class Fault(Event):
-    """Something that breaks. Targets: a name, leader, random(worker), random(web)."""
+    """Something that breaks. Targets: a name, leader, random(worker), random(web), a label like rack=a."""
 
     verbs: ClassVar[tuple[str, ...]] = FAULT_VERBS
     example: ClassVar[str] = "{at: 30s, crash: worker-3, for: 60s}"

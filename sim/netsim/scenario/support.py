@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_service import Container, Service
+
+#: Words of a service that an update under load may not change: the data planes make networks and ports at the start.
+FIXED_WORDS = ("calls", "endpoint_mode", "ipvs", "mode", "networks", "ports")
 
 Finding = tuple[PathTuple, str, str | None]
 _KNOWN_KEYS = ("node.role", "node.hostname", "node.labels.")
@@ -13,14 +17,10 @@ _KNOWN_KEYS = ("node.role", "node.hostname", "node.labels.")
 
 def unsupported(scenario: Scenario) -> Iterator[Finding]:
     """Way, what was found, help."""
-    for word in ("faults", "operations"):
-        if getattr(scenario, word) and scenario.load:
-            yield (word,), f"{word} together with load", f"leave out load or {word}"
+    if scenario.load:
+        yield from _under_load(scenario)
     if scenario.hypervisors and not (scenario.faults or scenario.operations):
         yield ("hypervisors",), "hypervisors", "leave out hypervisors"
-    for i, operation in enumerate(scenario.operations):
-        if operation.verb in ("connect", "disconnect"):
-            yield ("operations", i, operation.verb), operation.verb, None
     if scenario.fabric.rate is not None:
         yield ("fabric", "rate"), "a switch that blocks", "leave out rate: the switch never blocks"
     for name, group in scenario.nodes.items():
@@ -38,13 +38,65 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
             yield ("load", name, "from"), "a node as source", "load from outside or from a container"
 
 
+def _under_load(scenario: Scenario) -> Iterator[Finding]:
+    """What the data planes cannot take up of faults and operations."""
+    for i, operation in enumerate(scenario.operations):
+        for changed, words in (operation.update or {}).items():
+            for word in sorted(set(words) & set(FIXED_WORDS)):
+                path: PathTuple = ("operations", i, "update", changed, word)
+                yield path, f"an update of {word} together with load", "leave out load"
+    if not (scenario.faults or scenario.operations):
+        return
+    yield from _moving(scenario)
+    for name, load in scenario.load.items():
+        if load.from_ != "outside":
+            yield (
+                ("load", name, "from"),
+                f"load from {load.from_} together with faults or operations",
+                "load from outside",
+            )
+    for name, service in scenario.services.items():
+        if service.endpoint_mode == "dnsrr":
+            yield (
+                ("services", name, "endpoint_mode"),
+                "dnsrr together with load and faults or operations",
+                "use vip",
+            )
+        for i, port in enumerate(service.ports):
+            if port.mode == "host":
+                yield (
+                    ("services", name, "ports", i, "mode"),
+                    "host together with load and faults or operations",
+                    "use ingress",
+                )
+
+
+def _moving(scenario: Scenario) -> Iterator[Finding]:
+    """What containers that join or leave networks cannot do yet: which network is used is decided before the clock
+    starts, and so is the one of the default route."""
+    parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
+    for i, operation in enumerate(scenario.operations):
+        for name in (operation.connect or operation.disconnect or {}).keys() & scenario.containers.keys():
+            path: PathTuple = ("operations", i, operation.verb, name)
+            networks, container = set(scenario.container_networks(name)), scenario.containers[name]
+            if container.ports or any(load.to.partition(":")[0] == name for load in scenario.load.values()):
+                yield path, f"{operation.verb} of a container that the outside asks", "call it from a service"
+            for other, party in parties.items():
+                called = {call.to.partition(":")[0] for call in party.calls}
+                calls = {call.to.partition(":")[0] for call in container.calls}
+                if (name in called or other in calls) and len(networks & set(party.networks)) > 1:
+                    yield (
+                        path,
+                        f"{operation.verb} of a container that shares two networks with {other}",
+                        "leave one",
+                    )
+
+
 def _services(scenario: Scenario) -> Iterator[Finding]:
     for name, service in scenario.services.items():
         path: PathTuple = ("services", name)
         if scenario.load and service.mode not in ("replicated", "global"):
             yield (*path, "mode"), f"the mode {service.mode} under load", None
-        if scenario.load and service.healthcheck is not None and not service.healthcheck.disable:
-            yield (*path, "healthcheck"), "a health check under load", None
         for i, port in enumerate(service.ports):
             if port.protocol != "tcp":
                 yield (*path, "ports", i, "protocol"), port.protocol, "tcp can be simulated"

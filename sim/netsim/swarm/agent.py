@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import simpy
 
+from netsim.engine.border import What
 from netsim.swarm.machine import Cores
 from netsim.swarm.store import State, TaskRow
 from netsim.swarm.time import Clockwork
@@ -23,13 +24,15 @@ def has_rows(task: TaskRow) -> bool:
 
 
 class Container:
-    """A container on a node. ``alive``: its process runs; ``wake`` is fired when something may have changed."""
+    """A container on a node. ``alive``: its process runs; ``joined``: it has endpoints in its networks; ``wake`` is
+    fired when something may have changed."""
 
-    __slots__ = ("alive", "ended", "process", "task", "wake")
+    __slots__ = ("alive", "ended", "joined", "process", "task", "wake")
 
     def __init__(self, env: Clockwork, task: TaskRow) -> None:
         self.task = task
         self.alive = False
+        self.joined = False
         self.ended: State | None = None
         self.wake = env.event()
         self.process: simpy.Process | None = None
@@ -64,7 +67,7 @@ class Agents:
         """A task that runs when the clock starts."""
         assert task.node is not None
         container = self._container(task)
-        container.alive = True
+        container.alive = container.joined = True
         self.images[task.node].add(task.spec.image.name)
         container.process = self.env.process(self._run(container, task.node))
 
@@ -83,12 +86,14 @@ class Agents:
         container = self.containers[task.node].get(task) if task.node is not None else None
         if container is not None and container.alive:
             container.alive, container.ended = False, state
+            self.swarm.journal.task(What.TASK_GONE, task)
             self._wake(container)
 
     def lose(self, node: int) -> None:
         """The node's power is gone: nothing of it is left."""
-        for container in self.containers[node].values():
-            container.alive = False
+        for task, container in self.containers[node].items():
+            container.alive, task.bound = False, False
+            self.swarm.journal.task(What.SANDBOX_GONE, task)
             if container.process is not None and container.process.is_alive:
                 container.process.interrupt()
         self.containers[node].clear()
@@ -105,6 +110,11 @@ class Agents:
         for task, container in list(self.containers[node].items()):
             container.alive = False
             del self.containers[node][task]
+            self.swarm.journal.task(What.TASK_GONE, task)
+            self.swarm.journal.task(What.SANDBOX_GONE, task)
+            if task.bound:
+                self.swarm.rows_removed(task)
+                task.bound = False
             if task.state <= State.RUNNING:
                 self.env.process(self._report(task, State.FAILED, node))
 
@@ -150,7 +160,8 @@ class Agents:
                 yield self._pause(container)
             if task.desired == State.RUNNING:
                 yield from self._work(node, "start", self.table.start_work_ps)
-                container.alive = True
+                container.alive = container.joined = True
+                self.swarm.journal.listens(task, self.env.now + task.spec.image.start)
                 check = task.spec.healthcheck
                 if check is not None and not check.disable:
                     yield from self._first_health(container)
@@ -213,16 +224,26 @@ class Agents:
         task = container.task
         yield self.env.timeout(self.table.controller_retry_ps)
         if task.bound:
-            self.swarm.rows_removed(task)
+            self.swarm.rows_removed(task, stopping=True)
             yield self.env.timeout(self.table.binding_drain_ps)
         grace, takes = task.spec.stop_grace_period, task.spec.image.stop
+        if takes is not None:  # else the process ignores the signal
+            self.swarm.journal.task(What.TASK_TERMS, task)
         yield self.env.timeout(max(1, grace if takes is None else min(grace, takes)))
         container.alive = False
+        self.swarm.journal.task(What.TASK_GONE, task)
         yield from self._work(node, "stop", self.table.stop_work_ps)
+        container.joined = False
+        for network in task.spec.networks:
+            if not any(c.joined and network in c.task.spec.networks for c in self.containers[node].values()):
+                # Shutdown is over, and told, only when networks that nobody on the node needs are gone.
+                yield from self._work(node, "network", self.table.network_removal_work_ps)
 
     def _end(self, container: Container, node: int, state: State) -> Steps:
         task = container.task
         self.containers[node].pop(task, None)
         if task.bound:
             self.swarm.rows_removed(task)
+            task.bound = False
+        self.swarm.journal.task(What.SANDBOX_GONE, task)
         yield from self._report(task, state, node)

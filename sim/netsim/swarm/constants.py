@@ -40,6 +40,7 @@ class SwarmTable:
     create_work_ps: int
     start_work_ps: int
     stop_work_ps: int
+    network_removal_work_ps: int
     work_cv: float
     boot_ps: int
     registry_rate_bps: int
@@ -58,6 +59,7 @@ class SwarmTable:
     table_packet_bytes: int
     table_message_bytes: int
     gossip_to_dead_ps: int
+    push_pull_ps: int
     bulk_sync_ps: int
     reconnect_ps: int
 

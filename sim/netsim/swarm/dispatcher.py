@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import simpy
 
 if TYPE_CHECKING:
@@ -109,9 +110,10 @@ class Dispatcher:
                 wait = self._draw_period(session.node)
                 session.deadline = self.env.now + self.table.grace_multiplier * wait
                 self._watch(session)
-                if self.ways.loss[session.node]:
+                lost = 1 - float(np.prod(1 - self.ways.loss[:, session.node]))
+                if lost:
                     # TCP repeats lost segments: each loss costs a timeout that doubles from 0.2 s.
-                    lost, rto = 1 - (1 - self.ways.loss[session.node]) ** 2, 200_000_000_000
+                    rto = 200_000_000_000
                     while (
                         self.chance.uniform(self.ways.names[session.node], "beat loss") < lost
                         and rto < 2**7 * 10**11

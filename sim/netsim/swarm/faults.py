@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import simpy
 
 from netsim.scenario.schema_events import Fault
 from netsim.swarm.clock import Mark
 from netsim.swarm.power import Power
 from netsim.swarm.store import TaskRow
-from netsim.swarm.targets import RANDOM, node_of, task_of
+from netsim.swarm.targets import RANDOM, nodes_of, task_of
+from netsim.swarm.ways import RECEIVES, SENDS
 
 if TYPE_CHECKING:
     from netsim.swarm.world import Swarm
@@ -51,20 +53,16 @@ class Faults:
         swarm.log("fault", text)
         return swarm.clock.begin(Mark(text, self.env.now, nodes, ended, tuple(sorted(hit)), led))
 
-    def node(self, fault: Fault) -> int | None:
-        """The node that the fault is aimed at now; nobody fits: the timeline says so."""
+    def nodes(self, fault: Fault) -> list[int]:
+        """The nodes that the fault is aimed at now: one, or all with a label like ``rack=a``. Nobody fits: the timeline
+        says so."""
         target = getattr(fault, fault.verb)
-        found = node_of(self.swarm, target)
-        if found is None:
+        found = nodes_of(self.swarm, target)
+        if not found:
             self.swarm.log("no target", f"{fault.verb} {target}")
         return found
 
-    def nodes(self, fault: Fault) -> list[int]:
-        """One node, or all nodes of a label like ``zone=a`` or of a group."""
-        found = self.node(fault)
-        return [] if found is None else [found]
-
-    def text(self, fault: Fault, node: int | None = None) -> str:
+    def text(self, fault: Fault) -> str:
         """``crash worker-3``; a target that is chosen at run time is named as it was written."""
         target = getattr(fault, fault.verb)
         if isinstance(target, str):
@@ -72,67 +70,77 @@ class Faults:
         return fault.verb
 
 
-def _crash(faults: Faults, fault: Fault) -> Steps:
-    for node in faults.nodes(fault):
-        faults.mark(faults.text(fault), [node])
-        faults.power.off(node)
+def _gone(faults: Faults, fault: Fault, off: Callable[[int], None], on: Callable[[int], None]) -> Steps:
+    """Nodes that are gone for the fault's time, all at once."""
+    nodes = faults.nodes(fault)
+    if not nodes:
+        return
+    faults.mark(faults.text(fault), nodes)
+    for node in nodes:
+        off(node)
+    if fault.verb != "reboot" or fault.for_ is not None:
         yield from faults.lasts(fault)
-        yield from faults.power.on(node)
+    for node in nodes:
+        on(node)
 
 
-def _reboot(faults: Faults, fault: Fault) -> Steps:
-    for node in faults.nodes(fault):
-        faults.mark(faults.text(fault), [node])
-        faults.power.off(node)
-        if fault.for_ is not None:
-            yield from faults.lasts(fault)
-        yield from faults.power.on(node)
+def _crash(faults: Faults, fault: Fault) -> Steps:
+    def back(node: int) -> None:
+        faults.env.process(faults.power.on(node))
+
+    yield from _gone(faults, fault, faults.power.off, back)
 
 
 def _kill_daemon(faults: Faults, fault: Fault) -> Steps:
-    for node in faults.nodes(fault):
-        faults.mark(faults.text(fault), [node])
-        faults.power.daemon_off(node)
-        yield from faults.lasts(fault)
-        faults.power.daemon_on(node)
+    yield from _gone(faults, fault, faults.power.daemon_off, faults.power.daemon_on)
 
 
-def _set_cable(faults: Faults, node: int, up: bool, one_way: bool) -> None:
-    faults.ways.sends[node] = up
+def _set_cables(faults: Faults, nodes: list[int], up: bool, one_way: bool) -> None:
+    faults.ways.sends[nodes] = up
     if not one_way:
-        faults.ways.receives[node] = up
-    faults.swarm.members.wake()
+        faults.ways.receives[nodes] = up
+    faults.swarm.rewired()
 
 
 def _cut(faults: Faults, fault: Fault) -> Steps:
-    for node in faults.nodes(fault):
-        faults.mark(faults.text(fault), [node])
-        _set_cable(faults, node, False, fault.one_way)
-        yield from faults.lasts(fault)
-        _set_cable(faults, node, True, fault.one_way)
+    nodes = faults.nodes(fault)
+    if not nodes:
+        return
+    faults.mark(faults.text(fault), nodes)
+    _set_cables(faults, nodes, False, fault.one_way)
+    yield from faults.lasts(fault)
+    _set_cables(faults, nodes, True, fault.one_way)
 
 
 def _flap(faults: Faults, fault: Fault) -> Steps:
     period = fault.period or FLAP_PERIOD_PS
     times = fault.times or (max(1, fault.for_ // period) if fault.for_ is not None else FLAP_TIMES)
-    for node in faults.nodes(fault):
-        faults.mark(faults.text(fault), [node])
-        for _ in range(times):
-            _set_cable(faults, node, False, fault.one_way)
-            yield faults.env.timeout(max(1, period // 2))
-            _set_cable(faults, node, True, fault.one_way)
-            yield faults.env.timeout(max(1, period - period // 2))
+    nodes = faults.nodes(fault)
+    if not nodes:
+        return
+    faults.mark(faults.text(fault), nodes)
+    for _ in range(times):
+        _set_cables(faults, nodes, False, fault.one_way)
+        yield faults.env.timeout(max(1, period // 2))
+        _set_cables(faults, nodes, True, fault.one_way)
+        yield faults.env.timeout(max(1, period - period // 2))
 
 
 def _link(faults: Faults, fault: Fault) -> Steps:
-    for node in faults.nodes(fault):
-        faults.mark(faults.text(fault), [node])
-        loss, delay = faults.ways.loss[node], int(faults.ways.delay_ps[node])
-        faults.ways.loss[node] = fault.loss or 0.0
-        faults.ways.delay_ps[node] = delay + (fault.delay or 0)
-        faults.swarm.members.wake()
-        yield from faults.lasts(fault)
-        faults.ways.loss[node], faults.ways.delay_ps[node] = loss, delay
+    nodes, ways = faults.nodes(fault), faults.ways
+    if not nodes:
+        return
+    faults.mark(faults.text(fault), nodes)
+    at = np.ix_([SENDS] if fault.one_way else [SENDS, RECEIVES], nodes)
+    before = [found[at].copy() for found in (ways.loss, ways.delay_ps, ways.rate_bps)]
+    ways.loss[at] = fault.loss or 0.0
+    ways.delay_ps[at] += fault.delay or 0
+    if fault.rate is not None:
+        ways.rate_bps[at] = fault.rate
+    faults.swarm.rewired()
+    yield from faults.lasts(fault)
+    ways.loss[at], ways.delay_ps[at], ways.rate_bps[at] = before
+    faults.swarm.rewired()
 
 
 def _partition(faults: Faults, fault: Fault) -> Steps:
@@ -154,17 +162,19 @@ def _partition(faults: Faults, fault: Fault) -> Steps:
     else:
         struck = [k for k in range(len(sides)) if sides[k] != sides[lead]]
     faults.mark("partition", struck)
-    faults.swarm.members.wake()
+    faults.swarm.rewired()
     yield from faults.lasts(fault)
     faults.ways.group[:] = before
+    faults.swarm.rewired()
 
 
 def _switch_down(faults: Faults, fault: Fault) -> Steps:
     faults.mark("switch_down", range(len(faults.ways.names)))
     faults.ways.switch = False
-    faults.swarm.members.wake()
+    faults.swarm.rewired()
     yield from faults.lasts(fault)
     faults.ways.switch = True
+    faults.swarm.rewired()
 
 
 def _kill_task(faults: Faults, fault: Fault) -> Steps:
@@ -179,21 +189,32 @@ def _kill_task(faults: Faults, fault: Fault) -> Steps:
 
 
 def _steal(faults: Faults, fault: Fault) -> Steps:
-    for node in faults.nodes(fault):
-        faults.mark(faults.text(fault))
-        cores = faults.swarm.agents.cores[node]
-        share = fault.share if fault.share is not None else 0.5
-        before = cores.cores
-        cores.change(before * max(1e-6, 1 - share))
-        yield from faults.lasts(fault)
-        cores.change(before)
+    share = fault.share if fault.share is not None else 0.5
+    nodes = faults.nodes(fault)
+    if not nodes:
+        return
+    faults.mark(faults.text(fault))
+    machines = {id(faults.swarm.agents.cores[node]): faults.swarm.agents.cores[node] for node in nodes}
+    before = [(cores, cores.cores) for cores in machines.values()]
+    for cores, count in before:
+        cores.change(count * max(1e-6, 1 - share))
+    for node in nodes:
+        faults.swarm.journal.steals(node, share)
+    yield from faults.lasts(fault)
+    for cores, count in before:
+        cores.change(count)
+    for node in nodes:
+        faults.swarm.journal.steals(node, 0)
 
 
 def _slow_disk(faults: Faults, fault: Fault) -> Steps:
-    for node in faults.nodes(fault):
-        faults.mark(faults.text(fault))
-        faults.swarm.raft.slow[node] = fault.factor or 10.0
-        yield from faults.lasts(fault)
+    nodes = faults.nodes(fault)
+    if not nodes:
+        return
+    faults.mark(faults.text(fault))
+    faults.swarm.raft.slow |= dict.fromkeys(nodes, fault.factor or 10.0)
+    yield from faults.lasts(fault)
+    for node in nodes:
         faults.swarm.raft.slow.pop(node, None)
 
 
@@ -251,7 +272,7 @@ def _kills(faults: Faults, fault: Fault, service: str, replicas: int) -> Steps:
 
 VERBS: dict[str, Verb] = {
     "crash": _crash,
-    "reboot": _reboot,
+    "reboot": _crash,
     "kill_daemon": _kill_daemon,
     "cut": _cut,
     "flap": _flap,

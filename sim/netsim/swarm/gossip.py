@@ -29,6 +29,11 @@ def retransmits(multiplier: int, members: int) -> int:
     return multiplier * math.ceil(math.log10(members + 1))
 
 
+def push_pull_ps(interval_ps: int, members: int) -> int:
+    """The time between two full exchanges of a node; longer above 32 members (memberlist util.go pushPullScale)."""
+    return interval_ps * (math.ceil(math.log2(members) - 5) + 1 if members > 32 else 1)
+
+
 def suspicion_ps(table_min: int, most: int, members: int, probe_ps: int) -> tuple[int, int]:
     """Shortest and longest time from suspicion to death: multiplier x max(1, log10 n) probe intervals."""
     least = round(table_min * max(1.0, math.log10(max(1, members))) * probe_ps)
@@ -141,6 +146,8 @@ class Members:
         self.next_join = (self.env.now + self.luck.random(count) * table.reconnect_ps).astype(np.int64)
         self.rounds: list[Ints] = [np.zeros(0, np.int64)] * count
         self.spread = Broadcasts(count, max(1, table.member_packet_bytes // table.member_message_bytes))
+        self.push_ps = push_pull_ps(table.push_pull_ps, count)
+        self.next_push = (self.env.now + self.luck.random(count) * self.push_ps).astype(np.int64)
         self.awake = False
 
     def wake(self) -> None:
@@ -150,6 +157,8 @@ class Members:
             # Where a probe stood while nothing had to be simulated: anywhere in its interval.
             late = self.env.now - self.next_probe
             self.next_probe += np.where(late > 0, -(-late // self.table.probe_ps) * self.table.probe_ps, 0)
+            late = self.env.now - self.next_push
+            self.next_push += np.where(late > 0, -(-late // self.push_ps) * self.push_ps, 0)
             self.env.process(self._run())
 
     @property
@@ -185,6 +194,7 @@ class Members:
             self._gossip()
             self._bury()
             self._rejoin()
+            self._push_pull()
 
     def _next(self, node: int) -> int | None:
         """The next member that a node probes: shuffled round robin over those not dead."""
@@ -212,11 +222,21 @@ class Members:
         asked = np.array([self._ask(int(i)) for i in due], np.int64)
         some = asked >= 0
         due, asked = due[some], asked[some]
+        self._accuse(due, asked)
         answered = self._ways_to(due, asked)
         self.score[due[answered]] = np.maximum(0, self.score[due[answered]] - 1)
         for i, j in zip(due[~answered].tolist(), asked[~answered].tolist(), strict=True):
             if not self._indirect(i, j):
                 self._suspect(i, j, i)
+
+    def _accuse(self, askers: Ints, asked: Ints) -> None:
+        """A ping to a suspect says that it is one, so that it can refute (memberlist state.go probeNode)."""
+        suspects = self.view[askers, asked] == SUSPECT
+        if suspects.any():
+            a, b = askers[suspects], asked[suspects]
+            there = self.ways.arrive(a, b, self.luck)
+            for i, j in zip(a[there].tolist(), b[there].tolist(), strict=True):
+                self._refute(j, int(self.heard[i, j]))
 
     def _ask(self, node: int) -> int:
         target = self._next(node)
@@ -238,8 +258,8 @@ class Members:
             self.score[node] = min(self.table.awareness_most - 1, self.score[node] + max(1, missing))
         if self.ways.both(node, target):
             # The TCP ping: SYN, answer and ping within the rest of the interval get through most losses.
-            lost = 1 - (1 - self.ways.loss[node]) * (1 - self.ways.loss[target])
-            if self.luck.random() < (1 - lost) ** 4:
+            kept = (1 - self.ways.lost(node, target)) * (1 - self.ways.lost(target, node))
+            if self.luck.random() < kept**2:
                 return True
         via = others[there]
         if not len(via):
@@ -365,14 +385,27 @@ class Members:
                     self._alive(a, b, int(self.incarnation[b]))
             self._exchange(i, j)
 
+    def _push_pull(self) -> None:
+        """Now and then each node exchanges all it knows with one that it holds for alive."""
+        due = np.flatnonzero((self.next_push <= self.env.now) & self.ways.live)
+        self.next_push[due] = self.env.now + self.push_ps
+        for i in due.tolist():
+            alive = np.flatnonzero(self.view[i] == ALIVE)
+            alive = alive[alive != i]
+            if len(alive):
+                j = int(self.luck.choice(alive))
+                if self.ways.both(i, j):
+                    self._exchange(i, j)
+
     def _exchange(self, i: int, j: int) -> None:
-        """Push and pull: what the other knows to be alive, with a newer number; the dead become suspects first."""
+        """Push and pull: what the other knows to be alive, with a newer number; whom it suspects or holds for dead becomes
+        a suspect here, too (memberlist state.go mergeState)."""
         for a, b in ((i, j), (j, i)):
             for k in np.flatnonzero((self.view[b] == ALIVE) & (self.view[a] != ALIVE)).tolist():
                 if k != a:
                     self._alive(a, k, int(self.heard[b, k]))
-            for k in np.flatnonzero((self.view[b] == DEAD) & (self.view[a] == ALIVE)).tolist():
+            for k in np.flatnonzero((self.view[b] != ALIVE) & (self.view[a] == ALIVE)).tolist():
                 if k == a:
                     self._refute(a, int(self.heard[b, k]))
-                elif self.heard[b, k] >= self.heard[a, k] and self.heard[b, k] >= self.heard[a, k]:
-                    self._suspect(a, k, b)
+                elif self.heard[b, k] >= self.heard[a, k]:
+                    self._suspect(a, k, a)

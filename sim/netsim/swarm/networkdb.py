@@ -37,11 +37,14 @@ class Rows:
     def put(self, task: TaskRow, present: bool) -> None:
         """The owner's daemon writes or deletes the rows of a task."""
         assert task.node is not None
-        number = task.number
+        self.write(task.number, task.node, present)
+
+    def write(self, number: int, owner: int, present: bool) -> None:
+        """The daemon of a node writes or deletes a row."""
         self.spread.drop(lambda what: what[0] != number)
-        self.owner[number] = task.node
+        self.owner[number] = owner
         times = retransmits(self.table.retransmit_multiplier, self.count)
-        self.spread.put((number, int(present)), task.node, times)
+        self.spread.put((number, int(present)), owner, times)
         if not self.awake:
             self.awake = True
             self.env.process(self._run())
@@ -62,6 +65,8 @@ class Rows:
                 self.table.gossip_nodes,
             )
             self.spread.known[message, node] = True
+            for k, new in zip(message.tolist(), node.tolist(), strict=True):
+                self.swarm.journal.heard(self.spread.what[k][0], [new])
             self.spread.left[message, node] = retransmits(self.table.retransmit_multiplier, self.count)
             self._sync()
             if not self.stale(self.ways.live):
@@ -89,5 +94,8 @@ class Rows:
         for i, j in zip(due.tolist(), partner.tolist(), strict=True):
             if self.ways.both(i, j):
                 both = self.spread.known[:, i] | self.spread.known[:, j]
+                for k, what in enumerate(self.spread.what):
+                    if both[k]:
+                        self.swarm.journal.heard(what[0], [i, j])
                 self.spread.known[:, i] = both
                 self.spread.known[:, j] = both

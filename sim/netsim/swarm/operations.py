@@ -130,6 +130,19 @@ def _demote(operations: Operations, operation: Operation) -> Steps:
         swarm.log("demoted", swarm.ways.names[node])
 
 
+def _endpoints(operations: Operations, operation: Operation) -> Steps:
+    """`docker network connect` and `disconnect`: the daemon of the container's node does it, at once."""
+    swarm = operations.swarm
+    for container, network in (operation.connect or operation.disconnect or {}).items():
+        node = swarm.model.tasks[container].node
+        if swarm.ways.live[node.index]:
+            swarm.log(f"{operation.verb}ed", container, network)
+            swarm.endpoint(container, network, operation.connect is not None)
+        else:
+            swarm.log("no target", f"{operation.verb} {container}", f"{node.name} does not answer")
+    yield operations.env.timeout(0)
+
+
 VERBS: dict[str, Verb] = {
     "drain": _drain,
     "pause": _pause,
@@ -139,4 +152,6 @@ VERBS: dict[str, Verb] = {
     "rollback": _rollback,
     "promote": _promote,
     "demote": _demote,
+    "connect": _endpoints,
+    "disconnect": _endpoints,
 }

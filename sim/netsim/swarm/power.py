@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import simpy
 
+from netsim.engine.border import What
+
 if TYPE_CHECKING:
     from netsim.swarm.world import Swarm
 
@@ -25,6 +27,7 @@ class Power:
         if not swarm.ways.on[node]:
             return
         swarm.ways.on[node] = False
+        swarm.journal.node(What.NODE_DOWN, node)
         swarm.agents.lose(node)
         swarm.dispatcher.lose_agent(node)
         swarm.raft.died(node)
@@ -40,6 +43,7 @@ class Power:
             return
         del self._booting[node]
         self.swarm.ways.on[node] = True
+        self.swarm.journal.node(What.NODE_UP, node)
         self.swarm.ways.daemon[node] = True
         self._back(node)
 
@@ -63,6 +67,7 @@ class Power:
         self._back(node)
 
     def _back(self, node: int) -> None:
+        self.swarm.journal.restarted(node)
         self.swarm.raft.came_back(node)
         self.swarm.members.restart(node)
         self.swarm.dispatcher.restart_agent(node)

@@ -172,11 +172,10 @@ class Raft:
         """A message between peers; lost if there is no way now or the receiver is gone by then."""
         if not self.ways.one_way(src, dst) or not self.ways.live[src]:
             return
-        if self.ways.loss.any():
-            # TCP repeats what is lost; only a link that loses nearly everything loses messages of 1 s.
-            lost = 1 - (1 - self.ways.loss[src]) * (1 - self.ways.loss[dst])
-            if self.chance.uniform(self.ways.names[src], "raft loss") < lost**3:
-                return
+        # TCP repeats what is lost; only a link that loses nearly everything loses messages of 1 s.
+        lossy = bool(self.ways.loss.any())
+        if lossy and self.chance.uniform(self.ways.names[src], "raft loss") < self.ways.lost(src, dst) ** 3:
+            return
 
         def later() -> Generator[simpy.Event, object, None]:
             yield self.env.timeout(self.ways.delay(src, dst))

@@ -44,11 +44,16 @@ def simulate(
         workloads={},
         stations={},
         timeline=swarm.timeline,
-        failovers=[
-            {"fault": mark.text, "at_s": mark.at / 10**12, **{n: mark.found.get(n) for n in NUMBERS}}
-            for mark in swarm.clock.marks
-        ],
+        failovers=failovers(swarm),
     )
+
+
+def failovers(swarm: Swarm) -> list[dict[str, str | float | None]]:
+    """The failover clock up to now: a row for each fault and operation."""
+    return [
+        {"fault": mark.text, "at_s": mark.at / 10**12, **{n: mark.found.get(n) for n in NUMBERS}}
+        for mark in swarm.clock.marks
+    ]
 
 
 def build(model: Model, seed: int, replication: int) -> Swarm:

@@ -1,4 +1,4 @@
-"""What a fault or an operation is aimed at: a name, ``leader``, ``random(worker)``, ``random(web)``."""
+"""What a fault or an operation is aimed at: a name, ``leader``, ``random(worker)``, ``random(web)``, ``rack=a``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from netsim.swarm.world import Swarm
 
 RANDOM = re.compile(r"random\((.+)\)")
+
+
+def nodes_of(swarm: Swarm, target: str) -> list[int]:
+    """All nodes with a label (``rack=a``), or the one that a target means now."""
+    key, equals, value = target.partition("=")
+    if equals:
+        return [node.index for node in swarm.model.nodes.values() if node.labels.get(key) == value]
+    found = node_of(swarm, target)
+    return [] if found is None else [found]
 
 
 def node_of(swarm: Swarm, target: str) -> int | None:

@@ -15,13 +15,16 @@ from netsim.model.entities import Model
 Bools = npt.NDArray[np.bool_]
 #: One way through two idle hosts besides the switch: about half of a quiet host's round trip of 80 us.
 HOSTS_PS = 40_000_000
+#: Rows of what differs by direction.
+SENDS, RECEIVES = 0, 1
 
 
 class Ways:
     """State of nodes and links as arrays over the nodes, in the model's order.
 
-    ``on``: powered; ``daemon``: dockerd runs; ``sends``, ``receives``: directions of the cable; ``loss``:
-    share lost by the node's link; ``delay_ps``: added by it; ``group``: side of a partition.
+    ``on``: powered; ``daemon``: dockerd runs; ``sends``, ``receives``: directions of the cable. Of the node's link, a row
+    for what it sends and one for what it receives: ``loss``: share lost; ``delay_ps``: added; ``rate_bps``: left of the
+    card's (0: all of it). ``group``: side of a partition.
     """
 
     def __init__(self, model: Model) -> None:
@@ -32,8 +35,9 @@ class Ways:
         self.daemon = np.ones(count, np.bool_)
         self.sends = np.ones(count, np.bool_)
         self.receives = np.ones(count, np.bool_)
-        self.loss = np.zeros(count)
-        self.delay_ps = np.zeros(count, np.int64)
+        self.loss = np.zeros((2, count))
+        self.delay_ps = np.zeros((2, count), np.int64)
+        self.rate_bps = np.zeros((2, count), np.int64)
         self.group = np.zeros(count, np.int64)
         self.switch = True
         self.base_ps = model.fabric.latency + HOSTS_PS
@@ -60,9 +64,13 @@ class Ways:
         """Whether a connection between the daemons of ``a`` and ``b`` can live."""
         return bool(self.live[a] and self.live[b]) and self.one_way(a, b) and self.one_way(b, a)
 
+    def lost(self, a: int, b: int) -> float:
+        """The share of packets from ``a`` to ``b`` that links lose."""
+        return float(1 - (1 - self.loss[SENDS, a]) * (1 - self.loss[RECEIVES, b]))
+
     def delay(self, a: int, b: int) -> int:
         """One way (ps), at least 1."""
-        return 1 if a == b else int(self.base_ps + self.delay_ps[a] + self.delay_ps[b])
+        return 1 if a == b else int(self.base_ps + self.delay_ps[SENDS, a] + self.delay_ps[RECEIVES, b])
 
     def arrive(self, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], luck: np.random.Generator) -> Bools:
         """Which of the datagrams ``a[k]`` -> ``b[k]`` arrive at a running daemon."""
@@ -71,7 +79,7 @@ class Ways:
         if not self.switch:
             there &= a == b
         if self.loss.any():
-            kept = (1 - self.loss[a]) * (1 - self.loss[b])
+            kept = (1 - self.loss[SENDS, a]) * (1 - self.loss[RECEIVES, b])
             there &= (kept >= 1) | (luck.random(len(a)) < kept)
         return np.asarray(there, np.bool_)
 

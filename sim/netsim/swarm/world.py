@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 import simpy
 
+from netsim.engine.border import What
 from netsim.model.entities import Model
 from netsim.swarm.agent import Agents, has_rows
 from netsim.swarm.chance import Chance
@@ -13,6 +14,7 @@ from netsim.swarm.clock import PS_PER_S, FailoverClock
 from netsim.swarm.constants import swarm_table
 from netsim.swarm.dispatcher import Dispatcher
 from netsim.swarm.gossip import Members
+from netsim.swarm.journal import Journal
 from netsim.swarm.networkdb import Rows
 from netsim.swarm.orchestrator import Orchestrator
 from netsim.swarm.raft import Raft
@@ -37,6 +39,7 @@ class Swarm:
         self.timeline: list[dict[str, object]] = []
         self.ends: dict[TaskRow, int] = {}
         self.tasks_made = 0
+        self.journal = Journal(self)
         self.clock = FailoverClock(self)
         managers = [node.index for node in model.nodes.values() if node.role == "manager"]
         self.raft = Raft(self, managers or [0])
@@ -49,6 +52,7 @@ class Swarm:
         self.orchestrator = Orchestrator(self)
         self.updater = Updater(self)
         self._running: dict[str, set[TaskRow]] = {}
+        self._endpoints: dict[tuple[str, str], int] = {}  # numbers of their rows, below those of tasks
         self.services: dict[str, ServiceRow] = {}
         self._deploy()
 
@@ -66,6 +70,7 @@ class Swarm:
                 row = self._row(service, slot)
                 row.node, row.state, row.started = task.node.index, State.RUNNING, self.env.now
                 row.bound = has_rows(row)
+                self.journal.adopt(row, task.name)
                 self.nodes[task.node.index].tasks.add(row)
                 self._running[name].add(row)
                 self.scheduler.count(row)
@@ -237,18 +242,35 @@ class Swarm:
 
     def rows_added(self, task: TaskRow) -> None:
         """The task's node writes its rows."""
+        self.journal.row(What.BACKEND_ADD, task)
         self.rows.put(task, True)
 
-    def rows_removed(self, task: TaskRow) -> None:
-        """The task's node deletes them."""
+    def rows_removed(self, task: TaskRow, stopping: bool = False) -> None:
+        """The task's node deletes them; ``stopping``: before its end, so that nothing new goes there."""
+        self.journal.row(What.BACKEND_WEIGHT if stopping else What.BACKEND_REMOVE, task)
         self.rows.put(task, False)
+
+    def endpoint(self, container: str, network: str, present: bool) -> None:
+        """A container joins or leaves a network: its node at once, the others as they hear of its name."""
+        node = self.model.tasks[container].node.index
+        number = self._endpoints.setdefault((container, network), -1 - len(self._endpoints))
+        self.journal.endpoint(container, network, node, number, present)
+        if self.model.addresses[network].driver.scope == "swarm":
+            self.rows.write(number, node, present)
 
     def buried(self, observer: int, node: int) -> None:
         """An observer's memberlist holds a node for dead, and drops its rows."""
+        self.journal.buried(observer, node)
         self.clock.buried()
 
     def unburied(self, observer: int, node: int) -> None:
         """It is alive for the observer again; its rows come back with the full exchange of the two."""
+        self.journal.unburied(observer, node)
+
+    def rewired(self) -> None:
+        """Links, the switch or a partition have changed."""
+        self.members.wake()
+        self.journal.wires()
 
     def views_agree(self) -> bool:
         """Whether all nodes that the managers reach hold one another for alive, and know the same rows."""

@@ -134,7 +134,7 @@ def plan(
     tolerance: float = TOLERANCE,
     max_replications: int = MOST_REPLICATIONS,
     on_point: Told | None = None,
-    on_compile: Callable[[], None] | None = None,
+    on_compile: Callable[[int, int], None] | None = None,
 ) -> Plan:
     """The most load of a workload, the fewest nodes of a group, or whether the scenario holds with nodes gone.
 

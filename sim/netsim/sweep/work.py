@@ -56,7 +56,8 @@ def _run(scenario: Scenario, seed: int, replications: int, engine: str) -> dict[
 
 
 def metrics(data: dict[str, Any]) -> dict[str, Any]:
-    """Metric path -> value: ``users.latency.p99`` with ``.low`` and ``.high``, counts, the bottleneck."""
+    """Metric path -> value: ``users.latency.p99`` with ``.low`` and ``.high``, counts, the bottleneck, the failover
+    clock."""
     found: dict[str, Any] = {}
     for name, workload in data["workloads"].items():
         flat = {k: v for k, v in workload.items() if k not in ("attribution", "errors", "reasons")}
@@ -65,6 +66,20 @@ def metrics(data: dict[str, Any]) -> dict[str, Any]:
                 found[f"{name}.{_path(column)}"] = value
     for column, value in flatten(data["bottleneck"]).items():
         found[f"bottleneck.{_path(column)}"] = value
+    for number, row in enumerate(data["failovers"], 1):
+        found |= failover_metrics(f"failover.{number}", row)
+    return found
+
+
+def failover_metrics(prefix: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Of one event: ``failover.2.node_down`` with ``.low`` and ``.high``, and ``.reached``: the share of replications
+    that got so far, so that of a link which was dark for a while it is the share of false alarms."""
+    found: dict[str, Any] = {}
+    for name, number in row.items():
+        if isinstance(number, dict):
+            path, samples = f"{prefix}.{name.removesuffix('_s')}", number["samples"]
+            found |= {path: number["value"], f"{path}.low": number["low"], f"{path}.high": number["high"]}
+            found[f"{path}.reached"] = sum(x is not None for x in samples) / len(samples)
     return found
 
 

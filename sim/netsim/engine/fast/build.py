@@ -319,7 +319,7 @@ class Builder:
         return found
 
     def _visit(self, visit: Visit) -> tuple[int, ...]:
-        """The columns V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_STAGE, V_STAGES."""
+        """The columns V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_MOST, V_STAGE, V_STAGES."""
         where = self.node_index.get(visit.node, -1)
         if visit.context == Context.LINK:
             where = self.link_index[str(visit.station)]
@@ -328,6 +328,7 @@ class Builder:
             where,
             visit.overhead_bytes,
             int(visit.chooses),
+            visit.most_bytes,
             *self.stage_rows(visit.stages),
         )
 

@@ -43,6 +43,7 @@ def _listens(plane: FastPlane, change: Change) -> None:
     server = fast.builder.server_index[change.subject]
     if not fast.M[server_cell(fast, server, y.V_GONE)]:
         fast.M[server_cell(fast, server, y.V_LISTENS)] = 1
+        fast.world.servers[change.subject].awaited = False
 
 
 @HANDLERS.takes(What.TASK_TERMS)
@@ -117,7 +118,7 @@ def _down(plane: FastPlane, change: Change) -> None:
     power_off(fast.M, row)
     end_threads(fast.M, row, -1)
     for server in fast.world.servers.values():
-        if server.node == node:
+        if server.node == node and not server.awaited:
             _vanish(fast, server.name)
     for client in fast.world.node_sources[node]:
         _end_client(fast, client)

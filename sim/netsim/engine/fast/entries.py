@@ -162,6 +162,18 @@ def tell_clients(memory, server, what, first, room):
 
 
 @entry
+def silence_cut(memory):
+    """Connections whose client or target has lost its endpoint hear nothing more."""
+    M = pointer(memory)
+    for conn in range((M[B_SLOT] - M[B_CONN]) // W_CONN):
+        k = M[B_CONN] + conn * W_CONN
+        if M[k + O_REFS] <= 0 or M[k + O_CLOSED] or M[k + O_SERVER] < 0:
+            continue
+        if M[M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT + K_CUT] & CUT_PACKETS:
+            M[k + O_PEER] = PEER_SILENT
+
+
+@entry
 def power_off(memory, node):
     """Units in a node and in its card are lost: those on their way, and what is counted in ring and transmitter."""
     M = pointer(memory)

@@ -11,7 +11,7 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import came, dropped, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import link, settle_link, visit_row
-from netsim.engine.fast.tcp import data_lost
+from netsim.engine.fast.tcp import data_lost, unheard
 from netsim.engine.keys import Tag, fold_compiled
 from netsim.engine.streams import _uniform
 
@@ -86,7 +86,7 @@ def troubled_link(M, HIST, u):
         k = M[B_T] + t * W_T
         M[k + T_COUNT] += 1  # what is lost is a unit of its own from here on
         if data_lost(M, t, size, M[k + T_COUNT] * 64 + losses):
-            todo(M, OP_END, M[k + T_X], F_TIMEOUT, 0)
+            todo(M, OP_END, M[k + T_X], unheard(M, t), 0)
     return True
 
 

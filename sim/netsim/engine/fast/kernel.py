@@ -38,6 +38,7 @@ from netsim.engine.fast.tcp import (
     new_transfer,
     owe,
     take,
+    unheard,
     ways_of,
     worked,
 )  # fmt: skip
@@ -391,7 +392,7 @@ def address(M, x):
     if M[e + X_OVER]:
         return True
     M[e + X_LOOKING] = 0
-    if M[c + K_CANDS] == 0:
+    if M[c + K_CANDS] == 0 or M[c + K_CUT] & CUT_DNS:
         end(M, x, F_DNS, False)
         return True
     name_known(M, x)
@@ -460,6 +461,7 @@ def connect(M, x):
     M[k + O_ACCEPTED] = 0
     M[k + O_SERVER] = -1
     M[k + O_FULL] = 0
+    M[k + O_LARGE] = 0
     M[k + O_WINDOW] = window
     M[k + O_WINDOW1] = window
     M[k + O_THRESHOLD] = NEVER
@@ -609,7 +611,7 @@ def syn_arrived(M, x, number, u):
     server = M[w + WA_SERVER]
     if server >= 0:
         s = M[B_SERVER] + server * W_SERVER
-        if M[s + V_SILENT]:
+        if M[s + V_SILENT] or M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_CUT] & CUT_PACKETS:
             syn_again(M, x, number)
             return
         if not M[s + V_LISTENS]:
@@ -1130,7 +1132,7 @@ def reaches_peer(M, t, size, code):
     if peer == PEER_RESET:
         send_reset(M, conn, fold_compiled(M[o + T_KEY], T_RESET, code))
     elif data_lost(M, t, size, code):
-        todo(M, OP_END, M[o + T_X], F_TIMEOUT, 0)
+        todo(M, OP_END, M[o + T_X], unheard(M, t), 0)
     return False
 
 
@@ -1151,7 +1153,7 @@ def unit_dropped(M, u, refused):
         syn_again(M, a, b)
     elif kind == UK_DATA:
         if data_lost(M, a, b, c):
-            todo(M, OP_END, M[M[B_T] + a * W_T + T_X], F_TIMEOUT, 0)
+            todo(M, OP_END, M[M[B_T] + a * W_T + T_X], unheard(M, a), 0)
     elif kind == UK_DATAGRAM:
         M[M[B_STREAM] + a * W_STREAM + DG_LOST] += 1
     elif kind == UK_ACK:

@@ -76,8 +76,8 @@ W_RING = 6
 # Routes, their visits and stages
 RO_STEP, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS = range(7)
 W_ROUTE = 7
-V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_STAGE, V_STAGES, V_PAYLOAD, V_PACKETS, V_COST = range(9)
-W_VISIT = 9
+V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_MOST, V_STAGE, V_STAGES, V_PAYLOAD, V_PACKETS, V_COST = range(10)
+W_VISIT = 10
 SG_ID, SG_FIXED, SG_PACKET, SG_BYTE = range(4)
 W_STAGE = 4
 # Ways between one source and one destination
@@ -103,9 +103,9 @@ W_WAYS = 13
     K_POOLED, K_LIMIT, K_REQUESTS, K_IDLE, K_TLS, K_TIMEOUT, K_RETRIES, K_BACKOFF, K_JITTER, K_COUNT, K_PARALLEL,
     K_HAS_THREAD, K_CLIENTS, K_MADE, K_FREE, K_FREE_TAIL, K_WAIT, K_WAIT_TAIL, K_HASH, K_FLOWS, K_HOST,
     K_FIFO, K_ENTRIES, K_DEAD, K_DNS, K_DNS_COST, K_CACHE, K_RECORD, K_KNOWN,
-    K_WHO, K_ADDRESS, K_PORT, K_PORTS, K_AT,
-) = range(46)  # fmt: skip
-W_CLIENT = 46
+    K_WHO, K_ADDRESS, K_PORT, K_PORTS, K_AT, K_CUT,
+) = range(47)  # fmt: skip
+W_CLIENT = 47
 # How a client looks up its name (K_DNS): not at all, for one address, for one of several
 DNS_NONE, DNS_ONE, DNS_PICK = range(3)
 # Time-outs of one duration, in the order in which they fall due; the next event that looks at them
@@ -177,9 +177,9 @@ W_T = 18
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_WINDOW, O_THRESHOLD, O_CUT,
     O_WINDOW1, O_THRESHOLD1, O_CUT1, O_VIA, O_CLIENT, O_FLOW,
-    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER,
-) = range(27)  # fmt: skip
-W_CONN = 27
+    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER, O_LARGE,
+) = range(28)  # fmt: skip
+W_CONN = 28
 SL_NUMBER, SL_CONN, SL_THREAD, SL_NEXT = range(4)
 W_SLOT = 4
 # Threads

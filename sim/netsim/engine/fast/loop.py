@@ -328,6 +328,8 @@ def give_up(M, x):
             k = M[B_CONN] + conn * W_CONN
             if M[k + O_SERVER] < 0:
                 fate = hindered(M, k)
+            if fate == F_TIMEOUT and M[k + O_LARGE]:
+                fate = F_MTU
     end(M, x, fate, 0)
 
 

@@ -99,7 +99,12 @@ class Patterns:
             place = places.get(self._name(visit))
             if place is None:
                 return None
-            rest = (visit.overhead_bytes, int(visit.chooses), *self.builder.stage_rows(visit.stages))
+            rest = (
+                visit.overhead_bytes,
+                int(visit.chooses),
+                visit.most_bytes,
+                *self.builder.stage_rows(visit.stages),
+            )
             visits.append(OpenVisit(int(visit.context), *place, rest))
         rows = self.builder.stage_rows
         return OpenRoute(tuple(visits), route.mss_bytes, rows(route.send), rows(route.recv))

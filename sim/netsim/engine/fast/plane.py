@@ -261,6 +261,11 @@ def receive(M, HIST, u):
     s = M[g + G_STATION]
     came(M, s)
     settle_ring(M, g, now)
+    if payload > M[v + V_MOST]:  # its packets are larger than the card takes
+        if M[o + U_KIND] == UK_DATA:
+            M[M[B_CONN] + M[M[B_T] + M[o + U_A] * W_T + T_CONN] * W_CONN + O_LARGE] = 1
+        dropped(M, s, now)
+        return False
     if M[g + G_PACKETS] > 0 and M[g + G_PACKETS] + packets > M[g + G_SIZE]:
         dropped(M, s, now)
         return False

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from netsim.datapath.dns import dns_table
 from netsim.datapath.stage import Context
 from netsim.engine import backends as backends  # its handlers
+from netsim.engine import endpoints as endpoints  # its handlers
 from netsim.engine.border import Message, Outcome
 from netsim.engine.control import flow_of, message_key
 from netsim.engine.datagrams import Datagrams

@@ -288,6 +288,12 @@ def data_lost(M, t, size, code):
 
 
 @inner
+def unheard(M, t):
+    """The fate of what TCP gives up: its packets were too large, or nobody knows."""
+    return F_MTU if M[M[B_CONN] + M[M[B_T] + t * W_T + T_CONN] * W_CONN + O_LARGE] else F_TIMEOUT
+
+
+@inner
 def close(M, conn):
     k = M[B_CONN] + conn * W_CONN
     if M[k + O_CLOSED]:

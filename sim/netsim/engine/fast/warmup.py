@@ -1,12 +1,16 @@
-"""Compiling the fast engine before it is needed, and saying so when it takes long."""
+"""Compiling the fast engine before it is needed, and telling how far that is when it takes long."""
 
 from __future__ import annotations
 
-import threading
+import inspect
 import time
 from collections.abc import Callable
+from typing import Any
 
 NOTICE_AFTER_S = 1.5
+
+#: Told how many functions are compiled, of how many.
+OnCompile = Callable[[int, int], None]
 
 SMALLEST = """
 netsim: 1
@@ -19,21 +23,57 @@ load: {w: {from: outside, to: "s:80", users: 1, think: 1ms}}
 """
 
 
-def warm_up(notice: Callable[[], None] | None = None) -> float:
-    """Load or compile all of the engine; ``notice()`` is called if that takes more than 1.5 s. Seconds taken."""
-    began = time.perf_counter()
-    timer = threading.Timer(NOTICE_AFTER_S, notice) if notice is not None else None
-    if timer is not None:
-        timer.daemon = True
-        timer.start()
-    try:
-        from netsim.engine.fast.simulate import simulate
-        from netsim.model.build import build_model
-        from netsim.scenario.load import loads
+def warm_up(told: OnCompile | None = None, everything: bool = False) -> float:
+    """Load or compile the engine; seconds taken.
 
+    ``told(done, known)`` is called now and then if compiling takes more than 1.5 s: functions compiled, of those that
+    are needed. ``everything``: what only some scenarios need as well (faults, changes, control messages).
+    """
+    began = time.perf_counter()
+    from netsim.compiled import telling
+    from netsim.datapath.flows import table
+    from netsim.engine.fast import entries, loop
+    from netsim.engine.fast.simulate import simulate
+    from netsim.engine.tally import tally
+    from netsim.model.build import build_model
+    from netsim.scenario.load import loads
+
+    last = 0
+
+    def tell(done: int, known: int) -> None:
+        nonlocal last
+        if told is not None and time.perf_counter() - began > NOTICE_AFTER_S:
+            last = known
+            told(done, known)
+
+    all_entries = [*_entries(entries), *_entries(table)]
+    needed = [entries.begin_user, entries.close_books, table._start, table._add]
+    with telling([loop.advance, tally, *(all_entries if everything else needed)], tell):
         scenario = loads(SMALLEST)
         simulate(scenario, build_model(scenario), 1, 0)
-    finally:
-        if timer is not None:
-            timer.cancel()
+        if everything:
+            for function in all_entries:
+                function.compile(_types(function))
+    if told is not None and last:
+        told(last, last)  # what was on disk already made no sound
     return time.perf_counter() - began
+
+
+def _entries(module: Any) -> list[Any]:
+    """What Python calls of a module's compiled functions."""
+    own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
+    options = [getattr(value, "targetoptions", None) for value in own]
+    return [v for v, o in zip(own, options, strict=True) if o is not None and "no_cpython_wrapper" not in o]
+
+
+def _types(function: Any) -> tuple[Any, ...]:
+    """Of an entry's arguments: the memory and what is found are integers, the numbers are floats, all else rows."""
+    from numba import types
+
+    arrays = {
+        "memory": types.int64[::1],
+        "found": types.int64[::1],
+        "table": types.int64[::1],
+        "numbers": types.float64[::1],
+    }
+    return tuple(arrays.get(name, types.int64) for name in inspect.signature(function.py_func).parameters)

@@ -1,0 +1,119 @@
+"""One replication of a swarm under load: the control plane runs first, and the data plane takes up its changes.
+
+Nothing of the load reaches the control plane (its messages do not queue behind data), so the order of the two
+does not matter for the outcome; see docs/design.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from netsim.engine.border import NEVER_PS, Change, What
+from netsim.engine.machinery import DRAIN_PS, Machinery, run_out, watch
+from netsim.engine.record import RunRecord
+from netsim.engine.world import World
+from netsim.model.build import build_model
+from netsim.model.entities import DEFAULT_BRIDGE, Model
+from netsim.scenario.schema import Scenario
+from netsim.swarm.journal import Journal
+from netsim.swarm.simulate import build, failovers
+
+
+def simulate(
+    kind: type[Machinery],
+    scenario: Scenario,
+    model: Model,
+    seed: int,
+    replication: int,
+    on_progress: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    keep_requests: bool = False,
+) -> RunRecord:
+    """Like `netsim.engine.reference.simulate`, on a machinery of the given kind, with ``timeline`` and ``failovers``.
+
+    Stations of tasks that the scenario did not place (replacements) are simulated and not told: they are others
+    in every replication.
+    """
+    swarm = build(model, seed, replication)
+    swarm.env.run(until=scenario.duration)
+    timeline, marks = list(swarm.timeline), failovers(swarm)
+    swarm.env.run(until=scenario.duration + DRAIN_PS)
+    journal = swarm.journal
+    world = World(scenario, build_model(scenario, later=journal.later), seed, replication, keep_requests)
+    for task in journal.later:
+        world.servers[task.name].listens, world.servers[task.name].awaited = False, True
+    plane = kind(world, watch(on_progress, stop))
+    plane.apply([*absent(journal, plane.now_ps, len(model.nodes)), *outside(model, plane.now_ps)])
+    plane.apply(journal.changes)
+    plane.apply(list(entry_checks(scenario, model, journal.changes)))
+    record = run_out(plane)
+    later = {f"{task.name}/workers" for task in journal.later}
+    stations = {name: found for name, found in record.stations.items() if name not in later}
+    return replace(record, timeline=timeline, failovers=marks, stations=stations)
+
+
+def absent(journal: Journal, now_ps: int, nodes: int) -> Iterator[Change]:
+    """Tasks of later are in no list when the clock starts."""
+    for task in journal.later:
+        yield Change(What.BACKEND_REMOVE, task.name, times_ps=np.full(nodes, now_ps, np.int64))
+
+
+def outside(model: Model, now_ps: int) -> Iterator[Change]:
+    """Containers are not yet on the networks that they join later."""
+    for name, container in model.containers.items():
+        for network in model.scenario.container_networks(name):
+            if network not in container.spec.networks and network != DEFAULT_BRIDGE:
+                yield Change(What.DETACH, name, network=network, at_ps=now_ps)
+                yield Change(What.NAME_REMOVE, name, network=network, at_ps=now_ps)
+
+
+def entry_checks(scenario: Scenario, model: Model, changes: list[Change]) -> Iterator[Change]:
+    """The entry leaves out a node after so many failed checks, each told by its timeout, and takes it back after the
+    first one that is answered.
+
+    Checks of a node come every ``every`` from the start of the warm-up on. One fails if the node has no power or its
+    link is down in either direction when it comes; loss and delay are not looked at.
+    """
+    check = scenario.outside.entry.check
+    if check is None:
+        return
+    troubles = {name: list(outages(name, changes)) for name in model.entry_nodes()}
+    for name, found in troubles.items():
+        if not found:
+            continue
+        at = -(-(found[0][0] + scenario.warmup_ps) // check.every) * check.every - scenario.warmup_ps
+        failures, out = 0, False
+        while at < scenario.duration + DRAIN_PS and (out or at <= found[-1][1]):
+            if any(since <= at < until for since, until in found):
+                failures += 1
+                if failures == check.failures:
+                    out = True
+                    yield Change(What.ENTRY_OUT, name, at + check.timeout)
+            else:
+                if out:
+                    yield Change(What.ENTRY_IN, name, at + scenario.outside.rtt)
+                failures, out = 0, False
+            at += check.every
+
+
+def outages(node: str, changes: list[Change]) -> Iterator[tuple[int, int]]:
+    """When (from, to) the outside does not reach a node: it is without power, or a direction of its link is down."""
+    wrong: set[str] = set()
+    since = 0
+    for change in changes:
+        if change.subject != node:
+            continue
+        was = bool(wrong)
+        if change.what in (What.NODE_DOWN, What.NODE_UP):
+            (wrong.add if change.what == What.NODE_DOWN else wrong.discard)("power")
+        elif change.what == What.LINK and change.link is not None:
+            (wrong.discard if change.link.up else wrong.add)(change.link.direction)
+        if wrong and not was:
+            since = change.at_ps
+        elif was and not wrong and change.at_ps > since:
+            yield since, change.at_ps
+    if wrong:
+        yield since, NEVER_PS
