@@ -323,6 +323,19 @@ load:
   rests: {from: outside, to: 'web:8080', users: 1, think: 300ms, request: 300KiB, response: 300KiB, connection: {pool: 1}}
 """
 
+#: Requests of forty users come at once to a card with room for sixteen packets: it is full to the last place, and beyond.
+FULL_RING = """netsim: 1
+duration: 200ms
+warmup: 0s
+nodes: {m: {role: manager, cores: 1, profile: stock, nic: {ring: 16}}}
+outside: {rtt: 1ms, clients: 40}
+networks: {net: {driver: overlay}}
+services: {web: {networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: 20us}}}
+load:
+  kept: {from: outside, to: 'web:8080', users: 40, think: 10ms, request: 600B, response: 600B, connection: {pool: 1}}
+  anew: {from: outside, to: 'web:8080', users: 40, think: 10ms, request: 600B, response: 600B, connection: new}
+"""
+
 #: Full packets of the manager are larger than the worker's card takes; small ones pass.
 BLACK_HOLE = """netsim: 1
 duration: 1s
@@ -360,6 +373,20 @@ LEAVES: list[tuple[int, Step]] = [
 ]
 
 
+#: The sandbox of one of two tasks goes while connections to it are open: nothing tells their clients.
+VANISHING = """netsim: 1
+duration: 1s
+warmup: 0s
+nodes: {m: {role: manager, count: 2, cores: 2, profile: stock}}
+networks: {net: {driver: overlay, attachable: true}}
+services: {web: {replicas: 2, networks: [net], work: {cpu: 100us}}}
+containers: {box: {node: m-1, networks: [net]}}
+load:
+  kept: {from: box, to: web, arrivals: {constant: 200/s}, request: 600B, response: 70KiB, connection: {pool: 8}, timeout: 100ms}
+"""
+VANISHES: list[tuple[int, Step]] = [(500 * MS, Change(What.SANDBOX_GONE, "web.1"))]
+
+
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
     scenario.tolerate()
@@ -395,8 +422,10 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 
 @given(scenarios(), schedules)
 @example(RESTING, [])
+@example(FULL_RING, [])
 @example(BLACK_HOLE, [])
 @example(LEAVING, LEAVES)
+@example(VANISHING, VANISHES)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

@@ -55,7 +55,9 @@ CHANGES = {
         "bulk.py", "WL_GOODPUT] += size", "WL_GOODPUT] += 0",
     ),
     "a server that vanished still answers with resets": (
-        "entries.py", "M[k + O_PEER] = PEER_SILENT", "M[k + O_PEER] = PEER_RESET",
+        "entries.py",
+        "if what == VANISHED:\n            M[k + O_PEER] = PEER_SILENT",
+        "if what == VANISHED:\n            M[k + O_PEER] = PEER_RESET",
     ),
 }  # fmt: skip
 
