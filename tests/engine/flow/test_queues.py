@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 import math
+import random
 
 import pytest
 
-from netsim.engine.flow.queues import erlang_c, sliced, wait
+from netsim.engine.flow.queues import erlang_c, shortest_queue, sliced, wait
 from netsim.engine.flow.work import beyond, cv2, slices_square
 from netsim.scenario.schema_work import Distribution
 
@@ -34,6 +36,38 @@ def test_turns_between_first_come_first_served_and_processor_sharing() -> None:
     work = Distribution("exponential", 10**12, 1.0)
     short = sliced(0.6, 1.0, slices_square(work, 1e-4), 1, 0.0)
     assert short.mean_s < 1e-3 and short.per_second == pytest.approx(0.6 / 0.4)
+
+
+def shortest_queues(servers: int, busy: float, cv: float, count: int) -> tuple[float, float]:
+    """The share that waits and the mean wait where each joins the shortest of several queues for good; works have
+    mean 1 and are exponential (``cv`` 1) or constant (0)."""
+    rng = random.Random(servers)
+    lengths, free = [0] * servers, [0.0] * servers
+    leaving: list[tuple[float, int]] = []
+    now, waiting, total = 0.0, 0, 0.0
+    for _ in range(count):
+        now += rng.expovariate(busy * servers)
+        while leaving and leaving[0][0] <= now:
+            lengths[heapq.heappop(leaving)[1]] -= 1
+        own = min(range(servers), key=lengths.__getitem__)
+        waiting += lengths[own] > 0
+        begins = max(now, free[own])
+        total += begins - now
+        free[own] = begins + (rng.expovariate(1) if cv else 1.0)
+        lengths[own] += 1
+        heapq.heappush(leaving, (free[own], own))
+    return waiting / count, total / count
+
+
+@pytest.mark.parametrize("cv", [0.0, 1.0])
+@pytest.mark.parametrize(("servers", "busy"), [(1, 0.7), (2, 0.4), (2, 0.75), (4, 0.6), (4, 0.8), (8, 0.8)])
+def test_cores_are_queues_that_nobody_leaves(servers: int, busy: float, cv: float) -> None:
+    """Within 12 % of a simulation of 100,000 works (three seeds of a million are 3 % apart at most); one common queue
+    would be up to 40 % less."""
+    chance, mean = shortest_queues(servers, busy, cv, 100_000)
+    found = shortest_queue(servers, busy)
+    assert found.chance == pytest.approx(chance, rel=0.12)
+    assert found.mean_s * (1 + cv**2) / 2 == pytest.approx(mean, rel=0.12)
 
 
 def test_softirq_takes_from_threads() -> None:

@@ -6,14 +6,16 @@ Requests go one after the other with a pause between, so nobody waits for anybod
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from netsim.datapath.stage import Context
+from netsim.datapath.tcp import TcpTable, tcp_table
 from netsim.engine.machine import Machine
 from netsim.engine.machinery import run_out, watch
 from netsim.engine.meter import Meter
@@ -30,11 +32,15 @@ from netsim.scenario.schema_work import Connection, Distribution
 PS_PER_S = 1_000_000_000_000
 PROBES = 400
 FEW = 20
+LEAST_MSS = 1000  # bytes of data in a packet, at the least: windows are reckoned smaller than they are
 #: Connections of one pool, over all who keep such a pool, while probing. A pool used in turn meets back ends chosen in
 #: turn, so smaller pools would favour some; all are opened before the probe counts.
 MOST_CONNECTIONS = 1500
 FIRST_GAP_PS = PS_PER_S
 LEAST_GAP_PS = 10**9
+MOST_GAP_PS = 10 * PS_PER_S
+#: Most doublings of a window that the probe waits for: from 10 packets to more than any receive window.
+MOST_DOUBLINGS = 8
 #: Waits that a probe may have seen by accident; the formulas give them anew.
 WAITS = tuple(PART[name] for name in PART if name in (
     "queue:cpu", "queue:workers", "queue:nic_tx", "queue:nic_rx", "queue:switch",
@@ -68,6 +74,18 @@ class Probe:
     visits: float
     stations: dict[str, StationRecord]
     fates: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rested(TcpTable):
+    """TCP whose connections rest less than they seem to: a probe sends seldom, so that nobody waits, and would see
+    windows that are small again after each rest."""
+
+    of_probe: float = 1.0  # the rest between two requests at the real rate, over that of the probe
+
+    def window_after_idle(self, window: int, mss: int, idle_ps: int, srtt_ps: int) -> int:
+        """As the kernel's, after the real rest."""
+        return TcpTable.window_after_idle(self, window, mss, round(idle_ps * self.of_probe), srtt_ps)
 
 
 class Squares(Meter):
@@ -152,9 +170,24 @@ def connection(spec: Connection, per_client_s: float, clients: int) -> Connectio
     return replace(spec, pool=max(1, min(spec.pool, MOST_CONNECTIONS // clients)), idle=None)
 
 
+def rounds(scenario: Scenario, name: str, per_s: float) -> int:
+    """How many requests a connection should have had before the probe counts: until windows hold the largest
+    message, but no more than it has by the middle of the run."""
+    load = scenario.load[name]
+    calls = [call for spec in scenario.services.values() for call in spec.calls]
+    calls += [call for spec in scenario.containers.values() for call in spec.calls]
+    sizes = [load.request, load.response, *(size for call in calls for size in (call.request, call.response))]
+    tcp = tcp_table()
+    doublings = math.ceil(math.log2(max(1.0, max(sizes) / (tcp.initial_window_packets * LEAST_MSS))))
+    if load.connection.kind != "pool":
+        return 1
+    had = per_s * (scenario.warmup_ps + scenario.duration / 2) / PS_PER_S / load.connection.pool
+    return max(1, min(1 + doublings, MOST_DOUBLINGS, int(had)))
+
+
 def probing(scenario: Scenario, name: str, gap_ps: int, count: int, warm: bool, per_s: float) -> Scenario:
     """The scenario with this workload alone, one request every ``gap_ps``; ``warm``: once all connections of the
-    pools are open."""
+    pools are open and their windows have grown."""
     load = scenario.load[name]
     arrivals = Arrivals("constant", ((0, PS_PER_S / gap_ps),))
     changed = load.model_copy(
@@ -176,7 +209,7 @@ def probing(scenario: Scenario, name: str, gap_ps: int, count: int, warm: bool, 
     return scenario.model_copy(
         update={
             "load": {name: changed}, "services": services, "containers": containers, "faults": (), "operations": (),
-            "warmup": (first + 20 if warm else 0) * gap_ps, "duration": count * gap_ps,
+            "warmup": (first * rounds(scenario, name, per_s) + 20 if warm else 0) * gap_ps, "duration": count * gap_ps,
         }
     )  # fmt: skip
 
@@ -211,18 +244,21 @@ def probe(
 ) -> Probe:  # fmt: skip
     """Ask the idle machinery. Raises ``InterruptedError`` if ``stop()`` says so."""
     gap = FIRST_GAP_PS
-    _, parts = _run(probing(scenario, name, gap, FEW, False, rate_per_s), name, seed, replication, stop)
+    first = probing(scenario, name, gap, FEW, False, rate_per_s)
+    _, parts = _run(first, name, seed, replication, 1.0, stop)
     longest = int(parts.sum(axis=1).max()) if len(parts) else 0
-    gap = min(max(4 * longest, LEAST_GAP_PS), 10 * FIRST_GAP_PS)
-    found, _ = _run(probing(scenario, name, gap, PROBES, True, rate_per_s), name, seed, replication, stop)
-    return found
+    real = min(PS_PER_S / rate_per_s, MOST_GAP_PS) if rate_per_s > 0 else MOST_GAP_PS
+    gap = min(max(4 * longest, LEAST_GAP_PS, round(real)), MOST_GAP_PS)
+    second = probing(scenario, name, gap, PROBES, True, rate_per_s)
+    return _run(second, name, seed, replication, real / gap, stop)[0]
 
 
 def _run(
-    scenario: Scenario, name: str, seed: int, replication: int, stop: Callable[[], bool] | None
+    scenario: Scenario, name: str, seed: int, replication: int, rest: float, stop: Callable[[], bool] | None
 ) -> tuple[Probe, npt.NDArray[np.int64]]:
     model = build_model(scenario)
     world = World(scenario, model, seed, replication, keep_requests=True)
+    world.tcp = Rested(**asdict(world.tcp), of_probe=rest)
     machine = world.machine
     squares, met = _watch_machine(machine, world), _count_paths(machine)
     record = run_out(Reference(world, watch(None, stop)))

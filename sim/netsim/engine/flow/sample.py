@@ -12,6 +12,7 @@ import numpy.typing as npt
 from netsim.engine.flow.solve import PS_PER_S, State, Stations
 from netsim.engine.flow.work import draws
 from netsim.engine.parts import PART
+from netsim.scenario.schema_work import Work
 
 MOST_ROUNDS = 64  # visits of one kind that are drawn one by one
 QUEUE = {
@@ -54,36 +55,17 @@ class Sampler:
 
     def _work(self, parts: Floats, state: State, rng: np.random.Generator) -> None:
         """Work and pauses as they spread, each task's in its share of the requests."""
-        stations, count = self.stations, len(parts)
-        work, pause, turns = np.zeros(count), np.zeros(count), np.zeros(count)
         groups: dict[str, list[str]] = {}
-        for task in stations.model.tasks.values():
+        for task in self.stations.model.tasks.values():
             if f"{task.name}/workers" in self.probe.demands:
                 groups.setdefault(task.party, []).append(task.name)
-        expected = [0.0, 0.0]
-        for names in groups.values():
-            visits = np.array([self.probe.demands[f"{name}/workers"].visits for name in names])
-            spec = stations.model.tasks[names[0]].spec.work
-            slopes = np.array([
-                state.waits[f"{stations.model.tasks[name].node.name}/cpu"].per_second for name in names
-            ])  # fmt: skip
-            quantum = np.array([stations.quantum_s[stations.model.tasks[name].node.name] for name in names])
-            total = float(visits.sum())
-            expected[0] += total * spec.cpu.mean / PS_PER_S
-            expected[1] += total * spec.wait.mean / PS_PER_S
-            for chosen in _visits(total, rng, count):
-                which = rng.choice(len(names), len(chosen), p=visits / total)
-                took = draws(spec.cpu, rng, len(chosen))
-                work[chosen] += took
-                turns[chosen] += np.maximum(took - quantum[which], 0) * slopes[which]
-                pause[chosen] += draws(spec.wait, rng, len(chosen))
-        # Calls side by side: the critical path has its share of all work.
-        for k, (column, drawn) in enumerate((("app.work", work), ("app.wait", pause))):
-            if expected[k]:
-                parts[:, PART[column]] = (
-                    drawn * PS_PER_S * (parts[:, PART[column]].mean() / PS_PER_S / expected[k])
-                )
-        parts[:, PART["queue:cpu"]] += turns * self.share * PS_PER_S
+        target = self.stations.scenario.load[self.workload].to.partition(":")[0]
+        drawn = Tree(self, groups, state, rng).draw(target, len(parts))
+        level = Tree(self, groups, state, None).draw(target, 1)
+        for column, found, mean in zip(("app.work", "app.wait"), drawn, level, strict=False):
+            if mean[0]:
+                parts[:, PART[column]] = found * (parts[:, PART[column]].mean() / mean[0])
+        parts[:, PART["queue:cpu"]] += drawn[2] * PS_PER_S
 
     def _waits(self, names: list[str], state: State, rng: np.random.Generator, count: int) -> Floats:
         visits = np.array([self.probe.demands[name].on_path for name in names]) * self.share
@@ -102,6 +84,57 @@ class Sampler:
             waits = rng.random(len(chosen)) < chance[which]
             found[chosen] += many * waits * rng.exponential(1.0, len(chosen)) * those[which]
         return found
+
+
+class Tree:
+    """Works, pauses and turns (s) of requests and of the calls that they lead to: of calls side by side, the longest.
+
+    Without ``rng``, all works are their means, as in the probe.
+    """
+
+    def __init__(
+        self, sampler: Sampler, groups: dict[str, list[str]], state: State, rng: np.random.Generator | None
+    ) -> None:
+        self.sampler = sampler
+        self.groups = groups
+        self.state = state
+        self.rng = rng
+
+    def draw(self, party: str, count: int) -> Floats:
+        """Rows for work, pauses and turns, a column for each of ``count`` visits of a service or container."""
+        found = np.zeros((3, count))
+        if party not in self.groups:
+            return found
+        model = self.sampler.stations.model
+        spec = model.tasks[self.groups[party][0]].spec
+        self._own(found, party, spec.work)
+        calls = list(spec.calls)
+        while calls:
+            together = 1
+            while calls[0].parallel and together < len(calls) and calls[together].parallel:
+                together += 1
+            row, calls = calls[:together], calls[together:]
+            answers = [self.draw(call.to.partition(":")[0], count) for call in row for _ in range(call.count)]
+            if row[0].parallel:
+                last = np.argmax([answer.sum(axis=0) for answer in answers], axis=0)
+                found += np.stack(answers)[last, :, np.arange(count)].T
+            else:
+                found += sum(answers)
+        return found
+
+    def _own(self, found: Floats, party: str, work: Work) -> None:
+        if self.rng is None:
+            found[0], found[1] = work.cpu.mean / PS_PER_S, work.wait.mean / PS_PER_S
+            return
+        stations, names, count = self.sampler.stations, self.groups[party], found.shape[1]
+        nodes = [stations.model.tasks[name].node.name for name in names]
+        visits = np.array([self.sampler.probe.demands[f"{name}/workers"].visits for name in names])
+        which = self.rng.choice(len(names), count, p=visits / visits.sum())
+        slopes = np.array([self.state.waits[f"{node}/cpu"].per_second for node in nodes])
+        quantum = np.array([stations.quantum_s[node] for node in nodes])
+        found[0] = draws(work.cpu, self.rng, count)
+        found[1] = draws(work.wait, self.rng, count)
+        found[2] = np.maximum(found[0] - quantum[which], 0) * slopes[which]
 
 
 def _visits(mean: float, rng: np.random.Generator, count: int) -> list[npt.NDArray[np.intp]]:

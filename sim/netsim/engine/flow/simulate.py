@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from netsim.engine.flow.books import station_records
 from netsim.engine.flow.probe import probe
@@ -14,15 +15,17 @@ from netsim.engine.flow.sample import Sampler
 from netsim.engine.flow.solve import PS_PER_S, State, Stations
 from netsim.engine.parts import NS, PART
 from netsim.engine.record import FATES, RunRecord, WorkloadRecord
+from netsim.engine.sources import gaps
 from netsim.engine.streams import stream_key
 from netsim.engine.tally import W_ENDED, W_ROW, Tally, slice_ps
 from netsim.model.entities import Model
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_load import Arrivals
-from netsim.workload.arrivals import Line
+from netsim.workload.arrivals import Line, arrival_times
 
 DRAWN = 200_000  # requests of a workload that are drawn; each stands for as many as it takes
 VALID = 0.8  # utilisation up to which the formulas were held against the fast engine
+Floats = npt.NDArray[np.float64]
 TIMEOUT = FATES.index("timeout")
 
 
@@ -55,13 +58,14 @@ def mean_rate(arrivals: Arrivals, start_ps: int, end_ps: int) -> float:
 
 @dataclass(slots=True)
 class Period:
-    """One time slice: its state, what each workload offers (1/s), and the delay of the backlog at its begin and
-    end (s)."""
+    """One time slice: its state, what each workload offers and what of it can be done (1/s), and the delay of the
+    backlog at its begin and end (s)."""
 
     start_ps: int
     end_ps: int
     state: State
     offered: dict[str, float]
+    able: dict[str, float]
     behind_s: tuple[float, float]
 
     @property
@@ -109,18 +113,20 @@ class Flow:
         found: list[Period] = []
         known: dict[tuple[float, ...], State] = {}
         names = list(self.stations.probes)
-        behind = 0.0
-        for start in range(0, self.scenario.duration, self.width):
-            end = min(start + self.width, self.scenario.duration)
+        behind, able = 0.0, dict.fromkeys(names, 0.0)
+        warmup = [(-self.scenario.warmup_ps, 0)] if self.scenario.warmup_ps else []
+        starts = range(0, self.scenario.duration, self.width)
+        for start, end in warmup + [(t, min(t + self.width, self.scenario.duration)) for t in starts]:
             offered: dict[str, float] = {}
             users: dict[str, int] = {}
             for name in names:
                 load = self.scenario.load[name]
-                active = max(0.0, min(1.0, (end - load.start) / (end - start)))
+                begin = min(max(load.start or -self.scenario.warmup_ps, start), end)
+                active = (end - begin) / (end - start)
                 if load.arrivals is None:
                     users[name] = round((load.users or 0) * active)
                 else:
-                    offered[name] = active * mean_rate(load.arrivals, max(start, min(load.start, end)), end)
+                    offered[name] = active * mean_rate(load.arrivals, begin, end)
             users = {name: count for name, count in users.items() if count}
             key = (*(round(offered.get(n, 0.0), 9) for n in names), *(users.get(n, 0) for n in names))
             if key not in known:
@@ -131,10 +137,12 @@ class Flow:
             after = max(0.0, behind + (busiest - 1) * (end - start) / PS_PER_S) if busiest > MOST else max(
                 0.0, behind - (1 - busiest) * (end - start) / PS_PER_S
             )  # fmt: skip
-            found.append(Period(start, end, state, dict(state.rates), (behind, after)))
+            if busiest:
+                able = {name: rate / busiest for name, rate in state.rates.items()}
+            found.append(Period(start, end, state, dict(state.rates), able, (behind, after)))
             behind = after
         self._judge(found)
-        return found
+        return [period for period in found if period.start_ps >= 0]
 
     def _judge(self, periods: list[Period]) -> None:
         top = max(((share, name) for p in periods for name, share in p.state.busy.items()), default=(0.0, ""))
@@ -173,20 +181,23 @@ class Flow:
         total = sum(p.offered.get(name, 0.0) * p.seconds for p in self.periods)
         each = max(1, -(-round(total) // DRAWN))
         rng = np.random.default_rng(stream_key(self.seed, self.replication, name, "flow") & (2**63 - 1))
-        completed = 0
+        completed = 0.0
         if name in self.stations.probes:
             sampler = Sampler(self.stations, name)
             due, sent = 0.0, 0
+            arrived = self._arrivals(name) if each == 1 and load.arrivals is not None else None
             for period in self.periods:
-                expected = period.offered[name] * period.seconds / each
-                due += expected
-                if each == 1 and load.arrivals is not None and load.arrivals.kind == "poisson":
-                    count = int(rng.poisson(expected))
-                else:
+                if arrived is None:
+                    due += period.offered[name] * period.seconds / each
                     count = round(due) - sent
-                sent += count
-                if count:
-                    completed += self._draw(tally, number, name, sampler, period, rng, count)
+                    sent += count
+                    place = (np.arange(count) + rng.random(count)) / max(1, count)
+                    start = period.start_ps + place * (period.end_ps - period.start_ps)
+                    start = np.minimum(start, period.end_ps - 1)
+                else:
+                    start = arrived[(arrived >= period.start_ps) & (arrived < period.end_ps)]
+                if len(start):
+                    completed += self._draw(tally, number, name, sampler, period, rng, start, each)
         tally.fates *= each
         tally.ended *= each
         tally.latency[:, :, :2] *= each
@@ -196,16 +207,27 @@ class Flow:
         tally.parts *= each
         tally.outage *= each
         done = [0] * len(names)
-        done[number] = completed * each
+        done[number] = round(completed * each)
         return tally.records(done, [d * load.response for d in done])[name]
+
+    def _arrivals(self, name: str) -> Floats:
+        """When requests arrive (ps): the same times as in the other engines."""
+        load = self.scenario.load[name]
+        assert load.arrivals is not None
+        begin = load.start or -self.scenario.warmup_ps
+        gap = gaps(load.arrivals, self.seed, self.replication, name)
+        return np.fromiter(
+            arrival_times(gap, load.arrivals.points, begin, self.scenario.duration), np.float64
+        )
 
     def _draw(
         self, tally: Tally, number: int, name: str, sampler: Sampler, period: Period, rng: np.random.Generator,
-        count: int,
-    ) -> int:  # fmt: skip
+        start: Floats, each: int,
+    ) -> float:  # fmt: skip
+        """Counts the requests of a period. How many are answered in it, of those that are drawn."""
         load = self.scenario.load[name]
-        place = (np.arange(count) + rng.random(count)) / count
-        start = np.minimum(period.start_ps + place * (period.end_ps - period.start_ps), period.end_ps - 1)
+        count = len(start)
+        place = (start - period.start_ps) / (period.end_ps - period.start_ps)
         parts = sampler.draw(period.state, rng, count)
         before, after = period.behind_s
         parts[:, PART["queue:other"]] += np.maximum(before + (after - before) * place, 0) * PS_PER_S
@@ -240,9 +262,9 @@ class Flow:
         rows[:, 4], rows[:, 5] = fate, tries
         rows[:, 6] = np.where(fate == 0, load.response, 0)
         tally.add(rows)
-        # In a steady state, what ends of earlier requests stands for what ends after the period.
-        inside = rows[:, 3] < self.scenario.duration if after > 0 else np.ones(count, np.bool_)
-        return int(((fate == 0) & inside).sum())
+        # What ends of earlier requests stands for what ends after the period, but for a backlog that grows or shrinks.
+        good = float((fate == 0).mean())
+        return max(0.0, good * (count + (before - after) * period.able[name] / each))
 
 
 def simulate(

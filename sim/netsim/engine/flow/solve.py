@@ -122,8 +122,7 @@ class Stations:
         return state
 
     def _connections(self, state: State, workload: str) -> None:
-        """A workload's pool of connections: each is held for a response. Responses count as exponential here: in a
-        pool of many the spread matters little."""
+        """A workload's pool of connections: each is held for a response."""
         load, state.waits[workload] = self.scenario.load[workload], NONE
         if load.connection.kind != "pool":
             return
@@ -131,7 +130,22 @@ class Stations:
         each = -(-load.connection.pool // sources)
         rate, hold = state.rates[workload] / sources, self.response_s(state, workload)
         state.busy[workload] = rate * hold / each
-        state.waits[workload] = wait(rate, hold, 2 * hold * hold, each)
+        state.waits[workload] = wait(rate, hold, hold * hold + self._variance(state, workload), each)
+
+    def _variance(self, state: State, workload: str) -> float:
+        """Of a response (s^2): works, pauses and waits, as if each were by itself."""
+        probe, found = self.probes[workload], 0.0
+        for name, demand in probe.demands.items():
+            waiting = state.waits[name]
+            if waiting.chance:
+                found += demand.on_path * waiting.mean_s**2 * (2 / waiting.chance - 1)
+        for task in self.model.tasks.values():
+            pool = probe.demands.get(f"{task.name}/workers")
+            if pool is not None:
+                work, pause = task.spec.work, task.spec.work.wait.mean / PS_PER_S
+                each, _, _ = self.spread(work, self.quantum_s[task.node.name])
+                found += pool.visits * (each + pause * pause * cv2(work.wait))
+        return found
 
     def _pools(self, state: State, totals: Mapping[str, Demand]) -> None:
         """Worker pools: a worker is held for its work, its waits and, if blocking, its calls."""
@@ -215,7 +229,19 @@ class Stations:
         seen = {n: r * ((users[n] - 1) / users[n] if n in users else 1.0) for n, r in rates.items()}
         others = self.solve(seen)
         state.waits = others.waits
+        for name, count in users.items():
+            self._crowd(state, name, count)
         return state
+
+    def _crowd(self, state: State, name: str, count: int) -> None:
+        """Where its own pool of connections is what limits a workload, users wait for it whom no formula for a
+        pool that is less than busy counts: all who neither think nor are served (Little's law)."""
+        if not state.rates[name] or max(state.busy.values()) > state.busy.get(name, 0.0):
+            return
+        think = self.scenario.load[name].think.mean / PS_PER_S
+        more = count / state.rates[name] - think - self.response_s(state, name)
+        if more > 0:
+            state.waits[name] = Wait(1.0, state.waits[name].mean_s + more)
 
     def _meet(self, rates: Mapping[str, float], name: str, count: int) -> float:
         think = self.scenario.load[name].think.mean / PS_PER_S
