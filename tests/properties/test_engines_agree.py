@@ -373,6 +373,20 @@ LEAVES: list[tuple[int, Step]] = [
 ]
 
 
+#: The sandbox of one of two tasks goes while connections to it are open: nothing tells their clients.
+VANISHING = """netsim: 1
+duration: 1s
+warmup: 0s
+nodes: {m: {role: manager, count: 2, cores: 2, profile: stock}}
+networks: {net: {driver: overlay, attachable: true}}
+services: {web: {replicas: 2, networks: [net], work: {cpu: 100us}}}
+containers: {box: {node: m-1, networks: [net]}}
+load:
+  kept: {from: box, to: web, arrivals: {constant: 200/s}, request: 600B, response: 70KiB, connection: {pool: 8}, timeout: 100ms}
+"""
+VANISHES: list[tuple[int, Step]] = [(500 * MS, Change(What.SANDBOX_GONE, "web.1"))]
+
+
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
     scenario.tolerate()
@@ -411,6 +425,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(FULL_RING, [])
 @example(BLACK_HOLE, [])
 @example(LEAVING, LEAVES)
+@example(VANISHING, VANISHES)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),
