@@ -392,18 +392,20 @@ VANISHES: list[tuple[int, Step]] = [(500 * MS, Change(What.SANDBOX_GONE, "web.1"
 BUSY = """netsim: 1
 duration: 1s
 warmup: 0s
-nodes: {m: {role: manager, count: 2, cores: 1, profile: stock}}
+nodes: {m: {role: manager, cores: 1, profile: stock}}
 outside: {rtt: 4ms, clients: 20}
 networks: {net: {driver: overlay, attachable: true}}
 services:
   web: {networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: 7ms, workers: 3, backlog: 1}}
+  sink: {networks: [net], ports: [{published: 8081, target: 80}]}
 load:
   anew: {from: outside, to: 'web:8080', users: 12, think: 5ms, request: 600B, response: 600B, connection: new, timeout: 150ms}
   up: {from: outside, to: 'web:8080', bulk: 3333333B, flows: 4}
+  short: {from: outside, to: 'sink:8081', bulk: 100KB, flows: 9, start: 100ms}
   down: {from: web, to: outside, bulk: 1MB, flows: 2}
 """
 LOSES: list[tuple[int, Step]] = [
-    (MS, Change(What.LINK, node, link=LinkState(loss=0.03))) for node in ("m-1", "m-2")
+    (250 * MS, Change(What.LINK, "m-1", link=LinkState(loss=0.03))),
 ]
 
 
