@@ -29,7 +29,7 @@ EDGE = """
 
 def servers(stages: int) -> dict[str, float]:
     """Name and seconds of each server in a chain of this many stages: one edge more than servers, and the users' edge."""
-    count = (stages - 2) // 2
+    count = stages // 2 - 1
     places = {round((k + 0.5) * count / len(WORK_S) - 0.5): cpu for k, cpu in enumerate(WORK_S)}
     return {f"s{k}": places.get(k, PASSING_S) for k in range(count)}
 
