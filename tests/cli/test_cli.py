@@ -109,8 +109,8 @@ def test_options_reach_the_engine(engine: dict[str, Any], file: Callable[..., st
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--engine", "flow"], "UNSUPPORTED"),
         (["--engine", "warp"], "expected an engine"),
+        (["--check", "20", "--engine", "fast"], "this run uses fast; say --engine flow"),
         (["--set", "duration"], "expected --set PATH=VALUE"),
         (["--replications", "0"], "--replications"),
         (["--seed", "-1"], "--seed"),

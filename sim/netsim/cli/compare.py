@@ -46,7 +46,7 @@ def command(
         int | None, typer.Option(min=1, max=10_000, help="Repetitions of what is run.")
     ] = None,
     engine: Annotated[
-        str | None, typer.Option(metavar="NAME", help="fast, reference or auto, for what is run.")
+        str | None, typer.Option(metavar="NAME", help="fast, reference, flow or auto, for what is run.")
     ] = None,
     jobs: Annotated[
         int, typer.Option(min=0, help="Replications at the same time, in processes; 0: one for each core.")

@@ -64,7 +64,7 @@ def command(
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="Seed of all chance, the same for all points.")
     ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="fast, reference or auto.")] = "auto",
+    engine: Annotated[str, typer.Option(metavar="NAME", help="fast, reference, flow or auto.")] = "auto",
     jobs: Annotated[
         int, typer.Option(min=0, help="Replications at the same time, in processes; 0: one for each core.")
     ] = 0,

@@ -57,7 +57,14 @@ def command(
         str | None,
         typer.Option(metavar="TIME", help="Begin no repetition for --precision after this time, like 10m."),
     ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="fast, reference or auto.")] = "auto",
+    engine: Annotated[str, typer.Option(metavar="NAME", help="fast, reference, flow or auto.")] = "auto",
+    check: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PERCENT",
+            help="With the flow engine: replay so much of the time with the fast one, and tell how far apart they are.",
+        ),
+    ] = None,
     jobs: Annotated[
         int, typer.Option(min=0, help="Replications at the same time, in processes; 0: one for each core.")
     ] = 1,
@@ -109,6 +116,7 @@ def command(
             jobs or usable_cores(),
             stored,
             *budget,
+            check=check,
         )
     paths = write(result, out) if out is not None else []
     tell_servers(result, summary_file, sarif)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netsim.report.data import busiest, error_share
+from netsim.results.checking import check_table
 from netsim.results.failovers import failover_table
 from netsim.results.result import Result
 from netsim.results.text import found_text, quantity, with_interval
@@ -24,6 +25,7 @@ def summary(result: Result, paths: Sequence[str] = ()) -> str:
     if result.data["workloads"] or not result.data["failovers"]:
         blocks.append("\n".join(busiest(result)))
     blocks.append(_failovers(result.data["failovers"]))
+    blocks.append(_check(result.data.get("check")))
     blocks += [_expectations(result.data["expectations"]), _files(paths)]
     return "\n\n".join(block for block in blocks if block)
 
@@ -95,6 +97,14 @@ def _failovers(rows: Sequence[Mapping[str, Any]]) -> str:
     text = table(failover_table(rows[:MOST_FAILOVERS]))
     more = len(rows) - MOST_FAILOVERS
     return f"{text}\n{more} more in result.json" if more > 0 else text
+
+
+def _check(found: Mapping[str, Any] | None) -> str:
+    """How far the flow engine is from the fast one."""
+    if found is None:
+        return ""
+    head = f"Held against the fast engine in {len(found['windows'])} windows, {quantity(found['share'], 'share')} of the time:"
+    return f"{head}\n{table(check_table(found))}"
 
 
 def _unknown(found: Mapping[str, str]) -> str:

@@ -40,7 +40,7 @@ def command(
     replications: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="Repetitions of each point.")
     ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="fast, reference or auto.")] = "auto",
+    engine: Annotated[str, typer.Option(metavar="NAME", help="fast, reference, flow or auto.")] = "auto",
     jobs: Annotated[
         int, typer.Option(min=0, help="Points at the same time, in processes; 0: one for each core.")
     ] = 0,

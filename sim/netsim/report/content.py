@@ -20,6 +20,7 @@ from netsim.report.overtime import (
     throughput_chart,
 )
 from netsim.report.topology import BANDS, groups, networks, topology_chart
+from netsim.results.checking import check_table
 from netsim.results.failovers import failover_table
 from netsim.results.result import Result
 from netsim.results.text import duration, found_text, quantity, with_interval
@@ -91,6 +92,8 @@ def page(result: Result) -> dict[str, Any]:
         "limits": data.get("limits", []),
         "unknown": data.get("unknown", {}),
         "timeline": data.get("timeline", []),
+        "check": data.get("check"),
+        "checked": check_table(data["check"]) if data.get("check") else [],
     }
 
 

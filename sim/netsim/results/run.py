@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 #: Called with the share of the whole run that is done (0 to 1).
 Progress = Callable[[float], None]
-ENGINES = ("fast", "reference", "auto")
-PLANNED = ("flow",)
+ENGINES = ("fast", "reference", "flow", "auto")
 
 
 class Simulator(Protocol):
@@ -44,9 +43,7 @@ def resolve_engine(name: str) -> str:
     """The engine that runs for ``name``. Raises `EngineError`."""
     if name in ENGINES:
         return "fast" if name == "auto" else name
-    if name in PLANNED:
-        raise EngineError(f"UNSUPPORTED: the engine {name} does not exist yet; use fast, reference or auto")
-    raise EngineError(f"expected an engine: fast, reference or auto, got {name}")
+    raise EngineError(f"expected an engine: fast, reference, flow or auto, got {name}")
 
 
 def simulator(engine: str) -> Simulator:
@@ -70,15 +67,25 @@ def simulator(engine: str) -> Simulator:
         from netsim.engine.fast.simulate import simulate as compiled
 
         return compiled
+    if engine == "flow":
+        from netsim.engine.flow.simulate import simulate as fluid
+
+        return fluid
     from netsim.engine.reference import simulate
 
     return simulate
 
 
 def fitting_engine(engine: str, scenario: Scenario) -> str:
-    """The engine that runs a scenario: without load, the control plane alone."""
+    """The engine that runs a scenario: without load, the control plane alone. Raises `EngineError`."""
     if not scenario.load and (scenario.faults or scenario.operations):
         return "swarm"
+    if engine == "flow":
+        from netsim.engine.flow.simulate import unsupported
+
+        what = unsupported(scenario)
+        if what is not None:
+            raise EngineError(f"UNSUPPORTED: the flow engine cannot run {what} yet; use fast or auto")
     return engine
 
 
@@ -94,6 +101,7 @@ def run(
     precision: float | None = None,
     max_replications: int | None = None,
     max_time_s: float | None = None,
+    check: float | None = None,
 ) -> Result:
     """Simulate a scenario, or the file that holds it, and return the answer.
 
@@ -104,11 +112,14 @@ def run(
     ``precision`` (share) repeats until throughput, mean latency and p99 of every workload are known that well, at
     most ``max_replications`` times, and begins none after ``max_time_s`` of computing; all three replace the
     scenario's words. ``replications`` alone are exactly as many.
+    ``check`` replays so many percent of the measured time with the fast engine and tells how far flow is from it.
     Expectations against a baseline read ``baseline``, a result or where it is stored. Raises
     `ScenarioError`, `EngineError`, `ResultError`, or `KeyboardInterrupt` if no replication was complete.
     """
     from netsim.model.build import build_model
     from netsim.results.build import build_result
+    from netsim.results.checking import check as check_windows
+    from netsim.results.checking import check_warnings, refuse_unfit
     from netsim.results.judging import check_stations
     from netsim.results.stations import station_names
     from netsim.results.stopping import rounds
@@ -125,7 +136,9 @@ def run(
     plan = rounds(scenario, replications, precision, max_replications, max_time_s)
     used_seed = scenario.seed if seed is None else seed
     resolved = fitting_engine(resolved, scenario)
-    if resolved == "fast":
+    if check is not None:
+        refuse_unfit(scenario, resolved, check)
+    if resolved == "fast" or check is not None:
         from netsim.engine.fast.warmup import warm_up
 
         warm_up(on_compile)
@@ -144,9 +157,14 @@ def run(
             on_progress,
             flag.is_set,
         )
+        checked = None
+        if check is not None and complete and not interrupted:
+            checked = check_windows(scenario, model, used_seed, check, flag.is_set)
     if not complete:
         raise Interrupted
-    warnings: list[str] = []
+    warnings = [] if checked is None else check_warnings(checked)
+    if check is not None and checked is None:
+        warnings.append("Interrupted: nothing was checked against the fast engine.")
     if interrupted:
         warnings.append(
             f"Interrupted: {len(complete)} of {plan.total} replications are complete and reported."
@@ -154,6 +172,8 @@ def run(
     wall_s = time.perf_counter() - plan.began
     result = build_result(scenario, model, complete, resolved, wall_s, warnings, baseline)
     result.data["manifest"]["interrupted"] = interrupted
+    if checked is not None:
+        result.data["check"] = checked
     if plan.precision is not None and not interrupted:
         result.data["manifest"]["precision"] = plan.to_dict()
     if on_progress is not None and not interrupted:

@@ -1,0 +1,323 @@
+"""What one request of a workload costs at every station, asked of the idle reference machinery.
+
+Routes, handshakes, windows, calls and draws are then those of the other engines, and not written a third time.
+Requests go one after the other with a pause between, so nobody waits for anybody else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from netsim.datapath.stage import Context
+from netsim.datapath.tcp import TcpTable, tcp_table
+from netsim.engine.machine import Machine
+from netsim.engine.machinery import run_out, watch
+from netsim.engine.meter import Meter
+from netsim.engine.parts import NS, PART
+from netsim.engine.record import StationRecord
+from netsim.engine.reference import Reference
+from netsim.engine.world import World
+from netsim.model.build import build_model
+from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_load import Arrivals
+from netsim.scenario.schema_service import Container, Service
+from netsim.scenario.schema_work import Connection, Distribution
+
+PS_PER_S = 1_000_000_000_000
+PROBES = 400
+FEW = 20
+LEAST_MSS = 1000  # bytes of data in a packet, at the least: windows are reckoned smaller than they are
+#: Connections of one pool, over all who keep such a pool, while probing. A pool used in turn meets back ends chosen in
+#: turn, so smaller pools would favour some; all are opened before the probe counts.
+MOST_CONNECTIONS = 1500
+FIRST_GAP_PS = PS_PER_S
+LEAST_GAP_PS = 10**9
+MOST_GAP_PS = 10 * PS_PER_S
+#: Most doublings of a window that the probe waits for: from 10 packets to more than any receive window.
+MOST_DOUBLINGS = 8
+#: Waits that a probe may have seen by accident; the formulas give them anew.
+WAITS = tuple(PART[name] for name in PART if name in (
+    "queue:cpu", "queue:workers", "queue:nic_tx", "queue:nic_rx", "queue:switch",
+))  # fmt: skip
+
+
+@dataclass(slots=True)
+class Demand:
+    """One station per request: visits (all, and those that the request itself waits for), seconds of service and
+    of service squared. ``short_squares``: sum over the time slices that a service takes of their squares."""
+
+    visits: float = 0.0
+    on_path: float = 0.0
+    seconds: float = 0.0
+    squares: float = 0.0
+    short_squares: float = 0.0
+
+
+@dataclass(slots=True)
+class Probe:
+    """Requests of one workload on idle machines.
+
+    ``parts``: each request's time by part (ps, columns of `netsim.engine.parts`), without waits for others.
+    ``demands``: by station; threads of a node stand under ``NODE/cpu``, softirq under its receive rings.
+    ``wire_bytes``: per request, by link.
+    """
+
+    parts: npt.NDArray[np.int64]
+    demands: dict[str, Demand]
+    wire_bytes: dict[str, float]
+    visits: float
+    stations: dict[str, StationRecord]
+    fates: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rested(TcpTable):
+    """TCP whose connections rest less than they seem to: a probe sends seldom, so that nobody waits, and would see
+    windows that are small again after each rest."""
+
+    of_probe: float = 1.0  # the rest between two requests at the real rate, over that of the probe
+
+    def window_after_idle(self, window: int, mss: int, idle_ps: int, srtt_ps: int) -> int:
+        """As the kernel's, after the real rest."""
+        return TcpTable.window_after_idle(self, window, mss, round(idle_ps * self.of_probe), srtt_ps)
+
+
+class Squares(Meter):
+    """Also sums up the squares of busy times (s^2)."""
+
+    __slots__ = ("squares", "short", "quantum_s")
+
+    def __init__(self, old: Meter, quantum_ps: int) -> None:
+        super().__init__("", "", "", 1, old.duration_ps, old.slice_ps)
+        self.record = old.record
+        self.squares = 0.0
+        self.short = 0.0
+        self.quantum_s = min(quantum_ps / PS_PER_S, 1e6)
+
+    def busy(self, start_ps: int, end_ps: int) -> None:
+        """One server was busy from start to end."""
+        super().busy(start_ps, end_ps)
+        if 0 <= start_ps < self.duration_ps:
+            seconds = (end_ps - start_ps) / PS_PER_S
+            self.squares += seconds * seconds
+            whole, rest = divmod(seconds, self.quantum_s)
+            self.short += whole * self.quantum_s**2 + rest**2
+
+
+def _watch_machine(machine: Machine, world: World) -> dict[str, Squares]:
+    """Meters with squares in the place of all others."""
+    found: dict[str, Squares] = {}
+
+    def watched(owner: Any, quantum_ps: int = 1 << 60) -> None:
+        owner.meter = found[owner.meter.record.name] = Squares(owner.meter, quantum_ps)
+
+    for name, cpu in machine.cpus.items():
+        for core in cpu.cores:
+            watched(core, cpu.quantum_ps)
+        for ring in machine.rings[name]:
+            watched(ring)
+    for link in machine.links.values():
+        watched(link)
+    for pool in machine.pools.values():
+        watched(pool)
+    return found
+
+
+def _count_paths(machine: Machine) -> dict[str, int]:
+    """How often a request itself meets each station: units and thread work whose time stands in a split."""
+    counts: dict[str, int] = {}
+    send, run = machine.send, machine.run
+
+    def meet(name: str) -> None:
+        if 0 <= machine.kernel.now < machine.duration_ps:
+            counts[name] = counts.get(name, 0) + 1
+
+    def sending(
+        route: Any, payload: Any, key: Any, arrive: Any, drop: Any, split: Any = None, *rest: Any
+    ) -> None:
+        if split is not None:
+            for visit in route.visits:
+                if visit.context == Context.LINK:
+                    meet(str(visit.station))
+                elif visit.context == Context.SOFTIRQ:
+                    meet(f"{visit.node}/softirq")
+        send(route, payload, key, arrive, drop, split, *rest)
+
+    def running(thread: Any, node: str, work: Any, done: Any, split: Any) -> None:
+        if split is not None and any(ps for _, ps in work):
+            meet(f"{node}/cpu")
+        run(thread, node, work, done, split)
+
+    machine.send = sending  # type: ignore[method-assign, assignment]
+    machine.run = running  # type: ignore[method-assign]
+    return counts
+
+
+def connection(spec: Connection, per_client_s: float, clients: int) -> Connection:
+    """A pool of ``clients`` as the probe uses it: not too large, and opened anew each time if its connections would
+    rest too long at ``per_client_s`` requests per second."""
+    if spec.kind != "pool":
+        return spec
+    rest_s = spec.pool / per_client_s if per_client_s > 0 else 0.0
+    if spec.idle is not None and rest_s > spec.idle / PS_PER_S:
+        return replace(spec, kind="new", pool=1, requests=1, idle=None)
+    return replace(spec, pool=max(1, min(spec.pool, MOST_CONNECTIONS // clients)), idle=None)
+
+
+def rounds(scenario: Scenario, name: str, per_s: float) -> int:
+    """How many requests a connection should have had before the probe counts: until windows hold the largest
+    message, but no more than it has by the middle of the run."""
+    load = scenario.load[name]
+    calls = [call for spec in scenario.services.values() for call in spec.calls]
+    calls += [call for spec in scenario.containers.values() for call in spec.calls]
+    sizes = [load.request, load.response, *(size for call in calls for size in (call.request, call.response))]
+    tcp = tcp_table()
+    doublings = math.ceil(math.log2(max(1.0, max(sizes) / (tcp.initial_window_packets * LEAST_MSS))))
+    if load.connection.kind != "pool":
+        return 1
+    had = per_s * (scenario.warmup_ps + scenario.duration / 2) / PS_PER_S / load.connection.pool
+    return max(1, min(1 + doublings, MOST_DOUBLINGS, int(had)))
+
+
+def probing(scenario: Scenario, name: str, gap_ps: int, count: int, warm: bool, per_s: float) -> Scenario:
+    """The scenario with this workload alone, one request every ``gap_ps``; ``warm``: once all connections of the
+    pools are open and their windows have grown."""
+    load = scenario.load[name]
+    arrivals = Arrivals("constant", ((0, PS_PER_S / gap_ps),))
+    changed = load.model_copy(
+        update={
+            "arrivals": arrivals, "users": None, "start": 0, "retries": load.retries.model_copy(update={"max": 0}),
+            "connection": connection(load.connection, per_s, 1),
+        }
+    )  # fmt: skip
+    services = {key: _level(spec, _replicas(spec, scenario)) for key, spec in scenario.services.items()}
+    containers = {key: _level(spec, 1) for key, spec in scenario.containers.items()}
+    first = changed.connection.pool if changed.connection.kind == "pool" else 0
+    for spec, clients in [(s, _replicas(s, scenario)) for s in services.values()] + [
+        (c, 1) for c in containers.values()
+    ]:
+        pools = [call.connection.pool for call in spec.calls if call.connection.kind == "pool"]
+        first = max([first, *(pool * clients for pool in pools)])
+    if warm and first:
+        count = -(-count // first) * first  # pools are used in turn: whole turns
+    return scenario.model_copy(
+        update={
+            "load": {name: changed}, "services": services, "containers": containers, "faults": (), "operations": (),
+            "warmup": (first * rounds(scenario, name, per_s) + 20 if warm else 0) * gap_ps, "duration": count * gap_ps,
+        }
+    )  # fmt: skip
+
+
+def _replicas(spec: Service, scenario: Scenario) -> int:
+    """At least one, for a service that runs on every node as many as there are nodes."""
+    if spec.mode == "global":
+        return sum(group.count for group in scenario.nodes.values())
+    return max(1, spec.replicas)
+
+
+Spec = TypeVar("Spec", Service, Container)
+
+
+def _level(spec: Spec, clients: int) -> Spec:
+    """Work of always its mean: the demands are then exact means, and its spread is put on top by formula."""
+    work = spec.work.model_copy(
+        update={
+            "cpu": Distribution("constant", spec.work.cpu.mean), "wait": Distribution("constant", spec.work.wait.mean),
+        }
+    )  # fmt: skip
+    calls = tuple(
+        call.model_copy(update={"connection": connection(call.connection, 0.0, clients)})
+        for call in spec.calls
+    )
+    return spec.model_copy(update={"work": work, "calls": calls})
+
+
+def probe(
+    scenario: Scenario, name: str, seed: int, replication: int, rate_per_s: float,
+    stop: Callable[[], bool] | None = None,
+) -> Probe:  # fmt: skip
+    """Ask the idle machinery. Raises ``InterruptedError`` if ``stop()`` says so."""
+    gap = FIRST_GAP_PS
+    first = probing(scenario, name, gap, FEW, False, rate_per_s)
+    _, parts = _run(first, name, seed, replication, 1.0, stop)
+    longest = int(parts.sum(axis=1).max()) if len(parts) else 0
+    real = min(PS_PER_S / rate_per_s, MOST_GAP_PS) if rate_per_s > 0 else MOST_GAP_PS
+    gap = min(max(4 * longest, LEAST_GAP_PS, round(real)), MOST_GAP_PS)
+    second = probing(scenario, name, gap, PROBES, True, rate_per_s)
+    return _run(second, name, seed, replication, real / gap, stop)[0]
+
+
+def _run(
+    scenario: Scenario, name: str, seed: int, replication: int, rest: float, stop: Callable[[], bool] | None
+) -> tuple[Probe, npt.NDArray[np.int64]]:
+    model = build_model(scenario)
+    world = World(scenario, model, seed, replication, keep_requests=True)
+    world.tcp = Rested(**asdict(world.tcp), of_probe=rest)
+    machine = world.machine
+    squares, met = _watch_machine(machine, world), _count_paths(machine)
+    record = run_out(Reference(world, watch(None, stop)))
+    if not record.complete:
+        raise InterruptedError
+    log = record.workloads[name].log
+    count = max(1, len(log.start_ps))
+    done = [k for k in range(len(log.start_ps)) if log.fate[k] == 0]
+    parts = np.zeros((len(done), NS), np.int64)
+    for row, k in enumerate(done):
+        for part, ps in log.split[k].items():
+            parts[row, PART[part]] = ps
+    parts[:, WAITS] = 0
+    fates = {int(f): int(n) for f, n in zip(*np.unique(log.fate, return_counts=True), strict=True)}
+    demands = _demands(record.stations, squares, met, count)
+    wire = {s.name: s.bytes_sent / count for s in record.stations.values() if s.bytes_sent}
+    share = count / (count + scenario.warmup_ps * count / scenario.duration)
+    found = Probe(
+        parts, demands, wire, record.visits * share / count,
+        record.stations, fates,
+    )  # fmt: skip
+    return found, parts
+
+
+def _demands(
+    stations: dict[str, StationRecord], squares: dict[str, Squares], met: dict[str, int], count: int
+) -> dict[str, Demand]:
+    found: dict[str, Demand] = {}
+    softirq: dict[str, list[float]] = {}
+    for name, station in stations.items():
+        if station.kind == "nic_rx" and station.waits:
+            seconds, square = station.busy_ps / PS_PER_S, squares[name].squares
+            found[name] = Demand(station.waits / count, 0.0, seconds / count, square / count)
+            total = softirq.setdefault(station.node, [0.0, 0.0, 0.0])
+            total[0] += station.waits
+            total[1] += seconds
+            total[2] += square
+    for name, station in stations.items():
+        if station.kind == "nic_rx" and name in found:
+            share = station.waits / softirq[station.node][0]
+            found[name].on_path = met.get(f"{station.node}/softirq", 0) * share / count
+        elif station.kind == "cpu":
+            node = found.setdefault(f"{station.node}/cpu", Demand())
+            node.visits += station.waits / count
+            node.seconds += station.busy_ps / PS_PER_S / count
+            node.squares += squares[name].squares / count
+            node.short_squares += squares[name].short / count
+        elif station.kind != "nic_rx" and station.waits:
+            found[name] = Demand(
+                station.waits / count, met.get(name, station.waits if station.kind == "workers" else 0) / count,
+                station.busy_ps / PS_PER_S / count, squares[name].squares / count,
+            )  # fmt: skip
+    for place, (_, seconds, square) in softirq.items():
+        cpu = found[f"{place}/cpu"]
+        cpu.seconds -= seconds / count
+        cpu.squares -= square / count
+        cpu.short_squares -= square / count
+    for key in [key for key in found if key.endswith("/cpu")]:
+        found[key].on_path = met.get(key, 0) / count
+        if not found[key].visits:
+            del found[key]
+    return found

@@ -1,0 +1,74 @@
+"""Queueing formulas: the mean wait and the chance to wait at one station.
+
+Allen and Cunneen's approximation for G/G/m (A. O. Allen, Probability, Statistics and Queueing Theory, 2nd ed., 1990,
+section 5.5), which is Pollaczek and Khinchin's formula for one server and Poisson arrivals.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+#: Formulas diverge at 1; what a station cannot do is counted as backlog.
+MOST = 0.995
+STAY = 0.14  # per further server and idle share; the fit in `shortest_queue`
+
+
+class Wait(NamedTuple):
+    """Waiting at a station: the chance that there is any, and the mean over all (s).
+
+    ``per_second``: what each further second of service beyond the first time slice waits besides.
+    """
+
+    chance: float
+    mean_s: float
+    per_second: float = 0.0
+
+
+NONE = Wait(0.0, 0.0)
+
+
+def erlang_c(servers: int, load: float) -> float:
+    """The chance to wait in M/M/m; ``load`` is in servers, below ``servers``."""
+    blocked = 1.0
+    for k in range(1, servers + 1):
+        blocked = load * blocked / (k + load * blocked)
+    share = load / servers
+    return blocked / (1 - share + share * blocked)
+
+
+def shortest_queue(servers: int, busy: float) -> Wait:
+    """Who joins the shortest of ``servers`` queues and stays there: the chance to wait, and the mean wait of all
+    for works of which one in service has a second left.
+
+    One server is M/G/1. Of more, each further work in all rows is ``busy ** servers`` as likely (Kingman, Two similar
+    queues in parallel, Annals of Mathematical Statistics 32, 1961, for two). Fewer find all servers busy than in front of
+    one common queue; by how much is a fit to simulations, which ``tests/engine/flow/test_queues.py`` repeats.
+    """
+    chance = erlang_c(servers, busy * servers) / (1 + STAY * (1 - busy) * (servers - 1))
+    return Wait(chance, chance / (1 - busy**servers))
+
+
+def wait(rate: float, mean_s: float, square_s2: float, servers: int = 1, arrivals_cv2: float = 1.0) -> Wait:
+    """First come first served: arrivals per second, mean and mean square of the service time."""
+    if rate <= 0 or mean_s <= 0:
+        return NONE
+    busy = min(rate * mean_s / servers, MOST)
+    chance = erlang_c(servers, busy * servers)
+    spread = (arrivals_cv2 + max(0.0, square_s2 / mean_s**2 - 1)) / 2
+    return Wait(chance, chance * mean_s * spread / (servers * (1 - busy)))
+
+
+def sliced(
+    rate: float, mean_s: float, slices_s2: float, cores: int, softirq_share: float
+) -> Wait:  # fmt: skip
+    """Threads that take turns on ``cores``, whose softirq work comes first.
+
+    ``slices_s2``: mean over the works of the sum of their turns' squares. A work waits for its first turn as for any
+    server whose services are turns; what is beyond one turn is shared as in processor sharing.
+    """
+    if rate <= 0 or mean_s <= 0:
+        return NONE
+    stretch = 1 / (1 - min(softirq_share, MOST))
+    busy = min(rate * mean_s * stretch / cores, MOST)
+    found = shortest_queue(cores, busy)
+    return Wait(found.chance, found.mean_s * slices_s2 * stretch / (2 * mean_s), found.mean_s)

@@ -1,0 +1,146 @@
+"""The distribution of a request's time: the parts of idle requests, with spread work and waits drawn on top.
+
+Waits at different stations are taken as independent. A wait is zero, or exponential with the mean that Pollaczek and
+Khinchin's formula (or its kin in `netsim.engine.flow.queues`) gives for those who wait.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from netsim.engine.flow.solve import PS_PER_S, State, Stations
+from netsim.engine.flow.work import draws
+from netsim.engine.parts import PART
+from netsim.scenario.schema_work import Work
+
+MOST_ROUNDS = 64  # visits of one kind that are drawn one by one
+QUEUE = {
+    "cpu": "queue:cpu", "workers": "queue:workers", "nic_tx": "queue:nic_tx", "nic_rx": "queue:nic_rx",
+    "switch": "queue:switch",
+}  # fmt: skip
+Floats = npt.NDArray[np.float64]
+
+
+class Sampler:
+    """Draws the parts of requests of one workload in one state."""
+
+    def __init__(self, stations: Stations, workload: str) -> None:
+        self.stations = stations
+        self.workload = workload
+        self.probe = stations.probes[workload]
+        self.share = stations.on_path(workload)
+        self.kinds: dict[str, list[str]] = {}
+        for name in self.probe.demands:
+            kind = "cpu" if name.endswith("/cpu") else stations.known[name].kind
+            self.kinds.setdefault(kind, []).append(name)
+
+    def draw(self, state: State, rng: np.random.Generator, count: int) -> Floats:
+        """The parts of so many requests (ps, columns of `netsim.engine.parts`)."""
+        base = self.probe.parts
+        parts = base[rng.integers(0, len(base), count)].astype(np.float64)
+        self._work(parts, state, rng)
+        pool = state.waits[self.workload]
+        if pool.chance:
+            waits = rng.random(count) < pool.chance
+            mean_s, ahead = pool.mean_s / pool.chance, 1.0
+            if self.stations.scenario.load[self.workload].users is not None:
+                # Who waits in a closed loop finds a number ahead that hardly varies: a sum of so many departures.
+                ahead = max(1.0, state.rates[self.workload] * mean_s)
+            each = rng.gamma(ahead, mean_s / ahead, count)
+            parts[:, PART["queue:connection"]] += waits * each * PS_PER_S
+        for kind, names in self.kinds.items():
+            parts[:, PART[QUEUE[kind]]] += self._waits(names, state, rng, count) * PS_PER_S
+        return parts
+
+    def _work(self, parts: Floats, state: State, rng: np.random.Generator) -> None:
+        """Work and pauses as they spread, each task's in its share of the requests."""
+        groups: dict[str, list[str]] = {}
+        for task in self.stations.model.tasks.values():
+            if f"{task.name}/workers" in self.probe.demands:
+                groups.setdefault(task.party, []).append(task.name)
+        target = self.stations.scenario.load[self.workload].to.partition(":")[0]
+        drawn = Tree(self, groups, state, rng).draw(target, len(parts))
+        level = Tree(self, groups, state, None).draw(target, 1)
+        for column, found, mean in zip(("app.work", "app.wait"), drawn, level, strict=False):
+            if mean[0]:
+                parts[:, PART[column]] = found * (parts[:, PART[column]].mean() / mean[0])
+        parts[:, PART["queue:cpu"]] += drawn[2] * PS_PER_S
+
+    def _waits(self, names: list[str], state: State, rng: np.random.Generator, count: int) -> Floats:
+        visits = np.array([self.probe.demands[name].on_path for name in names]) * self.share
+        total = float(visits.sum())
+        found = np.zeros(count)
+        if not total:
+            return found
+        chance = np.array([state.waits[name].chance for name in names])
+        mean = np.array([state.waits[name].mean_s for name in names])
+        those = np.divide(mean, chance, out=np.zeros(len(names)), where=chance > 0)
+        if not those.any():
+            return found
+        many = max(1.0, total / MOST_ROUNDS)
+        for chosen in _visits(total / many, rng, count):
+            which = rng.choice(len(names), len(chosen), p=visits / total)
+            waits = rng.random(len(chosen)) < chance[which]
+            found[chosen] += many * waits * rng.exponential(1.0, len(chosen)) * those[which]
+        return found
+
+
+class Tree:
+    """Works, pauses and turns (s) of requests and of the calls that they lead to: of calls side by side, the longest.
+
+    Without ``rng``, all works are their means, as in the probe.
+    """
+
+    def __init__(
+        self, sampler: Sampler, groups: dict[str, list[str]], state: State, rng: np.random.Generator | None
+    ) -> None:
+        self.sampler = sampler
+        self.groups = groups
+        self.state = state
+        self.rng = rng
+
+    def draw(self, party: str, count: int) -> Floats:
+        """Rows for work, pauses and turns, a column for each of ``count`` visits of a service or container."""
+        found = np.zeros((3, count))
+        if party not in self.groups:
+            return found
+        model = self.sampler.stations.model
+        spec = model.tasks[self.groups[party][0]].spec
+        self._own(found, party, spec.work)
+        calls = list(spec.calls)
+        while calls:
+            together = 1
+            while calls[0].parallel and together < len(calls) and calls[together].parallel:
+                together += 1
+            row, calls = calls[:together], calls[together:]
+            answers = [self.draw(call.to.partition(":")[0], count) for call in row for _ in range(call.count)]
+            if row[0].parallel:
+                last = np.argmax([answer.sum(axis=0) for answer in answers], axis=0)
+                found += np.stack(answers)[last, :, np.arange(count)].T
+            else:
+                found += sum(answers)
+        return found
+
+    def _own(self, found: Floats, party: str, work: Work) -> None:
+        if self.rng is None:
+            found[0], found[1] = work.cpu.mean / PS_PER_S, work.wait.mean / PS_PER_S
+            return
+        stations, names, count = self.sampler.stations, self.groups[party], found.shape[1]
+        nodes = [stations.model.tasks[name].node.name for name in names]
+        visits = np.array([self.sampler.probe.demands[f"{name}/workers"].visits for name in names])
+        which = self.rng.choice(len(names), count, p=visits / visits.sum())
+        slopes = np.array([self.state.waits[f"{node}/cpu"].per_second for node in nodes])
+        quantum = np.array([stations.quantum_s[node] for node in nodes])
+        found[0] = draws(work.cpu, self.rng, count)
+        found[1] = draws(work.wait, self.rng, count)
+        found[2] = np.maximum(found[0] - quantum[which], 0) * slopes[which]
+
+
+def _visits(mean: float, rng: np.random.Generator, count: int) -> list[npt.NDArray[np.intp]]:
+    """Who makes a first, second... visit, with ``mean`` visits in all per request."""
+    whole = int(mean + 1e-9)
+    found = [np.arange(count)] * whole
+    if mean - whole > 1e-9:
+        found.append(np.flatnonzero(rng.random(count) < mean - whole))
+    return found

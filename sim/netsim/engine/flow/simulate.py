@@ -1,0 +1,284 @@
+"""One replication on the flow engine: rates by time slice, queueing formulas, and requests drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from netsim.engine.flow.books import station_records
+from netsim.engine.flow.probe import probe
+from netsim.engine.flow.queues import MOST
+from netsim.engine.flow.sample import Sampler
+from netsim.engine.flow.solve import PS_PER_S, State, Stations
+from netsim.engine.parts import NS, PART
+from netsim.engine.record import FATES, RunRecord, WorkloadRecord
+from netsim.engine.sources import gaps
+from netsim.engine.streams import stream_key
+from netsim.engine.tally import W_ENDED, W_ROW, Tally, slice_ps
+from netsim.model.entities import Model
+from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_load import Arrivals
+from netsim.workload.arrivals import Line, arrival_times
+
+DRAWN = 200_000  # requests of a workload that are drawn; each stands for as many as it takes
+VALID = 0.8  # utilisation up to which the formulas were held against the fast engine
+Floats = npt.NDArray[np.float64]
+TIMEOUT = FATES.index("timeout")
+
+
+def unsupported(scenario: Scenario) -> str | None:
+    """What of a scenario the flow engine cannot run; None if nothing."""
+    if scenario.faults or scenario.operations:
+        return "faults and operations"
+    for name, load in scenario.load.items():
+        if load.bulk is not None:
+            return f"the bulk transfer {name}"
+    limits = {name: spec.resources.limits for name, spec in scenario.services.items()}
+    limits |= {name: spec.resources.limits for name, spec in scenario.containers.items()}
+    for name, limit in limits.items():
+        if limit.cpus is not None:
+            return f"the processor limit of {name}"
+    return None
+
+
+def mean_rate(arrivals: Arrivals, start_ps: int, end_ps: int) -> float:
+    """The mean of the arrivals' line over a time (1/s)."""
+    line = Line(arrivals.points, start_ps)
+    end = (end_ps - start_ps) / PS_PER_S
+    inside = sorted({0.0, end, *(t for t in line.times if 0 < t < end)})
+    total = 0.0
+    for a, b in zip(inside, inside[1:], strict=False):
+        middle = np.interp([a + 1e-9 * (b - a), b - 1e-9 * (b - a)], line.times, line.rates)
+        total += (b - a) * float(middle.mean())
+    return total / end if end > 0 else 0.0
+
+
+@dataclass(slots=True)
+class Period:
+    """One time slice: its state, what each workload offers and what of it can be done (1/s), and the delay of the
+    backlog at its begin and end (s)."""
+
+    start_ps: int
+    end_ps: int
+    state: State
+    offered: dict[str, float]
+    able: dict[str, float]
+    behind_s: tuple[float, float]
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return (self.end_ps - self.start_ps) / PS_PER_S
+
+
+class Flow:
+    """One replication."""
+
+    def __init__(
+        self, scenario: Scenario, model: Model, seed: int, replication: int, stop: Callable[[], bool] | None
+    ) -> None:
+        self.scenario = scenario
+        self.model = model
+        self.seed, self.replication = seed, replication
+        self.warnings: list[str] = []
+        self.width = slice_ps(scenario.duration)
+        probes = {
+            name: probe(scenario, name, seed, replication, self._guess(name), stop)
+            for name in sorted(scenario.load)
+            if self._has_sources(name)
+        }
+        for name, found in list(probes.items()):
+            if not len(found.parts):
+                self.warnings.append(
+                    f"No request of {name} completed even on an idle system; it is left out."
+                )
+                del probes[name]
+        self.stations = Stations(scenario, model, probes)
+        self.periods = self._periods()
+
+    def _has_sources(self, name: str) -> bool:
+        source = self.scenario.load[name].from_
+        return bool(self.model.services.get(source, True))
+
+    def _guess(self, name: str) -> float:
+        load = self.scenario.load[name]
+        if load.arrivals is not None:
+            return mean_rate(load.arrivals, 0, self.scenario.duration)
+        return (load.users or 1) / max(load.think.mean / PS_PER_S, 0.01)
+
+    def _periods(self) -> list[Period]:
+        found: list[Period] = []
+        known: dict[tuple[float, ...], State] = {}
+        names = list(self.stations.probes)
+        behind, able = 0.0, dict.fromkeys(names, 0.0)
+        warmup = [(-self.scenario.warmup_ps, 0)] if self.scenario.warmup_ps else []
+        starts = range(0, self.scenario.duration, self.width)
+        for start, end in warmup + [(t, min(t + self.width, self.scenario.duration)) for t in starts]:
+            offered: dict[str, float] = {}
+            users: dict[str, int] = {}
+            for name in names:
+                load = self.scenario.load[name]
+                begin = min(max(load.start or -self.scenario.warmup_ps, start), end)
+                active = (end - begin) / (end - start)
+                if load.arrivals is None:
+                    users[name] = round((load.users or 0) * active)
+                else:
+                    offered[name] = active * mean_rate(load.arrivals, begin, end)
+            users = {name: count for name, count in users.items() if count}
+            key = (*(round(offered.get(n, 0.0), 9) for n in names), *(users.get(n, 0) for n in names))
+            if key not in known:
+                idle = {n: offered.get(n, 0.0) for n in names}
+                known[key] = self.stations.closed(idle, users) if users else self.stations.solve(idle)
+            state = known[key]
+            busiest = max(state.busy.values(), default=0.0)
+            after = max(0.0, behind + (busiest - 1) * (end - start) / PS_PER_S) if busiest > MOST else max(
+                0.0, behind - (1 - busiest) * (end - start) / PS_PER_S
+            )  # fmt: skip
+            if busiest:
+                able = {name: rate / busiest for name, rate in state.rates.items()}
+            found.append(Period(start, end, state, dict(state.rates), able, (behind, after)))
+            behind = after
+        self._judge(found)
+        return [period for period in found if period.start_ps >= 0]
+
+    def _judge(self, periods: list[Period]) -> None:
+        top = max(((share, name) for p in periods for name, share in p.state.busy.items()), default=(0.0, ""))
+        if top[0] > VALID:
+            self.warnings.append(
+                f"The flow engine's formulas are held against the fast engine up to {VALID:.0%} utilisation; "
+                f"{top[1]} comes to {min(top[0], 9.99):.0%}: look at waiting times with the fast engine."
+            )
+
+    def record(self) -> RunRecord:
+        """Draw the requests and close the books."""
+        names = sorted(self.scenario.load)
+        workloads: dict[str, WorkloadRecord] = {}
+        for number, name in enumerate(names):
+            workloads[name] = self._workload(names, number, name)
+        visits = sum(
+            p.seconds * sum(p.offered[n] * found.visits for n, found in self.stations.probes.items())
+            for p in self.periods
+        )
+        return RunRecord(
+            seed=self.seed,
+            replication=self.replication,
+            duration_ps=self.scenario.duration,
+            complete=True,
+            simulated_ps=self.scenario.duration + self.scenario.warmup_ps,
+            visits=round(visits),
+            slice_ps=self.width,
+            workloads=workloads,
+            stations=station_records(self.stations, self.periods),
+            warnings=self.warnings,
+        )
+
+    def _workload(self, names: list[str], number: int, name: str) -> WorkloadRecord:
+        tally = Tally(names, self.scenario.duration)
+        load = self.scenario.load[name]
+        total = sum(p.offered.get(name, 0.0) * p.seconds for p in self.periods)
+        each = max(1, -(-round(total) // DRAWN))
+        rng = np.random.default_rng(stream_key(self.seed, self.replication, name, "flow") & (2**63 - 1))
+        completed = 0.0
+        if name in self.stations.probes:
+            sampler = Sampler(self.stations, name)
+            due, sent = 0.0, 0
+            arrived = self._arrivals(name) if each == 1 and load.arrivals is not None else None
+            for period in self.periods:
+                if arrived is None:
+                    due += period.offered[name] * period.seconds / each
+                    count = round(due) - sent
+                    sent += count
+                    place = (np.arange(count) + rng.random(count)) / max(1, count)
+                    start = period.start_ps + place * (period.end_ps - period.start_ps)
+                    start = np.minimum(start, period.end_ps - 1)
+                else:
+                    start = arrived[(arrived >= period.start_ps) & (arrived < period.end_ps)]
+                if len(start):
+                    completed += self._draw(tally, number, name, sampler, period, rng, start, each)
+        tally.fates *= each
+        tally.ended *= each
+        tally.latency[:, :, :2] *= each
+        tally.latency[:, :, 0] += tally.latency[:, :, 1] // PS_PER_S
+        tally.latency[:, :, 1] %= PS_PER_S
+        tally.histogram *= each
+        tally.parts *= each
+        tally.outage *= each
+        done = [0] * len(names)
+        done[number] = round(completed * each)
+        return tally.records(done, [d * load.response for d in done])[name]
+
+    def _arrivals(self, name: str) -> Floats:
+        """When requests arrive (ps): the same times as in the other engines."""
+        load = self.scenario.load[name]
+        assert load.arrivals is not None
+        begin = load.start or -self.scenario.warmup_ps
+        gap = gaps(load.arrivals, self.seed, self.replication, name)
+        return np.fromiter(
+            arrival_times(gap, load.arrivals.points, begin, self.scenario.duration), np.float64
+        )
+
+    def _draw(
+        self, tally: Tally, number: int, name: str, sampler: Sampler, period: Period, rng: np.random.Generator,
+        start: Floats, each: int,
+    ) -> float:  # fmt: skip
+        """Counts the requests of a period. How many are answered in it, of those that are drawn."""
+        load = self.scenario.load[name]
+        count = len(start)
+        place = (start - period.start_ps) / (period.end_ps - period.start_ps)
+        parts = sampler.draw(period.state, rng, count)
+        before, after = period.behind_s
+        parts[:, PART["queue:other"]] += np.maximum(before + (after - before) * place, 0) * PS_PER_S
+        fate, tries = np.zeros(count, np.int64), np.ones(count, np.int64)
+        if load.timeout is not None:
+            late = np.flatnonzero(parts.sum(axis=1) > load.timeout)
+            lost = np.zeros(count)
+            for attempt in range(load.retries.max + 1):
+                if not len(late):
+                    break
+                last = attempt == load.retries.max
+                wait = 0 if last else load.retries.backoff << min(attempt, 20)
+                lost[late] += load.timeout + wait
+                fate[late] = TIMEOUT
+                if last:
+                    break
+                tries[late] += 1
+                parts[late] = sampler.draw(period.state, rng, len(late))
+                parts[late, PART["queue:other"]] += max(before, after) * PS_PER_S
+                good = parts[late].sum(axis=1) <= load.timeout
+                fate[late[good]] = 0
+                late = late[~good]
+            parts[:, PART["retry"]] += lost
+            failed = fate != 0
+            parts[failed] = 0
+            parts[failed, PART["retry"]] = lost[failed]
+        rows = np.zeros((count, W_ROW), np.int64)
+        rows[:, W_ENDED : W_ENDED + NS] = np.round(parts)
+        rows[:, 0], rows[:, 1] = number, np.arange(count)
+        rows[:, 2] = start
+        rows[:, 3] = rows[:, 2] + rows[:, W_ENDED:].sum(axis=1)
+        rows[:, 4], rows[:, 5] = fate, tries
+        rows[:, 6] = np.where(fate == 0, load.response, 0)
+        tally.add(rows)
+        # What ends of earlier requests stands for what ends after the period, but for a backlog that grows or shrinks.
+        good = float((fate == 0).mean())
+        return max(0.0, good * (count + (before - after) * period.able[name] / each))
+
+
+def simulate(
+    scenario: Scenario, model: Model, seed: int, replication: int, on_progress: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> RunRecord:  # fmt: skip
+    """Compute one replication. ``on_progress(now_ps)`` is told the end; ``stop()`` ends it early by returning True
+    (the record then has ``complete`` False)."""
+    try:
+        record = Flow(scenario, model, seed, replication, stop).record()
+    except InterruptedError:
+        return RunRecord(
+            seed, replication, scenario.duration, False, 0, 0, slice_ps(scenario.duration), {}, {}
+        )
+    if on_progress is not None:
+        on_progress(scenario.duration)
+    return record

@@ -1,0 +1,260 @@
+"""Rates, utilisations and waits of all stations for given arrivals: one steady state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from netsim.engine.flow.probe import Demand, Probe
+from netsim.engine.flow.queues import MOST, NONE, Wait, sliced, wait
+from netsim.engine.flow.work import beyond, cv2, slices_square
+from netsim.engine.record import StationRecord
+from netsim.model.entities import Model
+from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_work import Work
+
+PS_PER_S = 1_000_000_000_000
+ROUNDS = 60
+HALVINGS = 50
+
+
+@dataclass(slots=True)
+class State:
+    """A steady state: requests per second by workload; busy share and wait by station, those of a workload's own pool
+    of connections under its name.
+
+    ``hold_s``: how long a worker is held, by pool.
+    """
+
+    rates: dict[str, float]
+    busy: dict[str, float] = field(default_factory=dict)
+    waits: dict[str, Wait] = field(default_factory=dict)
+    hold_s: dict[str, float] = field(default_factory=dict)
+
+
+class Stations:
+    """Everything about the stations of a scenario that the formulas need, and the formulas over them."""
+
+    def __init__(self, scenario: Scenario, model: Model, probes: Mapping[str, Probe]) -> None:
+        self.scenario = scenario
+        self.model = model
+        self.probes = probes
+        self.known: dict[str, StationRecord] = {}
+        for probe in probes.values():
+            self.known |= probe.stations
+        self.names = sorted({name for probe in probes.values() for name in probe.demands})
+        self.quantum_s = {n.name: n.profile.quantum_ps / PS_PER_S for n in model.nodes.values()}
+        self._squares: dict[tuple[Work, float], tuple[float, float, float]] = {}
+        self._parallel = {name: self._together(name) for name in scenario.load}
+
+    def _together(self, name: str) -> bool:
+        """Whether any service makes parallel calls: then not every visit is on the critical path."""
+        specs = [task.spec for task in self.model.tasks.values()]
+        return any(call.parallel for spec in specs for call in spec.calls)
+
+    def spread(self, work: Work, quantum_s: float) -> tuple[float, float, float]:
+        """What a work's spread adds to the mean square and to the turns' squares (s^2), and its mean beyond one
+        time slice (s)."""
+        key = (work, quantum_s)
+        if key not in self._squares:
+            mean = work.cpu.mean / PS_PER_S
+            whole, rest = divmod(mean, quantum_s)
+            level = whole * quantum_s**2 + rest**2
+            self._squares[key] = (
+                mean * mean * cv2(work.cpu), slices_square(work.cpu, quantum_s) - level, beyond(work.cpu, quantum_s),
+            )  # fmt: skip
+        return self._squares[key]
+
+    def cores(self, node: str) -> int:
+        """The cores of a node."""
+        return self.model.nodes[node].cores
+
+    def totals(self, rates: Mapping[str, float]) -> dict[str, Demand]:
+        """Visits, seconds and squares per second at every station."""
+        found = {name: Demand() for name in self.names}
+        for workload, probe in self.probes.items():
+            rate = rates[workload]
+            for name, demand in probe.demands.items():
+                total = found[name]
+                total.visits += rate * demand.visits
+                total.seconds += rate * demand.seconds
+                total.squares += rate * demand.squares
+                total.short_squares += rate * demand.short_squares
+        for task in self.model.tasks.values():
+            pool = found.get(f"{task.name}/workers")
+            if pool is not None:
+                _, slices, _ = self.spread(task.spec.work, self.quantum_s[task.node.name])
+                found[f"{task.node.name}/cpu"].short_squares += pool.visits * slices
+        return found
+
+    def softirq_share(self, totals: Mapping[str, Demand]) -> dict[str, float]:
+        """Softirq's share of each node's cores."""
+        found = dict.fromkeys(self.model.nodes, 0.0)
+        for name, total in totals.items():
+            record = self.known.get(name)
+            if record is not None and record.kind == "nic_rx":
+                found[record.node] += total.seconds / self.cores(record.node)
+        return found
+
+    def solve(self, rates: Mapping[str, float]) -> State:
+        """Utilisations and waits at these rates."""
+        state = State(dict(rates))
+        totals = self.totals(rates)
+        softirq = self.softirq_share(totals)
+        for name, total in totals.items():
+            if not total.visits:
+                state.busy[name], state.waits[name] = 0.0, NONE
+                continue
+            mean = total.seconds / total.visits
+            if name.endswith("/cpu"):
+                node = name[: -len("/cpu")]
+                cores = self.cores(node)
+                state.busy[name] = total.seconds / cores + softirq[node]
+                state.waits[name] = sliced(
+                    total.visits, mean, total.short_squares / total.visits, cores, softirq[node]
+                )
+            elif self.known[name].kind != "workers":
+                state.busy[name] = total.seconds
+                state.waits[name] = wait(total.visits, mean, total.squares / total.visits)
+        self._pools(state, totals)
+        for workload in self.probes:
+            self._connections(state, workload)
+        return state
+
+    def _connections(self, state: State, workload: str) -> None:
+        """A workload's pool of connections: each is held for a response."""
+        load, state.waits[workload] = self.scenario.load[workload], NONE
+        if load.connection.kind != "pool":
+            return
+        sources = max(1, len(self.model.services.get(load.from_, ())))
+        each = -(-load.connection.pool // sources)
+        rate, hold = state.rates[workload] / sources, self.response_s(state, workload)
+        state.busy[workload] = rate * hold / each
+        state.waits[workload] = wait(rate, hold, hold * hold + self._variance(state, workload), each)
+
+    def _variance(self, state: State, workload: str) -> float:
+        """Of a response (s^2): works, pauses and waits, as if each were by itself."""
+        probe, found = self.probes[workload], 0.0
+        for name, demand in probe.demands.items():
+            waiting = state.waits[name]
+            if waiting.chance:
+                found += demand.on_path * waiting.mean_s**2 * (2 / waiting.chance - 1)
+        for task in self.model.tasks.values():
+            pool = probe.demands.get(f"{task.name}/workers")
+            if pool is not None:
+                work, pause = task.spec.work, task.spec.work.wait.mean / PS_PER_S
+                each, _, _ = self.spread(work, self.quantum_s[task.node.name])
+                found += pool.visits * (each + pause * pause * cv2(work.wait))
+        return found
+
+    def _pools(self, state: State, totals: Mapping[str, Demand]) -> None:
+        """Worker pools: a worker is held for its work, its waits and, if blocking, its calls."""
+        answer: dict[
+            str, float
+        ] = {}  # of a party: seconds that its requests wait, over those of the idle system
+        for _ in range(ROUNDS):
+            before = dict(answer)
+            sums: dict[str, list[float]] = {}
+            for task in self.model.tasks.values():
+                name = f"{task.name}/workers"
+                total = totals.get(name)
+                if total is None or not total.visits:
+                    continue
+                work, node = task.spec.work, task.node.name
+                cpu = state.waits[f"{node}/cpu"]
+                variance, _, long_s = self.spread(work, self.quantum_s[node])
+                own = cpu.mean_s + cpu.per_second * long_s
+                calls = 0.0
+                for call in task.spec.calls:
+                    target = call.to.partition(":")[0]
+                    times = 1 if call.parallel else call.count
+                    calls += times * (2 * cpu.mean_s + before.get(target, 0.0))
+                idle = total.seconds / total.visits
+                hold = idle + own + (calls if work.blocking else 0.0)
+                pause = work.wait.mean / PS_PER_S
+                square = hold * hold + variance + pause * pause * cv2(work.wait)
+                state.hold_s[name] = hold
+                state.busy[name] = total.visits * hold / work.workers
+                state.waits[name] = wait(total.visits, hold, square, work.workers)
+                entry = sums.setdefault(task.party, [0.0, 0.0])
+                entry[0] += total.visits
+                entry[1] += total.visits * (own + calls + state.waits[name].mean_s)
+            answer = {party: waits / visits for party, (visits, waits) in sums.items()}
+            if all(abs(answer[k] - before.get(k, 0.0)) <= 1e-9 + 1e-6 * answer[k] for k in answer):
+                break
+
+    def response_s(self, state: State, workload: str) -> float:
+        """The mean time of a request."""
+        probe = self.probes[workload]
+        total = float(probe.parts.sum(axis=1).mean()) / PS_PER_S if len(probe.parts) else 0.0
+        total += state.waits[workload].mean_s
+        share = self.on_path(workload)
+        for name, demand in probe.demands.items():
+            total += demand.on_path * share * state.waits[name].mean_s
+        for task in self.model.tasks.values():
+            pool = probe.demands.get(f"{task.name}/workers")
+            if pool is not None:
+                _, _, long_s = self.spread(task.spec.work, self.quantum_s[task.node.name])
+                total += pool.visits * share * long_s * state.waits[f"{task.node.name}/cpu"].per_second
+        return total
+
+    def on_path(self, workload: str) -> float:
+        """The share of visits that a request waits for: below 1 where calls are made side by side."""
+        if not self._parallel[workload]:
+            return 1.0
+        from netsim.engine.parts import PART
+
+        probe = self.probes[workload]
+        work = sum(d.seconds for name, d in probe.demands.items() if name.endswith("/cpu"))
+        if not work or not len(probe.parts):
+            return 1.0
+        return min(1.0, float(probe.parts[:, PART["app.work"]].mean()) / PS_PER_S / work)
+
+    def closed(self, opened: Mapping[str, float], users: Mapping[str, int]) -> State:
+        """Rates of workloads with users, beside open ones: each rate is where users / (think + response) meets it.
+
+        One user's own request is not in its own way (Reiser and Lavenberg's arrival theorem as Schweitzer
+        approximates it): waits are those at (users - 1) / users of the rate.
+        """
+        rates = {**opened, **dict.fromkeys(users, 0.0)}
+        for _ in range(ROUNDS if len(users) > 1 else 1):
+            worst = 0.0
+            for name, count in users.items():
+                new = self._meet(rates, name, count)
+                worst = max(worst, abs(new - rates[name]) / max(new, 1e-12))
+                rates[name] = new
+            if worst < 1e-6:
+                break
+        state = self.solve(rates)
+        seen = {n: r * ((users[n] - 1) / users[n] if n in users else 1.0) for n, r in rates.items()}
+        others = self.solve(seen)
+        state.waits = others.waits
+        for name, count in users.items():
+            self._crowd(state, name, count)
+        return state
+
+    def _crowd(self, state: State, name: str, count: int) -> None:
+        """Where its own pool of connections is what limits a workload, users wait for it whom no formula for a
+        pool that is less than busy counts: all who neither think nor are served (Little's law)."""
+        if not state.rates[name] or max(state.busy.values()) > state.busy.get(name, 0.0):
+            return
+        think = self.scenario.load[name].think.mean / PS_PER_S
+        more = count / state.rates[name] - think - self.response_s(state, name)
+        if more > 0:
+            state.waits[name] = Wait(1.0, state.waits[name].mean_s + more)
+
+    def _meet(self, rates: Mapping[str, float], name: str, count: int) -> float:
+        think = self.scenario.load[name].think.mean / PS_PER_S
+        idle = self.response_s(self.solve(dict.fromkeys(rates, 0.0)), name)
+        low, high = 0.0, count / max(think + idle, 1e-9)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            seen = self.solve({**rates, name: middle * (count - 1) / count})
+            over = max(self.solve({**rates, name: middle}).busy.values(), default=0.0) >= MOST
+            if over or middle * (think + self.response_s(seen, name)) > count:
+                high = middle
+            else:
+                low = middle
+            if high - low < 1e-6 * high:
+                break
+        return low

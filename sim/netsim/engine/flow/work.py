@@ -1,0 +1,52 @@
+"""Random durations as numbers and as many draws at once."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from netsim.scenario.schema_work import Distribution
+
+PS_PER_S = 1_000_000_000_000
+GRID = (np.arange(4096) + 0.5) / 4096
+
+
+def cv2(what: Distribution) -> float:
+    """The squared coefficient of variation."""
+    if what.kind == "uniform":
+        middle = (what.low + what.high) / 2
+        return (what.high - what.low) ** 2 / 12 / middle**2 if middle else 0.0
+    return what.cv**2
+
+
+def draws(what: Distribution, rng: np.random.Generator, count: int) -> npt.NDArray[np.float64]:
+    """So many draws (s)."""
+    return _inverse(what, rng.random(count))
+
+
+def _inverse(what: Distribution, u: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    mean = what.mean / PS_PER_S
+    if what.kind == "exponential":
+        return -mean * np.log1p(-u)
+    if what.kind == "uniform":
+        return (what.low + (what.high - what.low) * u) / PS_PER_S
+    if what.kind == "lognormal":
+        from scipy.special import ndtri
+
+        variance = math.log1p(what.cv**2)
+        return np.exp(math.log(mean) - variance / 2 + math.sqrt(variance) * ndtri(u))
+    return np.full(len(u), mean)
+
+
+def slices_square(what: Distribution, quantum_s: float) -> float:
+    """The mean of the sum of squares of the turns that a work takes (s^2), over a grid of quantiles."""
+    x = _inverse(what, GRID)
+    whole, rest = np.floor(x / quantum_s), np.mod(x, quantum_s)
+    return float((whole * quantum_s**2 + rest**2).mean())
+
+
+def beyond(what: Distribution, quantum_s: float) -> float:
+    """The mean of what a work takes beyond one time slice (s)."""
+    return float(np.maximum(_inverse(what, GRID) - quantum_s, 0).mean())
