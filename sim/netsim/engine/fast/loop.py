@@ -76,23 +76,29 @@ grow_by = inner(plain_grow_by)
 
 
 @inner
-def do(M, D, HIST, op, a, b, c):
-    """One operation. False: ways have to be made, then the same again."""
+def visit(M, HIST, op, a, b):
+    """What happens most, apart from the rest: a function's way in grows with all that it may do."""
     if op == OP_LINK:
         if not (troubled_link(M, HIST, a, b) if M[H_TROUBLE] else link(M, HIST, a, b, 0)):
             unit_dropped(M, a, False)
-    elif op == OP_CORE_END:
-        core_end(M, HIST, a, b)
     elif op == OP_SOFTIRQ:
         return softirq_visit(M, HIST, a, b)
-    elif op == OP_ARRIVED:
+    elif op == OP_DATAGRAM:
+        datagram(M, a, b)
+    else:
+        core_end(M, HIST, a, b)
+    return True
+
+
+@inner
+def do(M, D, HIST, op, a, b, c):
+    """One operation that is no visit. False: ways have to be made, then the same again."""
+    if op == OP_ARRIVED:
         spend(M, a, P_WIRE, M[M[B_UNIT_] + a * W_UNIT + U_LAST])
         if is_flow_unit(M, a):
             flow_arrived(M, a)
         else:
             unit_arrived(M, a)
-    elif op == OP_DATAGRAM:
-        datagram(M, a, b)
     elif op == OP_TSTART:
         start_transfer(M, a)
     elif op == OP_ATTEMPT:
@@ -411,10 +417,16 @@ def advance(memory, numbers, histograms, until, room, most, most_ended):
             if M[H_NOW] >= M[H_SLICE_TO] or M[H_SLICE_TO] == 0:
                 find_slice(M)
         op, a, b, c = M[o], M[o + 1], M[o + 2], M[o + 3]
-        if not do(M, D, HIST, op, a, b, c):
+        if op <= OP_CORE_END:
+            done = visit(M, HIST, op, a, b)
+        elif do(M, D, HIST, op, a, b, c):
+            done = True
+            let_go(M, op, a)
+        else:
+            done = False
+        if not done:
             put(M, op, a, b, c)
             return NEED_WAYS
-        let_go(M, op, a)
 
 
 @inner
