@@ -387,6 +387,28 @@ load:
 VANISHES: list[tuple[int, Step]] = [(500 * MS, Change(What.SANDBOX_GONE, "web.1"))]
 
 
+#: Work of several time slices on one core, a listen queue of one, and transfers over a link that loses packets to a
+#: receiver that has no time to read.
+BUSY = """netsim: 1
+duration: 1s
+warmup: 0s
+nodes: {m: {role: manager, cores: 1, profile: stock}}
+outside: {rtt: 4ms, clients: 20}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: 7ms, workers: 3, backlog: 1}}
+  sink: {networks: [net], ports: [{published: 8081, target: 80}]}
+load:
+  anew: {from: outside, to: 'web:8080', users: 12, think: 5ms, request: 600B, response: 600B, connection: new, timeout: 150ms}
+  up: {from: outside, to: 'web:8080', bulk: 3333333B, flows: 4}
+  short: {from: outside, to: 'sink:8081', bulk: 100KB, flows: 9, start: 100ms}
+  down: {from: web, to: outside, bulk: 1MB, flows: 2}
+"""
+LOSES: list[tuple[int, Step]] = [
+    (250 * MS, Change(What.LINK, "m-1", link=LinkState(loss=0.03))),
+]
+
+
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
     scenario.tolerate()
@@ -425,6 +447,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(FULL_RING, [])
 @example(BLACK_HOLE, [])
 @example(LEAVING, LEAVES)
+@example(BUSY, LOSES)
 @example(VANISHING, VANISHES)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),

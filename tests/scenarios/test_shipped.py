@@ -69,7 +69,9 @@ def test_meets_its_expectations(path: Path) -> None:
 
 
 def short(path: Path) -> dict[str, int]:
-    """A few seconds; less where clients ask as fast as they can."""
+    """A few seconds; less where clients ask as fast as they can; all of it where they hardly ask."""
+    if path.stem == "idle-900s":
+        return {}
     duration = netsim.load(path).duration
     return {"duration": min(4 * S, duration), "warmup": min(S, duration // 4)}
 

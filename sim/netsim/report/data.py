@@ -91,10 +91,9 @@ def _of_workload(name: str, found: Mapping[str, Any]) -> str:
     if latency["p50"]["value"] is None:
         done = "no request completed"
     else:
-        done = (
-            f"half of its requests were answered within {duration(latency['p50']['value'])}, "
-            f"99 of 100 within {duration(latency['p99']['value'])}"
-        )
+        done = f"half of its requests were answered within {duration(latency['p50']['value'])}"
+        if latency["p99"]["value"] is not None:
+            done += f", 99 of 100 within {duration(latency['p99']['value'])}"
     failed = "none failed" if not found["failed"] else f"{error_share(found)} failed"
     return f"{name} sent {quantity(found['offered_per_s']['value'], '/s')}; {done}; {failed}."
 

@@ -72,7 +72,7 @@ def lost_packets(M, u):
 
 
 @inner
-def troubled_link(M, HIST, u):
+def troubled_link(M, HIST, u, visit):
     """A unit's first packet reaches a transmitter while some link is in trouble. Whether anything goes on."""
     if not passes(M, u):
         refuse(M, u)
@@ -80,7 +80,7 @@ def troubled_link(M, HIST, u):
     o = M[B_UNIT_] + u * W_UNIT
     lost, t, losses = lost_packets(M, u), M[o + U_A], M[o + U_C] & 63
     size = lost * M[route_of(M, u) + RO_MSS]
-    if not link(M, HIST, u, lost):
+    if not link(M, HIST, u, visit, lost):
         return False
     if lost > 0:
         k = M[B_T] + t * W_T

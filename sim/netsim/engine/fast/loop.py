@@ -76,23 +76,29 @@ grow_by = inner(plain_grow_by)
 
 
 @inner
-def do(M, D, HIST, op, a, b, c):
-    """One operation. False: ways have to be made, then the same again."""
+def visit(M, HIST, op, a, b):
+    """What happens most, apart from the rest: a function's way in grows with all that it may do."""
     if op == OP_LINK:
-        if not (troubled_link(M, HIST, a) if M[H_TROUBLE] else link(M, HIST, a, 0)):
+        if not (troubled_link(M, HIST, a, b) if M[H_TROUBLE] else link(M, HIST, a, b, 0)):
             unit_dropped(M, a, False)
-    elif op == OP_CORE_END:
-        core_end(M, HIST, a, b)
     elif op == OP_SOFTIRQ:
-        return softirq_visit(M, HIST, a)
-    elif op == OP_ARRIVED:
+        return softirq_visit(M, HIST, a, b)
+    elif op == OP_DATAGRAM:
+        datagram(M, a, b)
+    else:
+        core_end(M, HIST, a, b)
+    return True
+
+
+@inner
+def do(M, D, HIST, op, a, b, c):
+    """One operation that is no visit. False: ways have to be made, then the same again."""
+    if op == OP_ARRIVED:
         spend(M, a, P_WIRE, M[M[B_UNIT_] + a * W_UNIT + U_LAST])
         if is_flow_unit(M, a):
             flow_arrived(M, a)
         else:
             unit_arrived(M, a)
-    elif op == OP_DATAGRAM:
-        datagram(M, a, b)
     elif op == OP_TSTART:
         start_transfer(M, a)
     elif op == OP_ATTEMPT:
@@ -348,9 +354,8 @@ def waited_for(M, x):
 
 
 @inner
-def softirq_visit(M, HIST, u):
-    o = M[B_UNIT_] + u * W_UNIT
-    v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
+def softirq_visit(M, HIST, u, visit):
+    o, v = M[B_UNIT_] + u * W_UNIT, M[B_VISIT] + visit
     if M[M[B_NODE] + M[v + V_WHERE] * W_NODE + N_DOWN]:
         unit_dropped(M, u, False)
         return True
@@ -366,8 +371,9 @@ def softirq_visit(M, HIST, u):
                 unit_dropped(M, u, met == NOBODY)
                 return True
             M[o + U_ROUTE] = M[M[B_WAYS] + M[k + O_WAYS] * W_WAYS + WA_SYN]
+            v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
     M[H_VISITS] += 1
-    if not receive(M, HIST, u):
+    if not receive(M, HIST, u, v):
         unit_dropped(M, u, False)
     return True
 
@@ -411,10 +417,16 @@ def advance(memory, numbers, histograms, until, room, most, most_ended):
             if M[H_NOW] >= M[H_SLICE_TO] or M[H_SLICE_TO] == 0:
                 find_slice(M)
         op, a, b, c = M[o], M[o + 1], M[o + 2], M[o + 3]
-        if not do(M, D, HIST, op, a, b, c):
+        if op <= OP_CORE_END:
+            done = visit(M, HIST, op, a, b)
+        elif do(M, D, HIST, op, a, b, c):
+            done = True
+            let_go(M, op, a)
+        else:
+            done = False
+        if not done:
             put(M, op, a, b, c)
             return NEED_WAYS
-        let_go(M, op, a)
 
 
 @inner

@@ -5,10 +5,11 @@ from __future__ import annotations
 from netsim.engine.parts import NS as NS
 from netsim.engine.parts import PART
 
-# Operations: events, and what follows from them at the same time. From OP_TSTART on, their first argument is a
-# transfer, from OP_REFUSED on an exchange: rows that stay as long as an operation names them.
+# Operations: visits of stations up to OP_CORE_END, other events, and what follows from them at the same time. From
+# OP_TSTART on, their first argument is a transfer, from OP_REFUSED on an exchange: rows that stay as long as an operation
+# names them.
 (
-    OP_LINK, OP_SOFTIRQ, OP_ARRIVED, OP_DATAGRAM, OP_CORE_END, OP_ENQUEUE, OP_WL_ARRIVE, OP_USER_ASK, OP_TIMEOUT, OP_RETRY, OP_ATTEMPT,
+    OP_LINK, OP_SOFTIRQ, OP_DATAGRAM, OP_CORE_END, OP_ARRIVED, OP_ENQUEUE, OP_WL_ARRIVE, OP_USER_ASK, OP_TIMEOUT, OP_RETRY, OP_ATTEMPT,
     OP_RELEASE_SLOT, OP_POOL_RELEASE, OP_LOST, OP_FLOW,
     OP_TSTART, OP_RETX, OP_ACKED, OP_ABORT, TH_PAID, TH_UNIT_READ,
     OP_REFUSED, OP_SYN_RETRY, OP_WAITED, OP_WITH_SLOT, OP_SEND, OP_SERVE, OP_SRV_START, OP_END, OP_OWNER_ENDED, OP_NEXT_CALLS,

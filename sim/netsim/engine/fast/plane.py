@@ -92,10 +92,10 @@ def free_unit(M, u):
 
 @inner
 def spend(M, u, part, until):
+    """A unit whose time is split spends it on this part, up to then."""
     o = M[B_UNIT_] + u * W_UNIT
-    if until > M[o + U_ACCOUNTED]:
-        if M[o + U_SPLIT]:
-            M[M[B_USPLIT] + u * NS + part] += until - M[o + U_ACCOUNTED]
+    if M[o + U_SPLIT] and until > M[o + U_ACCOUNTED]:
+        M[M[B_USPLIT] + u * NS + part] += until - M[o + U_ACCOUNTED]
         M[o + U_ACCOUNTED] = until
 
 
@@ -155,9 +155,9 @@ def onward(M, u, first_in):
         if context != 0:
             key = fold_compiled(M[o + U_KEY], VISIT, M[o + U_AT])
             if context == 3:
-                at(M, first_in, ARRIVAL, key, OP_LINK, u, 0, 0)
+                at(M, first_in, ARRIVAL, key, OP_LINK, u, v - M[B_VISIT], 0)
             else:
-                at(M, M[o + U_LAST], ARRIVAL, key, OP_SOFTIRQ, u, 0, 0)
+                at(M, M[o + U_LAST], ARRIVAL, key, OP_SOFTIRQ, u, v - M[B_VISIT], 0)
             return
         least = 1 if visit_cost(M, v, payload, packets) == 0 else 0
         first = M[v + V_STAGE]
@@ -189,12 +189,12 @@ def settle_link(M, link, now):
 
 
 @inner
-def link(M, HIST, u, lost):
-    """A unit's first packet reaches a transmitter; ``lost`` of its packets get no further. Whether some do."""
+def link(M, HIST, u, visit, lost):
+    """A unit's first packet reaches a transmitter, which is a visit that stands there among all; ``lost`` of its packets
+    get no further. Whether some do."""
     M[H_VISITS] += 1
-    o = M[B_UNIT_] + u * W_UNIT
+    o, v = M[B_UNIT_] + u * W_UNIT, M[B_VISIT] + visit
     now, packets = M[H_NOW], M[o + U_PACKETS]
-    v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
     where = M[v + V_WHERE]
     k = M[B_LINK] + where * W_LINK
     s = M[k + L_STATION]
@@ -206,7 +206,10 @@ def link(M, HIST, u, lost):
     if over or full:
         dropped(M, s, now)
         return False
-    service = max(1, wire * PS_BITS // M[k + L_RATE]) if M[k + L_RATE] > 0 else 1
+    if wire != M[k + L_WIRE]:  # a division takes as long as everything else here, and sizes repeat
+        M[k + L_WIRE] = wire
+        M[k + L_SERVICE] = max(1, wire * PS_BITS // M[k + L_RATE]) if M[k + L_RATE] > 0 else 1
+    service = M[k + L_SERVICE]
     start = max(now, M[k + L_FREE])
     one = service if packets == 1 else max(1, service // packets)
     finish = max(start + service, M[o + U_LAST] + one)
@@ -249,11 +252,10 @@ def settle_ring(M, g, now):
 
 
 @inner
-def receive(M, HIST, u):
-    """A unit reaches softirq on its receive queue's core. Whether the ring took it."""
+def receive(M, HIST, u, v):
+    """A unit reaches softirq on its receive queue's core, at the visit of this row. Whether the ring took it."""
     o = M[B_UNIT_] + u * W_UNIT
     now, packets, payload = M[H_NOW], M[o + U_PACKETS], M[o + U_PAYLOAD]
-    v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
     spend(M, u, P_WIRE, now)
     node = M[v + V_WHERE]
     n = M[B_NODE] + node * W_NODE

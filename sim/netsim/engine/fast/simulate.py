@@ -334,7 +334,9 @@ class FastPlane(Machinery):
     def _set_rates(self) -> None:
         M = self.fast.M
         for station, row in self.fast.builder.link_index.items():
-            M[int(M[y.B_LINK]) + row * y.W_LINK + y.L_RATE] = self.wiring.rate_bps(station) or 0
+            k = int(M[y.B_LINK]) + row * y.W_LINK
+            M[k + y.L_RATE] = self.wiring.rate_bps(station) or 0
+            M[k + y.L_WIRE] = -1
 
     def open_requests(self) -> int:
         """Measured requests that have not ended."""
