@@ -175,7 +175,8 @@ class Stations:
                 square = hold * hold + variance + pause * pause * cv2(work.wait)
                 state.hold_s[name] = hold
                 state.busy[name] = total.visits * hold / work.workers
-                state.waits[name] = wait(total.visits, hold, square, work.workers)
+                # Those who wait for the node's cores would wait for them without a pool, too, and are counted there.
+                state.waits[name] = wait(total.visits, hold - own, square - hold * hold + (hold - own) ** 2, work.workers)
                 entry = sums.setdefault(task.party, [0.0, 0.0])
                 entry[0] += total.visits
                 entry[1] += total.visits * (own + calls + state.waits[name].mean_s)
