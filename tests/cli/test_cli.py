@@ -84,7 +84,14 @@ def test_summary(engine: dict[str, Any], file: Callable[..., str], tmp_path: Pat
     assert found.exit_code == 99
     lines = found.stdout.splitlines()
     assert len(lines) <= 24 and all(len(line) <= 130 for line in lines)
-    for words in ("100/s", "timeout 90", "worker-1/cpu", "fail  users.errors < 0.1%", "report.html"):
+    for words in (
+        "auto: fast, since about",
+        "100/s",
+        "timeout 90",
+        "worker-1/cpu",
+        "fail  users.errors < 0.1%",
+        "report.html",
+    ):
         assert words in found.stdout, words
     assert "\x1b" not in found.stdout and found.stderr == ""
     assert engine["calls"][0][3] is None  # no terminal, no progress

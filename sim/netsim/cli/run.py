@@ -117,6 +117,7 @@ def command(
             stored,
             *budget,
             check=check,
+            on_choice=(lambda line: say(f"netsim: {line}")) if terminal() and not quiet else None,
         )
     paths = write(result, out) if out is not None else []
     tell_servers(result, summary_file, sarif)

@@ -51,7 +51,9 @@ def _head(result: Result) -> str:
         f"{quantity(result.data['setup']['duration_s'], 's')}, seed {manifest['seed']}, "
         f"engine {manifest['engine']}, {manifest['wall_s']:.1f} s of computing; 95 % intervals in brackets"
     )
-    told = manifest.get("precision")
+    choice, told = manifest.get("choice"), manifest.get("precision")
+    if choice is not None:
+        head += f"\nauto: {choice['engine']}, since {choice['why']}"
     return head if told is None else f"{head}\n{_precision(told)}"
 
 

@@ -16,6 +16,7 @@ from netsim.results.errors import EngineError, Interrupted
 if TYPE_CHECKING:
     from netsim.engine.record import RunRecord
     from netsim.model.entities import Model
+    from netsim.results.choosing import Choice
     from netsim.results.result import Result
     from netsim.results.stopping import Rounds
     from netsim.scenario.schema import Scenario
@@ -40,7 +41,7 @@ class Simulator(Protocol):
 
 
 def resolve_engine(name: str) -> str:
-    """The engine that runs for ``name``. Raises `EngineError`."""
+    """The engine that runs for ``name``: for ``auto`` the fast one, unless a run is long. Raises `EngineError`."""
     if name in ENGINES:
         return "fast" if name == "auto" else name
     raise EngineError(f"expected an engine: fast, reference, flow or auto, got {name}")
@@ -89,6 +90,16 @@ def fitting_engine(engine: str, scenario: Scenario) -> str:
     return engine
 
 
+def _chosen(engine: str, scenario: Scenario, model: Model, replications: int) -> Choice | None:
+    """What ``auto`` chooses; None if an engine is asked for, or there is no load to choose one by."""
+    if engine != "auto" or not scenario.load:
+        return None
+    from netsim.engine.flow.simulate import unsupported
+    from netsim.results.choosing import choose
+
+    return choose(scenario, model, replications, unsupported(scenario))
+
+
 def run(
     scenario: Scenario | str | os.PathLike[str],
     seed: int | None = None,
@@ -102,12 +113,14 @@ def run(
     max_replications: int | None = None,
     max_time_s: float | None = None,
     check: float | None = None,
+    on_choice: Callable[[str], None] | None = None,
 ) -> Result:
     """Simulate a scenario, or the file that holds it, and return the answer.
 
     ``seed`` and ``replications`` replace those of the scenario. ``on_progress`` is told the share of
     the work that is done (0 to 1), ``on_compile`` how many functions
     are compiled, of how many, when that takes a while (the first run ever).
+    ``on_choice`` is told in a line which engine ``auto`` is and why.
     ``jobs``: processes at the same time; the numbers do not depend on it. Ctrl-C ends the run after what is complete; the result says so.
     ``precision`` (share) repeats until throughput, mean latency and p99 of every workload are known that well, at
     most ``max_replications`` times, and begins none after ``max_time_s`` of computing; all three replace the
@@ -135,14 +148,17 @@ def run(
         scenario = load(scenario)
     plan = rounds(scenario, replications, precision, max_replications, max_time_s)
     used_seed = scenario.seed if seed is None else seed
-    resolved = fitting_engine(resolved, scenario)
+    model = build_model(scenario)
+    choice = _chosen(engine, scenario, model, plan.total)
+    if choice is not None and on_choice is not None:
+        on_choice(choice.line)
+    resolved = fitting_engine(resolved if choice is None else choice.engine, scenario)
     if check is not None:
         refuse_unfit(scenario, resolved, check)
     if resolved == "fast" or check is not None:
         from netsim.engine.fast.warmup import warm_up
 
         warm_up(on_compile)
-    model = build_model(scenario)
     check_stations(scenario, station_names(model))
     plan.began = time.perf_counter()
     managed = scenario.load and (scenario.faults or scenario.operations)
@@ -172,6 +188,8 @@ def run(
     wall_s = time.perf_counter() - plan.began
     result = build_result(scenario, model, complete, resolved, wall_s, warnings, baseline)
     result.data["manifest"]["interrupted"] = interrupted
+    if choice is not None:
+        result.data["manifest"]["choice"] = choice.to_dict()
     if checked is not None:
         result.data["check"] = checked
     if plan.precision is not None and not interrupted:

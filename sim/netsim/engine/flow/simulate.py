@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsim.engine.flow.books import station_records
-from netsim.engine.flow.probe import probe
+from netsim.engine.flow.probe import Probe, probe
 from netsim.engine.flow.queues import MOST
 from netsim.engine.flow.sample import Sampler
 from netsim.engine.flow.solve import PS_PER_S, State, Stations
@@ -26,6 +26,8 @@ from netsim.workload.arrivals import Line, arrival_times
 DRAWN = 200_000  # requests of a workload that are drawn; each stands for as many as it takes
 VALID = 0.8  # utilisation up to which the formulas were held against the fast engine
 Floats = npt.NDArray[np.float64]
+#: What the last scenario's probes said, for its other replications.
+KEPT: list[tuple[Scenario, int, dict[str, Probe]]] = []
 TIMEOUT = FATES.index("timeout")
 
 
@@ -85,11 +87,7 @@ class Flow:
         self.seed, self.replication = seed, replication
         self.warnings: list[str] = []
         self.width = slice_ps(scenario.duration)
-        probes = {
-            name: probe(scenario, name, seed, replication, self._guess(name), stop)
-            for name in sorted(scenario.load)
-            if self._has_sources(name)
-        }
+        probes = dict(self._probes(stop))
         for name, found in list(probes.items()):
             if not len(found.parts):
                 self.warnings.append(
@@ -98,6 +96,19 @@ class Flow:
                 del probes[name]
         self.stations = Stations(scenario, model, probes)
         self.periods = self._periods()
+
+    def _probes(self, stop: Callable[[], bool] | None) -> dict[str, Probe]:
+        """Of all workloads. All replications ask replication 0: means, of which chance changes little."""
+        for scenario, seed, probes in KEPT:
+            if scenario is self.scenario and seed == self.seed:
+                return probes
+        found = {
+            name: probe(self.scenario, self.model, name, self.seed, 0, self._guess(name), stop)
+            for name in sorted(self.scenario.load)
+            if self._has_sources(name)
+        }
+        KEPT[:] = [(self.scenario, self.seed, found)]
+        return found
 
     def _has_sources(self, name: str) -> bool:
         source = self.scenario.load[name].from_

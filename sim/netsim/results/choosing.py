@@ -1,0 +1,190 @@
+"""``--engine auto``: what a run would cost on each engine, and which one takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from netsim.model.entities import Model
+    from netsim.scenario.schema import Scenario
+    from netsim.scenario.schema_load import Load
+    from netsim.scenario.schema_service import Container, Service
+    from netsim.scenario.schema_work import Connection
+
+NS_PER_S = 1_000_000_000
+PS_PER_S = 1_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine of ``auto`` and why; ``seconds`` are predicted, by engine, of one process."""
+
+    engine: str
+    why: str
+    visits: float
+    seconds: dict[str, float]
+
+    @property
+    def line(self) -> str:
+        """One line for people."""
+        return f"auto: {self.engine}, since {self.why}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """``manifest.choice`` of ``result.json``."""
+        return {
+            "engine": self.engine,
+            "why": self.why,
+            "visits": round(self.visits),
+            "predicted_s": {name: float(f"{value:.3g}") for name, value in self.seconds.items()},
+        }
+
+
+def costs() -> dict[str, float]:
+    """The shipped costs of the engines, by name (seconds, or counts)."""
+    rows = yaml.safe_load((files("netsim") / "data" / "engines.yaml").read_text(encoding="utf-8"))
+    return {name: float(row["value"]) for name, row in rows.items()}
+
+
+def choose(scenario: Scenario, model: Model, replications: int, unfit: str | None) -> Choice:
+    """The fast engine, which is exact, unless it would take long and the flow engine far less. ``unfit``: what of the
+    scenario the flow engine cannot run."""
+    cost = costs()
+    per_request = {name: visits_per_request(scenario, model, name) for name in scenario.load}
+    span = (scenario.duration + scenario.warmup_ps) / PS_PER_S
+    requests = {name: rate_per_s(scenario, model, name) * span for name in scenario.load}
+    visits = replications * sum(requests[name] * per_request[name] for name in scenario.load)
+    asked = sum(per_request[name] * _asked(load) for name, load in scenario.load.items())
+    drawn = replications * sum(min(requests[name], cost["flow_most_drawn"]) for name in scenario.load)
+    seconds = {
+        "fast": cost["fast_visit_s"] * visits,
+        "flow": cost["reference_visit_s"] * asked + cost["flow_draw_s"] * drawn,
+    }
+    about = f"about {_short(visits)} visits take it about {_time(seconds['fast'])}"
+    if unfit is not None:
+        return Choice("fast", f"{about}, and the flow engine cannot run {unfit}", visits, seconds)
+    if seconds["fast"] <= cost["patience_s"]:
+        return Choice("fast", about, visits, seconds)
+    if seconds["flow"] * cost["advantage"] > seconds["fast"]:
+        other = f"the flow engine would need about {_time(seconds['flow'])} for approximations"
+        return Choice("fast", f"{about}, and {other}", visits, seconds)
+    other = f"about {_short(visits)} visits would take the fast engine about {_time(seconds['fast'])}"
+    return Choice(
+        "flow", f"{other}, and this one about {_time(seconds['flow'])}; latencies are approximations",
+        visits, seconds,
+    )  # fmt: skip
+
+
+def rate_per_s(scenario: Scenario, model: Model, name: str) -> float:
+    """Requests per second of a workload, or what a bulk transfer has of skbs; users find nobody in their way."""
+    from netsim.datapath.paths import ReachError
+    from netsim.datapath.trace import trace
+
+    load = scenario.load[name]
+    if load.bulk is not None:
+        from netsim.datapath.tcp import tcp_table
+
+        span = (scenario.duration + scenario.warmup_ps) / PS_PER_S
+        return load.bulk / tcp_table().unit_bytes / span
+    if load.arrivals is not None:
+        from netsim.engine.flow.simulate import mean_rate
+
+        return mean_rate(load.arrivals, -scenario.warmup_ps, scenario.duration)
+    try:
+        found = trace(model, load.from_, load.to, max(load.request, load.response))
+    except ReachError:
+        return 0.0
+    idle_s = (_works_ps(scenario, load.to, {}) + load.think.mean) / PS_PER_S + found["total_ns"] / NS_PER_S
+    # Users without a pause fill what an answer takes longest at.
+    each_ns: dict[str, float] = {}
+    for line in found["reply"]:
+        each_ns[line["station"]] = each_ns.get(line["station"], 0.0) + line["ns"]
+    most = max([ns for station, ns in each_ns.items() if station not in (None, "-")], default=0.0)
+    back_ends = max(1, len(model.services.get(load.to.partition(":")[0], ())))
+    return float(min((load.users or 0) / max(idle_s, 1e-9), back_ends * NS_PER_S / max(most, 1e-3)))
+
+
+def _works_ps(scenario: Scenario, target: str, known: dict[str, float]) -> float:
+    """Work and pauses of a request with its calls, one after the other."""
+    party = target.partition(":")[0]
+    spec: Service | Container | None = scenario.services.get(party) or scenario.containers.get(party)
+    if spec is None:
+        return 0.0
+    if party not in known:
+        known[party] = 0.0  # a circle of calls is refused elsewhere
+        calls = sum(call.count * _works_ps(scenario, call.to, known) for call in spec.calls)
+        known[party] = spec.work.cpu.mean + spec.work.wait.mean + calls
+    return known[party]
+
+
+def visits_per_request(scenario: Scenario, model: Model, name: str) -> float:
+    """Visits to stations of one request of a workload with all the calls that it leads to, over the routes to the
+    first back end; without losses and retries."""
+    load = scenario.load[name]
+    size = (0, 0) if load.bulk is not None else (load.request, load.response)
+    return _message(model, load.from_, load.to, size, load.connection) + _calls(scenario, model, load.to, {})
+
+
+def _calls(scenario: Scenario, model: Model, target: str, known: dict[str, float]) -> float:
+    party = target.partition(":")[0]
+    spec: Service | Container | None = scenario.services.get(party) or scenario.containers.get(party)
+    if spec is None or not spec.calls:
+        return 0.0
+    if party not in known:
+        known[party] = 0.0  # a circle of calls is refused elsewhere
+        known[party] = sum(
+            call.count
+            * (
+                _message(model, party, call.to, (call.request, call.response), call.connection)
+                + _calls(scenario, model, call.to, known)
+            )
+            for call in spec.calls
+        )
+    return known[party]
+
+
+def _message(model: Model, src: str, dst: str, size: tuple[int, int], connection: Connection) -> float:
+    """A request and its answer, the worker and the thread's work between them, and the handshake if it is new."""
+    from netsim.datapath.paths import ReachError
+    from netsim.datapath.tcp import tcp_table
+    from netsim.datapath.trace import trace
+
+    try:
+        found = trace(model, src, dst)
+    except ReachError:
+        return 0.0
+    ways = [_stations(found["request"]), _stations(found["reply"])]
+    units = [max(1, -(-bytes_ // tcp_table().unit_bytes)) for bytes_ in size]
+    # Of a message of several units all but the last are acknowledged while the sender waits; 2: worker and its core.
+    total = ways[0] * (units[0] + units[1] - 1) + ways[1] * (units[1] + units[0] - 1) + 2.0
+    return total + (2 * ways[0] + ways[1] if connection.kind == "new" else 0)
+
+
+def _stations(lines: list[dict[str, Any]]) -> int:
+    """Consecutive stages at one station are one visit; what has no station is none."""
+    names = [line["station"] for line in lines if line["station"] not in (None, "-")]
+    return sum(1 for k, name in enumerate(names) if k == 0 or names[k - 1] != name)
+
+
+def _asked(load: Load) -> float:
+    """How many requests the flow engine's probe sends."""
+    from netsim.engine.flow.probe import FEW, MOST_CONNECTIONS, PROBES
+
+    pool = load.connection.pool if load.connection.kind == "pool" else 0
+    return FEW + PROBES + 3 * min(pool, MOST_CONNECTIONS)
+
+
+def _short(count: float) -> str:
+    for size, word in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
+        if count >= size:
+            return f"{count / size:.3g} {word}"
+    return f"{count:.0f}"
+
+
+def _time(seconds: float) -> str:
+    from netsim.results.text import quantity
+
+    return quantity(seconds, "s") if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,81 @@
+"""``--engine auto``: the predicted visits against counted ones, and which engine that leads to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import netsim
+from netsim.model.build import build_model
+from netsim.results.choosing import Choice, choose, costs
+from netsim.results.files import schema
+from netsim.scenario.load import load, loads
+from netsim.scenario.schema import Scenario
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
+
+def busy(rate: float, duration: str = "1h", more: str = "") -> Scenario:
+    return loads(
+        f"""netsim: 1
+name: busy
+duration: {duration}
+warmup: 5s
+replications: 5
+nodes: {{worker: {{role: manager, count: 10, cores: 16, nic: {{rate: 10Gbit}}}}}}
+networks: {{net: {{driver: overlay}}}}
+services:
+  web: {{replicas: 40, networks: [net], ports: [{{published: 8080, target: 80}}], work: {{cpu: 1ms, workers: 16}},
+        calls: [{{to: db, count: 2, response: 30KiB}}]}}
+  db: {{replicas: 10, networks: [net], work: {{cpu: 1ms, workers: 64}}}}
+load:
+  users: {{from: outside, to: "web:8080", arrivals: {{poisson: {rate}/s}}, response: 100KiB, connection: {{pool: 400}}}}
+{more}"""
+    )
+
+
+def chosen(scenario: Scenario, unfit: str | None = None) -> Choice:
+    return choose(scenario, build_model(scenario), scenario.replications, unfit)
+
+
+@pytest.mark.parametrize("name", ["quickstart", "east-west", "encrypted-overlay", "multi-homed"])
+def test_visits_of_shipped_scenarios(name: str) -> None:
+    """Within a third of what the fast engine counts: windows, retries and ACKs are not predicted."""
+    scenario = load(SCENARIOS / f"{name}.yaml")
+    counted = netsim.run(scenario, replications=1, engine="fast").data["manifest"]["events"]
+    predicted = chosen(scenario).visits / scenario.replications
+    assert predicted == pytest.approx(counted, rel=1 / 3)
+
+
+def test_visits_grow_with_load_time_and_replications() -> None:
+    one = chosen(busy(100))
+    assert chosen(busy(300)).visits == pytest.approx(3 * one.visits)
+    longer = chosen(busy(100, "2h"))
+    assert longer.visits == pytest.approx(one.visits * 7205 / 3605)
+    assert longer.seconds["fast"] == pytest.approx(costs()["fast_visit_s"] * longer.visits)
+
+
+def test_short_runs_are_exact_and_long_ones_computed() -> None:
+    short, long = chosen(busy(1000, "10s")), chosen(busy(4000, "4h"))
+    assert short.engine == "fast" and short.seconds["fast"] < costs()["patience_s"]
+    assert long.engine == "flow" and long.seconds["flow"] * costs()["advantage"] < long.seconds["fast"]
+    assert "approximations" in long.line and "billion visits would take the fast engine about" in long.line
+    assert "\n" not in long.line
+
+
+def test_what_flow_cannot_run_is_named() -> None:
+    found = chosen(busy(4000, "4h"), "faults and operations")
+    assert found.engine == "fast" and "the flow engine cannot run faults and operations" in found.line
+
+
+def test_the_choice_is_told_and_recorded() -> None:
+    told: list[str] = []
+    scenario = busy(100, "2s")
+    result = netsim.run(scenario, replications=1, engine="auto", on_choice=told.append)
+    jsonschema.validate(result.data, schema())
+    choice = result.data["manifest"]["choice"]
+    assert told == [f"auto: fast, since {choice['why']}"] and result.data["manifest"]["engine"] == "fast"
+    assert "choice" not in netsim.run(scenario, replications=1, engine="fast").data["manifest"]
+    assert not told[1:]
