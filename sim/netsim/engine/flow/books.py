@@ -20,8 +20,12 @@ LEVELS = 200  # points at which the exponential wait of those who wait is counte
 def station_records(stations: Stations, periods: Sequence[Period]) -> dict[str, StationRecord]:
     """Every station over the measured period; threads' time is shared equally by a node's cores."""
     found: dict[str, StationRecord] = {}
+    met = {name for probe in stations.probes.values() for name in (*probe.demands, *probe.wire_bytes)}
     for name, old in stations.known.items():
         record = found[name] = StationRecord(name, old.kind, old.node, old.servers)
+        if name not in met and f"{old.node}/cpu" not in met:
+            record.busy_by_slice_ps = [0] * len(periods)
+            continue
         for period in periods:
             _add(stations, record, period)
         record.arrived = record.served = record.waits

@@ -23,7 +23,7 @@ from netsim.engine.parts import NS, PART
 from netsim.engine.record import StationRecord
 from netsim.engine.reference import Reference
 from netsim.engine.world import World
-from netsim.model.build import build_model
+from netsim.model.entities import Model
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_load import Arrivals
 from netsim.scenario.schema_service import Container, Service
@@ -199,8 +199,9 @@ def probing(scenario: Scenario, name: str, gap_ps: int, count: int, warm: bool, 
     services = {key: _level(spec, _replicas(spec, scenario)) for key, spec in scenario.services.items()}
     containers = {key: _level(spec, 1) for key, spec in scenario.containers.items()}
     first = changed.connection.pool if changed.connection.kind == "pool" else 0
-    for spec, clients in [(s, _replicas(s, scenario)) for s in services.values()] + [
-        (c, 1) for c in containers.values()
+    there = parties(scenario, name)
+    for spec, clients in [(s, _replicas(s, scenario)) for key, s in services.items() if key in there] + [
+        (c, 1) for key, c in containers.items() if key in there
     ]:
         pools = [call.connection.pool for call in spec.calls if call.connection.kind == "pool"]
         first = max([first, *(pool * clients for pool in pools)])
@@ -238,26 +239,62 @@ def _level(spec: Spec, clients: int) -> Spec:
     return spec.model_copy(update={"work": work, "calls": calls})
 
 
+def parties(scenario: Scenario, name: str) -> set[str]:
+    """The services and containers that requests of a workload come from or lead to."""
+    load = scenario.load[name]
+    found: set[str] = set()
+    waiting = [load.from_, load.to.partition(":")[0]]
+    while waiting:
+        party = waiting.pop()
+        spec = scenario.services.get(party) or scenario.containers.get(party)
+        if spec is not None and party not in found:
+            found.add(party)
+            waiting += [call.to.partition(":")[0] for call in spec.calls]
+    return found
+
+
+def narrowed(model: Model, scenario: Scenario, name: str) -> Model:
+    """The model with those tasks alone, where they are, as ``scenario`` has them: the rest of a large swarm costs
+    nothing then."""
+    there = parties(scenario, name)
+    specs: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
+    tasks = {
+        key: replace(task, spec=specs[task.party]) for key, task in model.tasks.items() if task.party in there
+    }
+    services = {
+        party: [tasks[task.name] for task in found]
+        for party, found in model.services.items()
+        if party in there
+    }
+    containers = {key: tasks[key] for key in model.containers if key in tasks}
+    return replace(model, scenario=scenario, tasks=tasks, services=services, containers=containers)
+
+
 def probe(
-    scenario: Scenario, name: str, seed: int, replication: int, rate_per_s: float,
+    scenario: Scenario, model: Model, name: str, seed: int, replication: int, rate_per_s: float,
     stop: Callable[[], bool] | None = None,
 ) -> Probe:  # fmt: skip
     """Ask the idle machinery. Raises ``InterruptedError`` if ``stop()`` says so."""
     gap = FIRST_GAP_PS
     first = probing(scenario, name, gap, FEW, False, rate_per_s)
-    _, parts = _run(first, name, seed, replication, 1.0, stop)
+    _, parts = _run(first, model, name, seed, replication, 1.0, stop)
     longest = int(parts.sum(axis=1).max()) if len(parts) else 0
     real = min(PS_PER_S / rate_per_s, MOST_GAP_PS) if rate_per_s > 0 else MOST_GAP_PS
     gap = min(max(4 * longest, LEAST_GAP_PS, round(real)), MOST_GAP_PS)
     second = probing(scenario, name, gap, PROBES, True, rate_per_s)
-    return _run(second, name, seed, replication, real / gap, stop)[0]
+    return _run(second, model, name, seed, replication, real / gap, stop)[0]
 
 
 def _run(
-    scenario: Scenario, name: str, seed: int, replication: int, rest: float, stop: Callable[[], bool] | None
+    scenario: Scenario,
+    model: Model,
+    name: str,
+    seed: int,
+    replication: int,
+    rest: float,
+    stop: Callable[[], bool] | None,
 ) -> tuple[Probe, npt.NDArray[np.int64]]:
-    model = build_model(scenario)
-    world = World(scenario, model, seed, replication, keep_requests=True)
+    world = World(scenario, narrowed(model, scenario, name), seed, replication, keep_requests=True)
     world.tcp = Rested(**asdict(world.tcp), of_probe=rest)
     machine = world.machine
     squares, met = _watch_machine(machine, world), _count_paths(machine)

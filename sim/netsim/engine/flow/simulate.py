@@ -105,7 +105,7 @@ class Flow:
             if scenario is self.scenario and seed == self.seed:
                 return probes
         found = {
-            name: probe(self.scenario, name, self.seed, 0, self._guess(name), stop)
+            name: probe(self.scenario, self.model, name, self.seed, 0, self._guess(name), stop)
             for name in sorted(self.scenario.load)
             if self._has_sources(name)
         }

@@ -42,6 +42,10 @@ class Stations:
         self.known: dict[str, StationRecord] = {}
         for probe in probes.values():
             self.known |= probe.stations
+        for task in model.tasks.values():  # probes know the tasks of their workload
+            pool = f"{task.name}/workers"
+            if pool not in self.known:
+                self.known[pool] = StationRecord(pool, "workers", task.node.name, task.spec.work.workers)
         self.names = sorted({name for probe in probes.values() for name in probe.demands})
         self.quantum_s = {n.name: n.profile.quantum_ps / PS_PER_S for n in model.nodes.values()}
         self._squares: dict[tuple[Work, float], tuple[float, float, float]] = {}
