@@ -21,7 +21,7 @@ PS_PER = {"ps": 1, "ns": 1000, "us": 10**6, "ms": 10**9, "s": 10**12}
 FS_PER_PS = 1000
 DEFAULT_QUANTUM_PS = 3 * PS_PER["ms"]
 
-SHIPPED = ("stock", "tuned")
+SHIPPED = ("stock", "tuned", "lab")
 BASES = (*SHIPPED, "zero")
 CONFIDENCES = ("high", "medium", "low")
 
@@ -103,7 +103,7 @@ def load_profile(name: str, base_dir: str | os.PathLike[str] = ".") -> HostProfi
     if not name.endswith((".yaml", ".yml")) and "/" not in name and not os.path.exists(path):
         help = suggest(name, SHIPPED, "profiles")
         raise ScenarioError(
-            [Problem(path, 0, 0, "UNKNOWN_PROFILE", "", "stock, tuned or a YAML file", show(name), help)]
+            [Problem(path, 0, 0, "UNKNOWN_PROFILE", "", "stock, tuned, lab or a YAML file", show(name), help)]
         )
     return _read(read_text(path), path)
 

@@ -53,6 +53,6 @@ def _profile(name: str, base_dir: str, group: str, problems: Problems) -> HostPr
                 problems.found.append(problem)
             else:
                 found = show(name) if problem.found == show(name) else f"{show(name)} ({problem.found})"
-                expected = "a profile: stock, tuned or a YAML file that can be read"
+                expected = "a profile: stock, tuned, lab or a YAML file that can be read"
                 problems.add(("nodes", group, "profile"), problem.code, expected, found, problem.help)
         return None

@@ -1,0 +1,166 @@
+"""Fits the host profile ``lab`` on three measured paths, and predicts the others.
+
+    python benchmarks/lab/fit.py            the table
+    python benchmarks/lab/fit.py --write    the profile, too (sim/netsim/data/profiles/lab.yaml)
+
+Fitted are loopback, host to host and the bridge on one node alone (medians of `tests/data/lab/paths.json`): what a
+sleeping core adds, the copy of a byte, and what a veth pair and the card's driver add to a unit and to its bytes. In
+this lab a card is a veth pair too: it takes units whole, and no interrupt is held back. All other costs are those of
+the profile ``stock``. Throughput comes from the fast engine, one connection that is always full between two nodes on
+a hypervisor of two cores; the round trip from the stages of the trace on idle stations.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import netsim
+from netsim.datapath.trace import trace
+from netsim.model.build import build_model
+from netsim.scenario import loads
+
+ROOT = Path(__file__).parents[2]
+MEASURED = ROOT / "tests" / "data" / "lab" / "paths.json"
+PROFILE = ROOT / "sim" / "netsim" / "data" / "profiles" / "lab.yaml"
+PING_BYTES = 14
+FITTED = ("loopback", "host_to_host", "bridge_same_node")
+#: Ends of each path for the trace; those that the language can load have the same ends there.
+ENDS = {
+    "loopback": ("h1", "h1b"), "host_to_host": ("h1", "h2"), "bridge_same_node": ("a", "b"),
+    "host_to_container": ("n-1", "b"), "overlay_same_node": ("x", "y"), "overlay_across": ("x", "z"),
+    "nat_out": ("a", "n-2"),
+}  # fmt: skip
+#: The language has no load from or to a node itself.
+NOT_LOADED = ("host_to_container", "nat_out")
+SWARM = """netsim: 1
+duration: 50ms
+warmup: 10ms
+replications: 1
+nodes: {n: {role: manager, count: 2, cores: 2, profile: %s, nic: {rate: 400Gbit, rx_queues: 1}}}
+hypervisors: {lab: {cores: 2, nodes: [n-*]}}
+fabric: {latency: 0s}
+networks: {ov: {driver: overlay, attachable: true}, br: {driver: bridge}}
+containers:
+  a: {node: n-1, networks: [br]}
+  b: {node: n-1, networks: [br]}
+  h1: {node: n-1, networks: [host]}
+  h1b: {node: n-1, networks: [host]}
+  h2: {node: n-2, networks: [host]}
+  x: {node: n-1, networks: [ov]}
+  y: {node: n-1, networks: [ov]}
+  z: {node: n-2, networks: [ov]}
+"""
+NOTE = "measured, 2026-11-25, Linux 6.18 in network namespaces: fitted by benchmarks/lab/fit.py on "
+TEXT = """# A swarm whose nodes are network namespaces of one machine with two virtual cores: its cards are veth pairs, which
+# take units of 64 KiB whole and hold no interrupt back. Written by benchmarks/lab/fit.py; the rest is the stock profile.
+name: lab
+description: Nodes that are network namespaces of one machine of two cores
+base: stock
+stages:
+  irq.moderation: {{fixed: 0, unit: ns, source: "a veth pair has no interrupt", confidence: high}}
+  core.wake: {{fixed: {wake:.0f}, unit: ns, source: "{note}loopback's round trip", confidence: low}}
+  tcp.send: {{fixed: 850, per_byte: {copy:.4f}, unit: ns, source: "{note}loopback's throughput, the copy alike on both sides", confidence: low}}
+  tcp.recv: {{fixed: 350, per_byte: {copy:.4f}, unit: ns, source: "{note}loopback's throughput, the copy alike on both sides", confidence: low}}
+  veth: {{fixed: {veth:.0f}, per_byte: {veth_byte:.4f}, unit: ns, source: "{note}the bridge's round trip and throughput", confidence: low}}
+  nic.xmit: {{fixed: {nic:.0f}, per_byte: {nic_byte:.4f}, unit: ns, source: "{note}host to host, alike on both sides", confidence: low}}
+  nic.rx: {{fixed: {nic:.0f}, per_byte: {nic_byte:.4f}, unit: ns, source: "{note}host to host, alike on both sides", confidence: low}}
+"""
+
+
+def measured() -> dict[str, tuple[float, float]]:
+    """Medians by path: bit/s and the round trip (us)."""
+    paths = json.loads(MEASURED.read_text(encoding="utf-8"))["paths"]
+    return {
+        name: (statistics.median(path["bulk_bps"]), statistics.median(path["rtt_us"]))
+        for name, path in paths.items()
+    }
+
+
+def bulk_bps(path: str, profile: str) -> float:
+    """One connection that is always full, by the fast engine."""
+    source, target = ENDS[path]
+    text = SWARM % profile + f"load: {{bulk: {{from: {source}, to: {target}, bulk: 2GB}}}}\n"
+    result = netsim.run(loads(text)).to_dict()
+    return float(result["workloads"]["bulk"]["goodput_bps"]["value"])
+
+
+def rtt_us(path: str, profile: str) -> float:
+    """A message of 14 bytes and one back, on idle stations."""
+    return float(trace(build_model(loads(SWARM % profile)), *ENDS[path], PING_BYTES)["total_ns"]) / 1000
+
+
+def predict(profile: str) -> dict[str, tuple[float | None, float]]:
+    """By path: bit/s (None: the language cannot load it) and the round trip (us)."""
+    return {
+        name: (None if name in NOT_LOADED else bulk_bps(name, profile), rtt_us(name, profile))
+        for name in ENDS
+    }
+
+
+def solve(wanted: float, found: Callable[[float], float], high: float) -> float:
+    """Where a falling function has a value, by halving."""
+    low = 0.0
+    for _ in range(14):
+        middle = (low + high) / 2
+        low, high = (middle, high) if found(middle) > wanted else (low, middle)
+    return (low + high) / 2
+
+
+def fit() -> str:
+    """The profile's text."""
+    truth = measured()
+    costs = {"wake": 0.0, "copy": 0.0, "veth": 0.0, "veth_byte": 0.0, "nic": 0.0, "nic_byte": 0.0}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "lab.yaml"
+
+        def given(**changed: float) -> str:
+            costs.update(changed)
+            file.write_text(TEXT.format(note=NOTE, **costs), encoding="utf-8")
+            return str(file)
+
+        def bulk(path: str, name: str, high: float) -> None:
+            given(**{name: solve(truth[path][0], lambda x: bulk_bps(path, given(**{name: x})), high)})
+
+        def trip(path: str, name: str, passes: int) -> None:
+            rest = rtt_us(path, given(**{name: 0.0}))
+            given(**{name: max(0.0, (truth[path][1] - rest) * 1000 / passes)})
+
+        # The round trip of 14 bytes hardly knows of costs by the byte, and throughput little of fixed ones: twice is
+        # enough for both.
+        for _ in range(2):
+            bulk("loopback", "copy", 1.0)
+            trip("loopback", "wake", 2)
+            trip("bridge_same_node", "veth", 4)
+            bulk("bridge_same_node", "veth_byte", 0.3)
+            trip("host_to_host", "nic", 4)
+            bulk("host_to_host", "nic_byte", 0.3)
+        return TEXT.format(note=NOTE, **costs)
+
+
+def main() -> None:
+    if "--write" in sys.argv:
+        text = fit()
+        new = PROFILE.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        new.rename(PROFILE)
+    truth, found = measured(), predict("lab")
+    base, model = truth["bridge_same_node"], found["bridge_same_node"]
+    assert model[0] is not None
+    print("| path | Gbit/s measured, model | to the bridge | round trip us measured, model | to the bridge |")
+    print("|---|---:|---:|---:|---:|")
+    for name, (bps, rtt) in truth.items():
+        mine, trip = found[name]
+        speed = ("-", "-") if mine is None else (f"{mine / 1e9:.1f}", f"{mine / model[0]:.2f}")
+        print(
+            f"| {name.replace('_', ' ')}{' (fitted)' if name in FITTED else ''} | {bps / 1e9:.1f}, {speed[0]} "
+            f"| {bps / base[0]:.2f}, {speed[1]} | {rtt:.1f}, {trip:.1f} | {rtt / base[1]:.2f}, {trip / model[1]:.2f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
