@@ -28,7 +28,7 @@ NS3 = ("applications", "bridge", "core", "internet", "network", "point-to-point"
 #: case -> who -> what runs; the first is what the others are compared with.
 OURS = {
     "packet star (packet-hops)": {"netsim fast": "star fast", "netsim reference": "star reference"},
-    "three-tier chain (requests)": {"netsim fast": "chain fast", "netsim reference": "chain reference"},
+    "three-tier chain (requests)": {"netsim fast": "chain:60 fast", "netsim reference": "chain reference"},
     "transfers by max-min, 100 hosts": {"netsim flow": "fluid:100:10000 flow"},
     "transfers by max-min, 1,000 hosts": {"netsim flow": "fluid:1000:50000 flow"},
     "containers (visits)": {f"{n:,}": f"scale:{n}:1 fast" for n in (200, 1000, 5000, 20000)},
@@ -41,7 +41,10 @@ PEERS = {
         "ns.py": ("ns", "nspy_star.py 32 0.01"),
         "ns-3": ("ns3", "32 0.02"),
     },
-    "three-tier chain (requests)": {"AsyncFlow": ("asyncflow", "asyncflow_chain.py 2000 20")},
+    "three-tier chain (requests)": {
+        "AsyncFlow, as many stages": ("asyncflow", "asyncflow_chain.py 2000 20 33"),
+        "AsyncFlow, three servers": ("asyncflow", "asyncflow_chain.py 2000 20 8"),
+    },
     "transfers by max-min, 100 hosts": {"SimGrid": ("simgrid", "100 10000")},
     "transfers by max-min, 1,000 hosts": {"SimGrid": ("simgrid", "1000 50000")},
 }

@@ -215,6 +215,22 @@ def test_report(engine: dict[str, Any], file: Callable[..., str], tmp_path: Path
     assert broken.exit_code == 2 and "Traceback" not in broken.output
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_report_in_the_browser(
+    engine: dict[str, Any],
+    file: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    there: bool,
+) -> None:
+    invoke("run", file(), "--out", str(tmp_path / "out"))
+    shown: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: shown.append(address) or there)
+    found = invoke("report", str(tmp_path / "out"), "--open", "--out", str(tmp_path / "new"))
+    assert shown == [(tmp_path / "new" / "report.html").as_uri()]
+    assert found.exit_code == 0 and ("no browser is there" in found.output) != there
+
+
 def test_schema() -> None:
     assert "properties" in json.loads(invoke("schema").stdout)
     assert json.loads(invoke("schema", "--result").stdout) == schema()

@@ -165,7 +165,10 @@ def scenarios(draw: st.DrawFn) -> str:
     buffer = draw(st.sampled_from(["4KiB", "40KiB", "12MiB"]))
     text = f"netsim: 1\nseed: {draw(st.integers(0, 9))}\nduration: 300ms\nwarmup: {draw(st.sampled_from(['0s', '50ms']))}\n"
     more = f", w: {{cores: 1, profile: {profile}, {nic}, mtu: {other}}}}}" if other else ""
-    text += f"nodes: {{m: {{{group}, {nic}, mtu: {mtu}}}}}{more}}}\nfabric: {{latency: {draw(st.sampled_from(['0s', '1us', '50us']))}, buffer: {buffer}}}\n"
+    text += f"nodes: {{m: {{{group}, {nic}, mtu: {mtu}}}}}{more}}}\n"
+    text += draw(st.sampled_from(["", "", "hypervisors: {h: {cores: 1, nodes: [m-*]}}\n",
+                                  "hypervisors: {h: {cores: 3, nodes: [m-2, m-1]}}\n"]))  # fmt: skip
+    text += f"fabric: {{latency: {draw(st.sampled_from(['0s', '1us', '50us']))}, buffer: {buffer}}}\n"
     text += (
         f"outside: {{rtt: {draw(st.sampled_from(['0s', '1ms', '20ms']))}, clients: 5, entry: {{{entry}}}}}\n"
     )
@@ -409,6 +412,29 @@ LOSES: list[tuple[int, Step]] = [
 ]
 
 
+#: Three nodes of two cores on a machine of three: their threads, quotas and receive work meet on its cores, and the
+#: power of one goes and comes back while the others work.
+SHARED = """netsim: 1
+duration: 1s
+warmup: 0s
+nodes: {m: {role: manager, count: 3, cores: 2, profile: stock}, w: {cores: 2, profile: tuned}}
+hypervisors: {h: {cores: 3, nodes: [m-*]}}
+outside: {rtt: 1ms, clients: 20}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {replicas: 4, networks: [net], ports: [{published: 8080, target: 80}], resources: {limits: {cpus: 0.9}}, work: {cpu: 5ms, workers: 3}}
+load:
+  users: {from: outside, to: 'web:8080', arrivals: {poisson: 400/s}, request: 600B, response: 70KiB, timeout: 150ms, connection: {pool: 10}}
+  up: {from: outside, to: 'web:8080', bulk: 20MB, flows: 3}
+"""
+FAILS_ALONE: list[tuple[int, Step]] = [
+    (200 * MS, Change(What.STEAL, "m-3", value=300_000)),
+    (400 * MS, Change(What.NODE_DOWN, "m-2")),
+    (401 * MS, Message(0, "w-1", "m-3", 300_000, True)),
+    (600 * MS, Change(What.NODE_UP, "m-2")),
+]
+
+
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
     scenario.tolerate()
@@ -449,6 +475,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(LEAVING, LEAVES)
 @example(BUSY, LOSES)
 @example(VANISHING, VANISHES)
+@example(SHARED, FAILS_ALONE)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

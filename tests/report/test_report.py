@@ -152,6 +152,15 @@ def test_an_unknown_figure() -> None:
         figure(result(), "pie")
 
 
+def test_too_few_requests_for_a_p99_still_make_a_report() -> None:
+    found = result(*EXPECT)
+    found.data["workloads"]["users"]["latency_s"]["p99"].update(value=None, low=None, high=None)
+    found.data["workloads"]["users"]["latency_s"]["p999"].update(value=None, low=None, high=None)
+    (told,) = (sentence for sentence in headline(found) if sentence.startswith("users sent"))
+    assert "half of its requests" in told and "99 of 100" not in told
+    assert "half of its requests" in Page(render(found)).text
+
+
 def test_nothing_completed_and_no_load_still_make_a_report() -> None:
     none_done = result()
     users = none_done.data["workloads"]["users"]

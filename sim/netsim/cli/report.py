@@ -16,6 +16,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write; without it, beside the result.")
     ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Show the page in the browser as well.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Render report.html and latency.svg again from the files of a result."""
@@ -30,3 +31,9 @@ def command(
         raise UsageError(f"{folder}: expected a result of netsim run, got one without {error}") from None
     if not quiet:
         typer.echo("\n".join(paths))
+    if show:
+        import webbrowser
+
+        page = next(path for path in paths if path.endswith(".html"))
+        if not webbrowser.open(Path(page).resolve().as_uri()):
+            typer.echo(f"netsim: no browser is there to show {page}", err=True)

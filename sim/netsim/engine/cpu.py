@@ -50,7 +50,7 @@ class Owner:
 class Thread:
     """Something that runs on a core of its node; ``key`` names it in the order of events."""
 
-    __slots__ = ("key", "owner", "weight", "quota", "core", "remaining", "cost", "since", "done")
+    __slots__ = ("key", "owner", "weight", "quota", "core", "remaining", "cost", "since", "done", "cpu")
 
     def __init__(
         self, key: Key, weight: float = 1.0, quota: Quota | None = None, owner: Owner | None = None
@@ -60,6 +60,7 @@ class Thread:
         self.weight = weight
         self.quota = quota
         self.core = -1
+        self.cpu: Cpu | None = None  # of the node that it last ran on
         self.remaining = 0
         self.cost = 0
         self.since = 0
@@ -83,12 +84,13 @@ class Core:
 
 
 class Cpu:
-    """The cores of one node."""
+    """The cores of one node; ``shared``: other nodes on the same machine run on them, too."""
 
-    __slots__ = ("kernel", "cores", "quantum_ps", "steal")
+    __slots__ = ("kernel", "cores", "quantum_ps", "steal", "shared")
 
-    def __init__(self, kernel: Kernel, cores: list[Core], quantum_ps: int) -> None:
+    def __init__(self, kernel: Kernel, cores: list[Core], quantum_ps: int, shared: bool = False) -> None:
         self.kernel = kernel
+        self.shared = shared
         self.steal = 0  # millionths of the cores' time that others on the same machine take
         self.cores = cores
         self.quantum_ps = quantum_ps
@@ -109,22 +111,26 @@ class Cpu:
         return stretched(cost_ps, self.steal) if self.steal else cost_ps
 
     def kill(self, owner: Owner | None) -> None:
-        """The threads of a task end where they are; without ``owner`` the power is gone, and softirq's work with it."""
+        """The threads of a task end where they are; without ``owner`` all of this node's: its power is gone, and
+        softirq's work with it. A core that others share ends what receive work it has taken up."""
         now = self.kernel.now
         for core in self.cores:
             thread = core.thread
-            if thread is not None and (owner is None or thread.owner is owner):
+            if thread is not None and self._killed(thread, owner):
                 core.meter.busy(now - self._ran(core), now)
                 self._lose(core)
                 core.thread = None
                 core.serial += 1
-            for waiting in [t for t in core.queue if owner is None or t.owner is owner]:
+            for waiting in [t for t in core.queue if self._killed(t, owner)]:
                 core.queue.remove(waiting)
                 self._lose(core)
-            if owner is None:
+            if owner is None and not self.shared:
                 core.softirq_free = -(1 << 62)
             elif core.thread is None:
                 self._next(core)
+
+    def _killed(self, thread: Thread, owner: Owner | None) -> bool:
+        return thread.cpu is self if owner is None else thread.owner is owner
 
     def _lose(self, core: Core) -> None:
         core.meter.drop(self.kernel.now)
@@ -134,9 +140,9 @@ class Cpu:
         return core.grant - min(core.grant, max(0, core.end - max(self.kernel.now, core.softirq_free)))
 
     def settle(self) -> None:
-        """Count the turns that are under way, at the end of a run."""
+        """Count the turns of this node's threads that are under way, at the end of a run."""
         for core in self.cores:
-            if core.thread is not None:
+            if core.thread is not None and core.thread.cpu is self:
                 core.meter.busy(self.kernel.now - self._ran(core), self.kernel.now)
 
     def run(self, thread: Thread, cost_ps: int, done: Callable[[int], None]) -> None:
@@ -144,6 +150,7 @@ class Cpu:
         thread.remaining = thread.cost = max(1, self.stretched(cost_ps))
         thread.since = self.kernel.now
         thread.done = done
+        thread.cpu = self
         index = self._choose(thread)
         core = self.cores[index]
         core.meter.record.arrived += 1
@@ -199,7 +206,9 @@ class Cpu:
         self._queue_end(core)
 
     def _slice(self, thread: Thread) -> int:
-        return max(1, round(self.quantum_ps * thread.weight))
+        cpu = thread.cpu
+        assert cpu is not None
+        return max(1, round(cpu.quantum_ps * thread.weight))
 
     def _queue_end(self, core: Core) -> None:
         self.kernel.at(

@@ -24,7 +24,11 @@ LinkRate = tuple[int | None, int | None, int | None]  # bit/s, buffer bytes, rin
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What the machine needs to know of a node."""
+    """What the machine needs to know of a node.
+
+    ``cores``: virtual ones, if it runs on a machine with others: then ``machine`` is that one's name and cores, and
+    virtual core k is held on core ``first_core + k`` of it, counted round.
+    """
 
     name: str
     cores: int
@@ -32,6 +36,8 @@ class Host:
     ring_packets: int
     nic: str
     quantum_ps: int = 3 * 10**9
+    machine: tuple[str, int] | None = None
+    first_core: int = 0
 
 
 class Ring:
@@ -118,15 +124,13 @@ class Machine:
         self.rings: dict[str, list[Ring]] = {}
         self.links: dict[str, Link] = {}
         self.pools: dict[str, WorkerPool] = {}
+        self.cores: dict[str, list[Core]] = {}  # of each machine
         for host in hosts:
-            cores = []
-            for k in range(host.cores):
-                cores.append(
-                    Core(
-                        name_key(f"{host.name}/cpu{k}"), self._meter(f"{host.name}/cpu{k}", "cpu", host.name)
-                    )
-                )
-            self.cpus[host.name] = Cpu(kernel, cores, host.quantum_ps)
+            place, count = host.machine or (host.name, host.cores)
+            if place not in self.cores:
+                self.cores[place] = [self._core(place, k) for k in range(count)]
+            cores = [self.cores[place][(host.first_core + k) % count] for k in range(host.cores)]
+            self.cpus[host.name] = Cpu(kernel, cores, host.quantum_ps, host.machine is not None)
             self.rings[host.name] = [
                 Ring(self._meter(f"{host.name}/{host.nic}.rx{q}", "nic_rx", host.name), host.ring_packets,
                      q % host.cores)
@@ -136,6 +140,10 @@ class Machine:
             kind = "switch" if name.startswith("switch/") else "nic_tx"
             node = name.split("/")[1 if kind == "switch" else 0]
             self.links[name] = Link(self._meter(name, kind, node), rate, buffer, ring)
+
+    def _core(self, place: str, k: int) -> Core:
+        name = f"{place}/cpu{k}"
+        return Core(name_key(name), self._meter(name, "cpu", place))
 
     def _meter(self, name: str, kind: str, node: str, servers: int = 1) -> Meter:
         meter = Meter(name, kind, node, servers, self.duration_ps, self.slice_ps)

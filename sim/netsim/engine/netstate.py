@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from netsim.datapath.flows import layout as y
 from netsim.datapath.flows.table import FlowTable
@@ -28,6 +29,12 @@ BY_DESTINATION = 1
 HOST, SANDBOX, TASK = "host", "sandbox", "task"
 WHATS = {What.BACKEND_ADD: y.ADD, What.BACKEND_WEIGHT: y.WEIGHT, What.BACKEND_REMOVE: y.REMOVE}
 _FLAGS = {"fallback": FALLBACK, "port": BY_PORT}
+
+
+@lru_cache(maxsize=1 << 16)
+def _number(address: str) -> int:
+    """An address as a number: of a task it is asked on every node that balances its service."""
+    return int(ipaddress.IPv4Address(address))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ class NetState:
             return FIRST_OUTSIDE
         task = self.model.tasks.get(source)
         found = task.addresses.get(network, "") if task is not None else ""
-        return int(ipaddress.IPv4Address(found)) if found else 0
+        return _number(found) if found else 0
 
     def at(self, where: str, target: str, found: Reach, dst: str) -> int:
         """Towards whom a client's ports are unique: the virtual address on a node, or who answers."""
@@ -99,7 +106,7 @@ class NetState:
             flags = 0 if service is None else sum(_FLAGS[word] for word in service.ipvs.flags)
             vip = self.model.addresses[found.network].vips.get(party, "")
             self._balancers[key] = self.table.balancer(
-                name_key(f"{where}|{target}"), scheduler, flags, int(ipaddress.IPv4Address(vip)) if vip else 0,
+                name_key(f"{where}|{target}"), scheduler, flags, _number(vip) if vip else 0,
                 [(self.address(name, found.network), 1) for name in found.candidates],
                 reuse_mode=int(self.setting(where, "conn_reuse_mode")),
                 drops=drops_reused_syn(self.setting(where, "version")),

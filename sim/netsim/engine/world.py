@@ -30,13 +30,11 @@ class World:
         # Tasks come and go in this run alone.
         self.model = model = replace(model, tasks=dict(model.tasks))
         self.kernel = Kernel(-scenario.warmup_ps)
-        hosts = [
-            Host(n.name, n.cores, n.rx_queues, n.nic.ring, n.nic.name, n.profile.quantum_ps)
-            for n in model.nodes.values()
-        ]
         self.tally = Tally(sorted(scenario.load), scenario.duration, keep_requests)
         self.slice_ps = self.tally.slice_ps
-        self.machine = Machine(self.kernel, hosts, link_rates(model), scenario.duration, self.slice_ps)
+        self.machine = Machine(
+            self.kernel, _hosts(model), link_rates(model), scenario.duration, self.slice_ps
+        )
         self.tcp = tcp_table()
         self.book = RouteBook(model)
         self.draws = Draws(seed, replication)
@@ -148,6 +146,25 @@ class World:
 
     def _node_thread(self, node: str) -> _NodeThreads:
         return _NodeThreads(self, node)
+
+
+def _hosts(model: Model) -> list[Host]:
+    """The nodes; those on one hypervisor are held on its cores one after the other, in the order of the file."""
+    hypervisors, placed = model.scenario.hypervisors, model.scenario.hypervisor_of()
+    taken = dict.fromkeys(hypervisors, 0)
+    hosts = []
+    for node in model.nodes.values():
+        host = Host(
+            node.name, node.cores, node.rx_queues, node.nic.ring, node.nic.name, node.profile.quantum_ps
+        )
+        name = placed.get(node.name)
+        if name is not None:
+            count = hypervisors[name].cores
+            cores = min(node.cores, count)
+            host = replace(host, cores=cores, machine=(name, count), first_core=taken[name] % count)
+            taken[name] += cores
+        hosts.append(host)
+    return hosts
 
 
 class _NodeThreads:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
+from socket import inet_ntoa
 
 from netsim.drivers import gwbridge
 from netsim.drivers.registry import OWN_NETWORKS
@@ -92,7 +93,9 @@ class Giver:
                 self.next += 1
             if self.next > self.last:
                 return None
-            fixed = str(IPv4Address(self.next))
+            fixed = inet_ntoa(
+                self.next.to_bytes(4, "big")
+            )  # ten times as fast as ipaddress, for 20,000 containers
             self.next += 1
         self.plan.owners[self.prefix + fixed] = owner
         return fixed
@@ -186,7 +189,8 @@ class AddressPlan:
         if task.name in self.later:
             task.addresses[plan.name] = str(next(self._spare))
             return
-        address = giver.give(task.name, next(iter(_fixed(task, plan.name)), None))
+        fixed = next(iter(_fixed(task, plan.name)), None) if giver.fixed else None
+        address = giver.give(task.name, fixed)
         if address is None:
             self.full[plan.name] = where
             self.starved.add(task.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network, collapse_addresses
@@ -116,11 +117,23 @@ def _nodes(finder: Finder) -> None:
         finder.add(("nodes",), "OUT_OF_RANGE", "at most 20000 nodes", len(names))
     seen: dict[str, str] = {}
     for hypervisor, spec in scenario.hypervisors.items():
+        if hypervisor in names or hypervisor == "switch":
+            finder.add(
+                ("hypervisors", hypervisor),
+                "RESERVED_NAME",
+                "a name that no node has",
+                hypervisor,
+                of_key=True,
+            )
         for i, name in enumerate(spec.nodes):
             path = ("hypervisors", hypervisor, "nodes", i)
-            if finder.reference(path, name, names, "node") and name in seen:
-                finder.add(path, "BAD_VALUE", f"a node not yet on {seen[name]}", name)
-            seen.setdefault(name, hypervisor)
+            meant = fnmatch.filter(names, name) or [name]
+            if not finder.reference(path, meant[0], names, "node"):
+                continue
+            for node in meant:
+                if node in seen:
+                    finder.add(path, "BAD_VALUE", f"a node not yet on {seen[node]}", node)
+                seen.setdefault(node, hypervisor)
     if isinstance(scenario.outside.entry.nodes, tuple):
         for i, name in enumerate(scenario.outside.entry.nodes):
             finder.reference(("outside", "entry", "nodes", i), name, names, "node")

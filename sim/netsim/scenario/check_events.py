@@ -79,8 +79,10 @@ def _targets(finder: Finder) -> list[str]:
 
 
 def _labelled(finder: Finder, path: PathTuple, target: str) -> bool:
-    """Whether the target is a label like ``rack=a``; one that no node has is a problem."""
+    """Whether the target is a machine that nodes share, or a label like ``rack=a``; a label that no node has is a problem."""
     key, equals, value = target.partition("=")
+    if target in finder.scenario.hypervisors:
+        return True
     if not equals:
         return False
     labels = {

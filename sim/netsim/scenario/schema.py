@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, model_validator
@@ -116,6 +117,16 @@ class Scenario(Strict):
     def node_names(self) -> list[str]:
         """The names of all nodes, group by group."""
         return [f"{group}-{i}" for group, spec in self.nodes.items() for i in range(1, spec.count + 1)]
+
+    def hypervisor_of(self) -> dict[str, str]:
+        """The machine that a node shares with others, by the node's name; nodes with one of their own are not in it."""
+        names = self.node_names()
+        return {
+            node: hypervisor
+            for hypervisor, spec in self.hypervisors.items()
+            for pattern in spec.nodes
+            for node in fnmatch.filter(names, pattern)
+        }
 
     def container_networks(self, name: str) -> tuple[str, ...]:
         """The networks of a container, then those that it joins while the clock runs."""

@@ -106,7 +106,9 @@ class Hypervisor(Strict):
     """A machine that several nodes share."""
 
     cores: Annotated[int, whole(1, 4096)] = Field(description="Physical cores (count).")
-    nodes: tuple[Text, ...] = Field(description="Names of the nodes that run on it.")
+    nodes: tuple[Text, ...] = Field(
+        description="Names of the nodes that run on it; worker-* stands for all that begin so."
+    )
 
 
 def _vlan(value: Any) -> str:

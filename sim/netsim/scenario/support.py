@@ -19,8 +19,6 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
     """Way, what was found, help."""
     if scenario.load:
         yield from _under_load(scenario)
-    if scenario.hypervisors and not (scenario.faults or scenario.operations):
-        yield ("hypervisors",), "hypervisors", "leave out hypervisors"
     if scenario.fabric.rate is not None:
         yield ("fabric", "rate"), "a switch that blocks", "leave out rate: the switch never blocks"
     for name, group in scenario.nodes.items():

@@ -55,10 +55,9 @@ class Agents:
 
     def _machines(self) -> list[Cores]:
         """The cores on which containers are started: a node's, or those of the machine that nodes share."""
-        shared: dict[str, Cores] = {}
-        for spec in self.swarm.scenario.hypervisors.values():
-            cores = Cores(self.env, spec.cores)
-            shared |= dict.fromkeys(spec.nodes, cores)
+        scenario = self.swarm.scenario
+        machines = {name: Cores(self.env, spec.cores) for name, spec in scenario.hypervisors.items()}
+        shared = {node: machines[name] for node, name in scenario.hypervisor_of().items()}
         return [
             shared.get(name) or Cores(self.env, node.cores) for name, node in self.swarm.model.nodes.items()
         ]

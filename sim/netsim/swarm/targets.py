@@ -1,4 +1,5 @@
-"""What a fault or an operation is aimed at: a name, ``leader``, ``random(worker)``, ``random(web)``, ``rack=a``."""
+"""What a fault or an operation is aimed at: a name of a node or a hypervisor, ``leader``, ``random(worker)``,
+``random(web)``, ``rack=a``."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ RANDOM = re.compile(r"random\((.+)\)")
 
 
 def nodes_of(swarm: Swarm, target: str) -> list[int]:
-    """All nodes with a label (``rack=a``), or the one that a target means now."""
+    """All nodes on a hypervisor or with a label (``rack=a``), or the one that a target means now."""
+    if target in swarm.scenario.hypervisors:
+        placed = swarm.scenario.hypervisor_of()
+        return [node.index for node in swarm.model.nodes.values() if placed.get(node.name) == target]
     key, equals, value = target.partition("=")
     if equals:
         return [node.index for node in swarm.model.nodes.values() if node.labels.get(key) == value]

@@ -13,7 +13,7 @@ from netsim.datapath.paths import Reach
 from netsim.datapath.stage import Context, PathStage
 from netsim.engine.client import Client
 from netsim.engine.control import HostWays
-from netsim.engine.cpu import Quota
+from netsim.engine.cpu import Core, Quota
 from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.patterns import Patterns
@@ -129,17 +129,24 @@ class Builder:
             )
 
     def _nodes(self) -> None:
+        rows: dict[Core, int] = {}
+        machine = self.world.machine
+        for core in (core for cores in machine.cores.values() for core in cores):
+            station = self.station_index[core.meter.record.name]
+            rows[core] = self.cores.add(
+                C_KEY=core.key, C_STATION=station, C_SOFT=-y.NEVER, C_HEAD=-1, C_THREAD=-1
+            )
+        first = {place: rows[cores[0]] for place, cores in machine.cores.items()}
         for name, node in self.world.model.nodes.items():
             cpu, rings = self.world.machine.cpus[name], self.world.machine.rings[name]
             tls, record = node.profile.cost("tls.handshake"), node.profile.cost("tls.record")
+            place = cpu.cores[0].meter.record.node
             self.nodes.add(
-                N_CORE=len(self.cores.rows), N_CORES=len(cpu.cores), N_RING=len(self.rings.rows), N_RINGS=len(rings),
+                N_CORE=first[place], N_CORES=len(cpu.cores), N_SHIFT=rows[cpu.cores[0]] - first[place],
+                N_WRAP=len(machine.cores[place]), N_SHARED=cpu.shared, N_RING=len(self.rings.rows), N_RINGS=len(rings),
                 N_QUANTUM=cpu.quantum_ps, N_TLS=tls.fixed_ps, N_REC=record.fixed_ps, N_REC_FS=record.per_byte_fs,
                 N_KEY=name_key(name), N_GROUP=-1,
             )  # fmt: skip
-            for core in cpu.cores:
-                station = self.station_index[core.meter.record.name]
-                self.cores.add(C_KEY=core.key, C_STATION=station, C_SOFT=-y.NEVER, C_HEAD=-1, C_THREAD=-1)
             for ring in rings:
                 station = self.station_index[ring.meter.record.name]
                 self.rings.add(G_STATION=station, G_SIZE=ring.size, G_CORE=ring.core, G_HEAD=-1)

@@ -17,8 +17,18 @@ FINISH = 1
 
 
 @inner
+def core_number(M, node, index):
+    """The core of a machine on which a node's core is held: its own, or those of a hypervisor, counted round."""
+    n = M[B_NODE] + node * W_NODE
+    k = M[n + N_SHIFT] + index
+    if k >= M[n + N_WRAP]:
+        k -= M[n + N_WRAP]
+    return M[n + N_CORE] + k
+
+
+@inner
 def core_row(M, node, index):
-    return M[B_CORE] + (M[M[B_NODE] + node * W_NODE + N_CORE] + index) * W_CORE
+    return M[B_CORE] + core_number(M, node, index) * W_CORE
 
 
 @inner
@@ -73,7 +83,7 @@ def start_work(M, th, cost, kind, a, b):
     node = M[o + TH_NODE]
     index = choose_core(M, node, M[o + TH_CORE])
     M[o + TH_CORE] = index
-    core = M[M[B_NODE] + node * W_NODE + N_CORE] + index
+    core = core_number(M, node, index)
     came(M, M[M[B_CORE] + core * W_CORE + C_STATION])
     enqueue(M, core, th)
 
@@ -122,14 +132,21 @@ def settle_core(M, core):
 
 
 @inner
+def killed(M, th, node, server):
+    t = M[B_TH] + th * W_TH
+    return M[t + TH_NODE] == node if server < 0 else M[t + TH_SERVER] == server
+
+
+@inner
 def kill_threads(M, node, server):
-    """The threads of a task end where they are; without one (-1) the power is gone, and softirq's work with it."""
+    """The threads of a task end where they are; without one (-1) all of the node's: its power is gone, and softirq's
+    work with it. A core that others share ends what receive work it has taken up."""
     now = M[H_NOW]
     for index in range(M[M[B_NODE] + node * W_NODE + N_CORES]):
         o = core_row(M, node, index)
         core = (o - M[B_CORE]) // W_CORE
         th = M[o + C_THREAD]
-        if th >= 0 and (server < 0 or M[M[B_TH] + th * W_TH + TH_SERVER] == server):
+        if th >= 0 and killed(M, th, node, server):
             busy(M, M[o + C_STATION], now - ran(M, o), now)
             lose(M, core, th)
             M[o + C_THREAD] = -1
@@ -140,11 +157,11 @@ def kill_threads(M, node, server):
         for _ in range(waiting):
             th = following
             following = M[M[B_TH] + th * W_TH + TH_NEXT]
-            if server < 0 or M[M[B_TH] + th * W_TH + TH_SERVER] == server:
+            if killed(M, th, node, server):
                 lose(M, core, th)
             else:
                 push_thread(M, o, th)
-        if server < 0:
+        if server < 0 and not M[M[B_NODE] + node * W_NODE + N_SHARED]:
             M[o + C_SOFT] = -NEVER
         elif M[o + C_THREAD] < 0:
             next_thread(M, core)

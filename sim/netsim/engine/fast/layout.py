@@ -68,8 +68,11 @@ W_CORE = 10
     N_STEAL,
     N_GROUP,
     N_OUT,
-) = range(14)
-W_NODE = 14
+    N_SHIFT,
+    N_WRAP,
+    N_SHARED,
+) = range(17)
+W_NODE = 17
 # Receive rings
 G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL = range(6)
 W_RING = 6

@@ -35,6 +35,8 @@ def unsupported(scenario: Scenario) -> str | None:
     """What of a scenario the flow engine cannot run; None if nothing."""
     if scenario.faults or scenario.operations:
         return "faults and operations"
+    if scenario.hypervisors:
+        return "nodes that share a machine"
     for name, load in scenario.load.items():
         if load.bulk is not None:
             return f"the bulk transfer {name}"
