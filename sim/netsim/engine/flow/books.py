@@ -19,31 +19,47 @@ LEVELS = 200  # points at which the exponential wait of those who wait is counte
 
 def station_records(stations: Stations, periods: Sequence[Period]) -> dict[str, StationRecord]:
     """Every station over the measured period; threads' time is shared equally by a node's cores."""
+    visits, sent = _met(stations)
+    alike: dict[int, list[Period]] = {}
+    for period in periods:
+        alike.setdefault(id(period.state), []).append(period)
     found: dict[str, StationRecord] = {}
-    met = {name for probe in stations.probes.values() for name in (*probe.demands, *probe.wire_bytes)}
     for name, old in stations.known.items():
         record = found[name] = StationRecord(name, old.kind, old.node, old.servers)
-        if name not in met and f"{old.node}/cpu" not in met:
-            record.busy_by_slice_ps = [0] * len(periods)
-            continue
-        for period in periods:
-            _add(stations, record, period)
+        key = f"{old.node}/cpu" if old.kind == "cpu" else name
+        record.busy_by_slice_ps = [_busy_ps(record, key, period) for period in periods]
+        record.busy_ps = sum(record.busy_by_slice_ps)
+        share = 1 / stations.cores(old.node) if old.kind == "cpu" else 1.0
+        for members in alike.values() if key in visits or key in sent else ():
+            state, rates = members[0].state, members[0].offered
+            seconds = sum(period.seconds for period in members)
+            record.bytes_sent += round(seconds * sum(rates[w] * each for w, each in sent.get(key, ())))
+            count = share * seconds * sum(rates[w] * each for w, each in visits.get(key, ()))
+            _count_waits(record, state.waits.get(key, NONE), round(count))
         record.arrived = record.served = record.waits
     return found
 
 
-def _add(stations: Stations, record: StationRecord, period: Period) -> None:
-    rates, state = period.offered, period.state
-    name = f"{record.node}/cpu" if record.kind == "cpu" else record.name
-    share = 1 / stations.cores(record.node) if record.kind == "cpu" else 1.0
-    visits = sum(rates[w] * p.demands[name].visits for w, p in stations.probes.items() if name in p.demands)
-    sent = sum(rates[w] * p.wire_bytes.get(name, 0.0) for w, p in stations.probes.items())
-    width = period.end_ps - period.start_ps
-    busy = min(1.0, state.busy.get(name, 0.0)) * width * record.servers
-    record.busy_by_slice_ps.append(round(busy))
-    record.busy_ps += round(busy)
-    record.bytes_sent += round(sent * period.seconds)
-    _count_waits(record, state.waits.get(name, NONE), round(visits * share * period.seconds))
+Shares = dict[str, list[tuple[str, float]]]
+
+
+def _met(stations: Stations) -> tuple[Shares, Shares]:
+    """By station, which workloads meet it: visits and bytes on the wire per request."""
+    visits: Shares = {}
+    sent: Shares = {}
+    for workload, probe in stations.probes.items():
+        for name, demand in probe.demands.items():
+            visits.setdefault(name, []).append((workload, demand.visits))
+        for name, each in probe.wire_bytes.items():
+            sent.setdefault(name, []).append((workload, each))
+    return visits, sent
+
+
+def _busy_ps(record: StationRecord, key: str, period: Period) -> int:
+    busy = period.state.busy.get(key)
+    return (
+        round(min(1.0, busy) * (period.end_ps - period.start_ps) * record.servers) if busy is not None else 0
+    )
 
 
 def _count_waits(record: StationRecord, found: Wait, count: int) -> None:

@@ -104,11 +104,15 @@ class Flow:
         for scenario, seed, probes in KEPT:
             if scenario is self.scenario and seed == self.seed:
                 return probes
-        found = {
-            name: probe(self.scenario, self.model, name, self.seed, 0, self._guess(name), stop)
-            for name in sorted(self.scenario.load)
-            if self._has_sources(name)
-        }
+        found: dict[str, Probe] = {}
+        for name in sorted(self.scenario.load):
+            if self._has_sources(name):
+                new = probe(self.scenario, self.model, name, self.seed, 0, self._guess(name), stop)
+                if found:  # idle stations are kept once
+                    new.stations = {
+                        key: old for key, old in new.stations.items() if old.waits or old.bytes_sent
+                    }
+                found[name] = new
         KEPT[:] = [(self.scenario, self.seed, found)]
         return found
 
