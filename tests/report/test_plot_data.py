@@ -15,6 +15,7 @@ from netsim.report.answer import numbers, recommended_size, state, verdict, wors
 from netsim.report.busy import headrooms, heatmap, heatmap_chart, node_rows
 from netsim.report.chart import MOST_ROWS, Chart
 from netsim.report.content import charts
+from netsim.report.data import busiest
 from netsim.report.latencies import spread, spread_chart, waterfall, waterfall_reading
 from netsim.report.overtime import clock_chart, errors, errors_chart, marks, phases
 from netsim.report.topology import band, groups, topology_chart
@@ -70,6 +71,45 @@ def test_four_numbers_in_words() -> None:
     assert shown["What limits it"].value == "worker-1/cpu"
     assert shown["Recommended size"].value == "3 worker nodes"
     assert numbers(busy(0.1))[0].value == "10 × the load"
+
+
+def table(used: float, station_use: float = 0.1) -> Result:
+    """A result whose source ports are used that much, by the load that its bottleneck is busy with."""
+    found = busy(station_use)
+    row = {
+        "id": "snat-ports",
+        "where": "manager-1 to a task of web",
+        "used": used,
+        "max": 64_512,
+        "help": None,
+    }
+    found.data["limits"] = [row, {**row, "id": "addresses", "used": 250, "max": 254}]
+    return found
+
+
+def test_a_table_that_is_used_up_before_a_station_is_full_is_the_limit() -> None:
+    shown = {number.label: number for number in numbers(table(48_384))}
+    assert shown["Capacity remaining"].value == "+33.3 %"
+    assert shown["What limits it"].value == "source ports (manager-1 to a task of web)"
+    assert shown["What limits it"].remark == "48,384 of 64,512"
+    assert shown["Recommended size"].value == "unknown" and "kept" in shown["Recommended size"].remark
+    assert verdict(table(48_384))[1].startswith("It carries this load; the source ports (manager-1")
+
+
+def test_a_table_that_is_too_small_is_why_requests_fail() -> None:
+    found = table(84_000)
+    found.data["workloads"]["users"].update(completed=700, failed=200)
+    head, text = verdict(found)
+    assert head == "Too small" and "asks for 84,000 source ports" in text and "there are 64,512" in text
+    shown = {number.label: number for number in numbers(found)}
+    assert shown["Capacity remaining"].value == "none" and "1.3 times" in shown["Capacity remaining"].remark
+    assert any("Before that, the source ports" in sentence for sentence in busiest(found))
+
+
+def test_a_station_that_is_full_before_a_table_is_the_limit() -> None:
+    shown = {number.label: number.value for number in numbers(table(6_451.2, station_use=0.8))}
+    assert shown["What limits it"] == "worker-1/cpu" and shown["Capacity remaining"] == "+25 %"
+    assert not any("Before that" in sentence for sentence in busiest(table(6_451.2, station_use=0.8)))
 
 
 def test_cost_only_where_there_are_prices() -> None:

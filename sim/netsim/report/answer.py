@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netsim.report.glossary import kind_text
+from netsim.report.tables import Table, first_to_fill
 from netsim.results.result import Result
 from netsim.results.text import duration, quantity
 
@@ -132,6 +133,12 @@ def verdict(result: Result) -> tuple[str, str]:
             "Too small",
             f"This load does not fit: {where} is full, and more load only makes queues and errors.",
         )
+    elif kind == "full" and (table := first_to_fill(result)) is not None and table.room < 0:
+        head = "Too small"
+        text = (
+            f"This load does not fit: it asks for {table.used:,.0f} {table.words}, and there are {table.most:,.0f}; "
+            f"the busiest place, {where}, is not full."
+        )
     elif kind == "full":
         worst = max(result.data["workloads"].values(), key=failed_share)
         share = quantity(failed_share(worst), "share")
@@ -144,7 +151,10 @@ def verdict(result: Result) -> tuple[str, str]:
         text = f"It carries this load, but {where} is above 70 % and fills first: {more_load(found['headroom']['value'])}."
     else:
         head = "Enough"
+        table = first_to_fill(result)
         text = f"It carries this load; {where} fills first: {more_load(found['headroom']['value'])}."
+        if table is not None:
+            text = f"It carries this load; the {table.words} are used up first: {more_load(table.room)}."
     if failing:
         head = "Expectations fail" if kind in ("enough", "tight", "idle") else head
         text += f" {failing} of {len(judged)} expectations fail."
@@ -209,7 +219,27 @@ def more_load(room: float | None) -> str:
 def numbers(result: Result) -> list[Number]:
     """Capacity remaining, what limits it, worst outage, recommended size; cost where prices are given."""
     found = result.data["bottleneck"]
-    return [_remaining(found), _limit(result), _worst(result), *_size(result)]
+    table = first_to_fill(result)
+    if table is None:
+        return [_remaining(found), _limit(result), _worst(result), *_size(result)]
+    return [
+        *_of_table(table),
+        _worst(result),
+        Number("Recommended size", "unknown", "", f"more cores do not help: {table.help}", True),
+    ]
+
+
+def _of_table(table: Table) -> list[Number]:
+    """Capacity remaining and what limits it, where a table of connections is used up first."""
+    shown, remark = "none", f"this load asks for {table.used / table.most:.3g} times what there is"
+    if table.room > 0:
+        shown = f"+{quantity(table.room, 'share')}" if table.room < 1 else f"{1 + table.room:.3g} × the load"
+        remark = f"more of the same load until the {table.words} are used up"
+    counted = "counted from the load, no interval"
+    return [
+        Number("Capacity remaining", shown, counted, remark, True),
+        Number("What limits it", table.words, counted, f"{table.used:,.0f} of {table.most:,.0f}"),
+    ]
 
 
 def _remaining(found: Mapping[str, Any]) -> Number:

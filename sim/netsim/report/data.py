@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netsim.report.glossary import kind_text, remedy, stage_text
+from netsim.report.tables import first_to_fill
 from netsim.results.result import Result
 from netsim.results.text import duration, quantity, with_interval
 
@@ -116,6 +117,11 @@ def busiest(result: Result) -> list[str]:
         sentences.append(f"About {quantity(room, 'share')} more of the same load would fill it.")
     elif room is not None:
         sentences.append("It is full: more load only makes queues and errors.")
+    table = first_to_fill(result)
+    if table is not None:
+        sentences.append(
+            f"Before that, the {table.words} are used up: {table.used:,.0f} of {table.most:,.0f}. What helps: {table.help}."
+        )
     sentences += [why for why in (_why(result, found["station"], station),) if why]
     if remedy(kind) and (found["utilisation"]["value"] or 0.0) >= WORTH_A_REMEDY:
         sentences.append(remedy(kind))
