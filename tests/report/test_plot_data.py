@@ -91,7 +91,7 @@ def test_a_table_that_is_used_up_before_a_station_is_full_is_the_limit() -> None
     shown = {number.label: number for number in numbers(table(48_384))}
     assert shown["Capacity remaining"].value == "+33.3 %"
     assert shown["What limits it"].value == "source ports (manager-1 to a task of web)"
-    assert shown["What limits it"].remark == "48,384 of 64,512"
+    assert shown["What limits it"].remark == "48,384 of 64,512, counted from the load"
     assert shown["Recommended size"].value == "unknown" and "kept" in shown["Recommended size"].remark
     assert verdict(table(48_384))[1].startswith("It carries this load; the source ports (manager-1")
 

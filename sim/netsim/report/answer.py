@@ -235,10 +235,14 @@ def _of_table(table: Table) -> list[Number]:
     if table.room > 0:
         shown = f"+{quantity(table.room, 'share')}" if table.room < 1 else f"{1 + table.room:.3g} × the load"
         remark = f"more of the same load until the {table.words} are used up"
-    counted = "counted from the load, no interval"
     return [
-        Number("Capacity remaining", shown, counted, remark, True),
-        Number("What limits it", table.words, counted, f"{table.used:,.0f} of {table.most:,.0f}"),
+        Number("Capacity remaining", shown, "", remark, True),
+        Number(
+            "What limits it",
+            table.words,
+            "",
+            f"{table.used:,.0f} of {table.most:,.0f}, counted from the load",
+        ),
     ]
 
 
