@@ -22,7 +22,7 @@ CHANGES = {
     "a switch port forgets the size of what comes": (
         "plane.py", "M[k + L_BYTES] + wire > M[k + L_BUFFER]", "M[k + L_BYTES] > M[k + L_BUFFER]",
     ),
-    "what arrives comes before what finishes": ("plane.py", "ARRIVAL = 3\n", "ARRIVAL = 0\n"),
+    "what arrives comes before what finishes": ("ops.py", ", int(Phase.ARRIVAL)", ", 0"),
     "only the first time-out of a row is seen": (
         "loop.py", "        give_up(M, x)\n    look_at(M, fifo)", "        give_up(M, x)",
     ),
@@ -37,10 +37,10 @@ CHANGES = {
     ),
     "a loss halves the window": ("tcp.py", "DECREASE = 0.7", "DECREASE = 0.5"),
     "a listen queue takes one connection more": (
-        "kernel.py", "if M[s + V_WAITING] >= M[s + V_BACKLOG]", "if M[s + V_WAITING] > M[s + V_BACKLOG]",
+        "handshake.py", "if M[s + V_WAITING] >= M[s + V_BACKLOG]", "if M[s + V_WAITING] > M[s + V_BACKLOG]",
     ),
     "a balancer stays with its back end": (
-        "kernel.py", "ways = need(M, M[k + O_CLIENT], M[k + O_VIA], place)", "ways = need(M, M[k + O_CLIENT], M[k + O_VIA], 0)",
+        "handshake.py", "ways = need(M, M[k + O_CLIENT], M[k + O_VIA], place)", "ways = need(M, M[k + O_CLIENT], M[k + O_VIA], 0)",
     ),
     "a connection waits for twice the time-out before slow start": (
         "tcp.py", "if idle > M[H_RTO_MIN]", "if idle > 2 * M[H_RTO_MIN]",

@@ -6,33 +6,22 @@ from __future__ import annotations
 
 from netsim.compiled import inner
 from netsim.engine.fast.cores import start_work
-from netsim.engine.fast.kernel import (
-    alive,
-    begin_transfer,
-    new_exchange,
-    new_slot,
-    reaches_peer,
-    request_row,
-    server_of,
-    spare_thread,
-    thread_of,
-    write_down,
-)
+from netsim.engine.fast.exchange import alive, new_exchange, server_of, thread_of
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, at, drop_exchange, give_back, pop_front, todo
+from netsim.engine.fast.messages import begin_transfer, reaches_peer
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import free_unit, stage_cost
+from netsim.engine.fast.requests import request_row, write_down
+from netsim.engine.fast.slots import new_slot, spare_thread
 from netsim.engine.fast.tcp import close, data_read, take, ways_of
-from netsim.engine.keys import Tag, fold_compiled
-
-FLOW, REQUEST = int(Tag.FLOW), int(Tag.REQUEST)
-ARRIVAL = 3
+from netsim.engine.keys import fold_compiled
 
 
 @inner
 def queue_flow(M, wl, flow, when):
     """A flow starts then."""
-    key = fold_compiled(M[M[B_WL] + wl * W_WL + WL_KEY], FLOW, flow)
+    key = fold_compiled(M[M[B_WL] + wl * W_WL + WL_KEY], TAG_FLOW, flow)
     at(M, when, ARRIVAL, key, OP_FLOW, wl, flow, 0)
 
 
@@ -43,7 +32,7 @@ def begin_flow(M, wl, flow):
     client = M[M[B_LIST] + M[w + WL_SOURCES] + flow % M[w + WL_CLIENTS]]
     if M[M[B_CLIENT] + client * W_CLIENT + K_DEAD]:
         return -1
-    key = fold_compiled(M[w + WL_KEY], FLOW, flow)
+    key = fold_compiled(M[w + WL_KEY], TAG_FLOW, flow)
     r = request_row(M, client, key, -1, 0, 0, wl, -1, flow)
     M[M[B_R] + r * W_R + R_TRIES] = 1
     x = new_exchange(M, r, client, key)
@@ -69,7 +58,7 @@ def send_flow(M, x):
         return
     e = M[B_X] + x * W_X
     k, server = M[B_CONN] + M[e + X_CONN] * W_CONN, server_of(M, x)
-    t = begin_transfer(M, x, 0, M[e + X_BYTES], REQUEST, TK_BULK)
+    t = begin_transfer(M, x, 0, M[e + X_BYTES], TAG_REQUEST, TK_BULK)
     o = M[B_T] + t * W_T
     M[o + T_THREAD] = thread_of(M, x)
     if server >= 0:

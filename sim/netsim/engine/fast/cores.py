@@ -8,12 +8,10 @@ from netsim.compiled import inner
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, busy, came, dropped, give_back, hold, let_go, put, row, todo, waited
 from netsim.engine.fast.ops import *
-from netsim.engine.keys import Tag, fold_compiled
+from netsim.engine.keys import fold_compiled
 
-CORE, THROTTLE, WORKER, SPARE = int(Tag.CORE), int(Tag.THROTTLE), int(Tag.WORKER), int(Tag.SPARE)
 MILLION = 1_000_000
 QUOTA_PERIOD = 100 * 10**9
-FINISH = 1
 
 
 @inner
@@ -221,7 +219,7 @@ def queue_end(M, core):
         M,
         M[o + C_END],
         FINISH,
-        fold_compiled(M[o + C_KEY], CORE, serial),
+        fold_compiled(M[o + C_KEY], TAG_CORE, serial),
         OP_CORE_END,
         core,
         serial,
@@ -271,7 +269,7 @@ def next_thread(M, core):
             grant = min(grant, M[z + Q_LEFT])
             if grant <= 0:
                 back = (now // QUOTA_PERIOD + 1) * QUOTA_PERIOD
-                key = fold_compiled(M[t + TH_KEY], THROTTLE, M[t + TH_CORE])
+                key = fold_compiled(M[t + TH_KEY], TAG_THROTTLE, M[t + TH_CORE])
                 at(M, back, FINISH, key, OP_ENQUEUE, core, th, 0)
                 continue
             M[z + Q_LEFT] -= grant

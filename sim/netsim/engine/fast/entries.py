@@ -9,12 +9,13 @@ from netsim.engine.fast.bulk import end_flow, is_flow, queue_flow
 from netsim.engine.fast.cores import kill_threads, settle_core
 from netsim.engine.fast.events import NOWHERE
 from netsim.engine.fast.faults import stands_in
-from netsim.engine.fast.kernel import finished, forget_time_out, message_ended, send_reset, think
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.loop import queue_arrival, short
 from netsim.engine.fast.memory import append, busy, drop_exchange, drop_transfer, dropped, pop_front, row
+from netsim.engine.fast.messages import send_reset
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, settle_link, settle_ring
+from netsim.engine.fast.requests import finished, forget_time_out, message_ended, think
 from netsim.engine.fast.tcp import close, new_transfer, start_transfer
 
 

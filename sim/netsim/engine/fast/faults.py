@@ -12,12 +12,10 @@ from netsim.engine.fast.memory import came, dropped, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import link, settle_link, visit_row
 from netsim.engine.fast.tcp import data_lost, unheard
-from netsim.engine.keys import Tag, fold_compiled
+from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _uniform
 
-LOSS = int(Tag.LOSS)
 LOSS_UNIT = 1.0 / (1 << 52)
-LINK, SOFTIRQ = 3, 2
 
 
 @inner
@@ -61,7 +59,7 @@ def lost_packets(M, u):
     if M[k + L_LOSS] == 0:
         return 0
     key, chance, lost = (
-        fold_compiled(M[o + U_KEY] ^ M[H_BASE], LOSS, M[o + U_AT]),
+        fold_compiled(M[o + U_KEY] ^ M[H_BASE], TAG_LOSS, M[o + U_AT]),
         M[k + L_LOSS] * LOSS_UNIT,
         0,
     )

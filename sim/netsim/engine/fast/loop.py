@@ -18,66 +18,39 @@ from netsim.engine.fast.bulk import (
     send_flow,
     unit_read,
 )
+from netsim.engine.fast.connect import address, with_slot
 from netsim.engine.fast.cores import back, core_end
 from netsim.engine.fast.events import first, take, tune
+from netsim.engine.fast.exchange import alive, client_of, server_of
 from netsim.engine.fast.faults import troubled_link
-from netsim.engine.fast.kernel import (
-    NO_WAYS,
-    T_ANSWER,
-    T_ARRIVAL,
-    T_CALL,
-    T_HELLO,
-    T_HELLO_ANSWER,
-    T_REQUEST,
-    T_USER,
-    address,
-    alive,
-    answer,
-    attempt,
+from netsim.engine.fast.handshake import NO_WAYS, choose, hindered, launch, syn
+from netsim.engine.fast.layout import *
+from netsim.engine.fast.lookup import engine_answered, engine_asked
+from netsim.engine.fast.memory import at, find_slice, give_back, let_go, put, todo, waited
+from netsim.engine.fast.messages import (
     begin_transfer,
-    choose,
-    client_of,
-    end,
-    engine_answered,
-    engine_asked,
-    finished,
-    hindered,
-    launch,
     let_go_of_worker,
-    look_at,
-    new_request,
-    next_calls,
-    owner_ended,
-    pool_acquire,
-    pool_release,
-    release_slot,
     send_request,
-    server_of,
-    service_starts,
-    syn,
-    think,
     unit_arrived,
     unit_dropped,
-    waits,
-    with_slot,
-)  # fmt: skip
-from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import at, find_slice, give_back, let_go, put, todo, waited
+)
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
+from netsim.engine.fast.requests import attempt, end, finished, look_at, new_request, owner_ended, think
+from netsim.engine.fast.service import answer, next_calls, pool_acquire, pool_release, service_starts, waits
+from netsim.engine.fast.slots import release_slot
 from netsim.engine.fast.tcp import acked, fill, paid, send_unit, start_transfer, worked
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _draw
 from netsim.workload.arrivals import grow_by as plain_grow_by
 
-ARRIVAL = 3
 GONE_PS = 10**12
 grow_by = inner(plain_grow_by)
 
 
 @inner
-def visit(M, HIST, op, a, b):
-    """What happens most, apart from the rest: a function's way in grows with all that it may do."""
+def at_station(M, HIST, op, a, b):
+    """What happens most, at links, rings and cores, apart from the rest: a function's way in grows with all that it may do."""
     if op == OP_LINK:
         if not (troubled_link(M, HIST, a, b) if M[H_TROUBLE] else link(M, HIST, a, b, 0)):
             unit_dropped(M, a, False)
@@ -92,7 +65,7 @@ def visit(M, HIST, op, a, b):
 
 @inner
 def do(M, D, HIST, op, a, b, c):
-    """One operation that is no visit. False: ways have to be made, then the same again."""
+    """One operation that is not at a station. False: ways have to be made, then the same again."""
     if op == OP_ARRIVED:
         spend(M, a, P_WIRE, M[M[B_UNIT_] + a * W_UNIT + U_LAST])
         if is_flow_unit(M, a):
@@ -124,7 +97,7 @@ def do(M, D, HIST, op, a, b, c):
         next_calls(M, a)
     elif op == OP_CALL:
         client = M[M[B_SERVER] + server_of(M, a) * W_SERVER + V_CALL] + b
-        key = fold_compiled(M[M[B_X] + a * W_X + X_KEY], T_CALL, b * 1024 + c)
+        key = fold_compiled(M[M[B_X] + a * W_X + X_KEY], TAG_CALL, b * 1024 + c)
         new_request(M, client, key, a, b, c, -1, -1, 0)
     elif op == OP_BACK:
         if M[M[B_X] + a * W_X + X_WORKER] < 0:
@@ -138,7 +111,7 @@ def do(M, D, HIST, op, a, b, c):
     elif op == TH_WRITE:
         worked(M, a)
         M[M[B_CONN] + M[M[B_X] + a * W_X + X_CONN] * W_CONN + O_STAGE] = STAGE_WRITTEN
-        begin_transfer(M, a, 1, b, T_ANSWER, TK_ANSWER)
+        begin_transfer(M, a, 1, b, TAG_ANSWER, TK_ANSWER)
         todo(M, OP_POOL_RELEASE, server_of(M, a), M[M[B_X] + a * W_X + X_WORKER], 0)
     elif op == OP_POOL_RELEASE:
         pool_release(M, a, b)
@@ -150,7 +123,7 @@ def do(M, D, HIST, op, a, b, c):
         worked(M, a)
         if alive(M, a):
             size = M[M[B_CLIENT] + client_of(M, a) * W_CLIENT + K_REQUEST]
-            begin_transfer(M, a, 0, size, T_REQUEST, TK_REQUEST)
+            begin_transfer(M, a, 0, size, TAG_REQUEST, TK_REQUEST)
     elif op == OP_END:
         if is_flow(M, a):
             end_flow(M, a, b)
@@ -197,11 +170,11 @@ def rare(M, D, HIST, op, a, b, c):
         if b >= 0:
             worked(M, a)
         if b < 0 or alive(M, a):
-            begin_transfer(M, a, 0, M[H_HELLO], T_HELLO, TK_HELLO)
+            begin_transfer(M, a, 0, M[H_HELLO], TAG_HELLO, TK_HELLO)
     elif op == TH_SRV_TLS:
         worked(M, a)
         give_back(M, H_THFREE, H_THLEFT, B_TH, W_TH, b)
-        begin_transfer(M, a, 1, M[H_HELLO_ANSWER], T_HELLO_ANSWER, TK_HELLO_ANSWER)
+        begin_transfer(M, a, 1, M[H_HELLO_ANSWER], TAG_HELLO_ANSWER, TK_HELLO_ANSWER)
     elif op == TH_CLIENT_TLS:
         worked(M, a)
         if alive(M, a):
@@ -243,7 +216,7 @@ def rare(M, D, HIST, op, a, b, c):
         if M[M[B_CLIENT] + client * W_CLIENT + K_DEAD]:
             think(M, D, a, b, c + 1, GONE_PS)
         else:
-            key = fold_compiled(fold_compiled(M[w + WL_KEY], T_USER, b), T_ARRIVAL, c)
+            key = fold_compiled(fold_compiled(M[w + WL_KEY], TAG_USER, b), TAG_ARRIVAL, c)
             count(M, new_request(M, client, key, -1, 0, 0, a, b, c))
     return True
 
@@ -296,7 +269,7 @@ def queue_arrival(M, D, wl, index):
     """Queue the start of request ``index``."""
     when = next_arrival(M, D, wl, index)
     if when < NEVER:
-        key = fold_compiled(M[M[B_WL] + wl * W_WL + WL_KEY], T_ARRIVAL, index)
+        key = fold_compiled(M[M[B_WL] + wl * W_WL + WL_KEY], TAG_ARRIVAL, index)
         at(M, when, ARRIVAL, key, OP_WL_ARRIVE, wl, index, 0)
 
 
@@ -304,7 +277,7 @@ def queue_arrival(M, D, wl, index):
 def arrival(M, D, wl, index):
     w = M[B_WL] + wl * W_WL
     queue_arrival(M, D, wl, index + 1)
-    key = fold_compiled(M[w + WL_KEY], T_ARRIVAL, index)
+    key = fold_compiled(M[w + WL_KEY], TAG_ARRIVAL, index)
     client = source(M, w, index)
     if not M[M[B_CLIENT] + client * W_CLIENT + K_DEAD]:
         count(M, new_request(M, client, key, -1, 0, 0, wl, -1, index))
@@ -417,16 +390,10 @@ def advance(memory, numbers, histograms, until, room, most, most_ended):
             if M[H_NOW] >= M[H_SLICE_TO] or M[H_SLICE_TO] == 0:
                 find_slice(M)
         op, a, b, c = M[o], M[o + 1], M[o + 2], M[o + 3]
-        if op <= OP_CORE_END:
-            done = visit(M, HIST, op, a, b)
-        elif do(M, D, HIST, op, a, b, c):
-            done = True
-            let_go(M, op, a)
-        else:
-            done = False
-        if not done:
+        if not (at_station(M, HIST, op, a, b) if op <= OP_CORE_END else do(M, D, HIST, op, a, b, c)):
             put(M, op, a, b, c)
             return NEED_WAYS
+        let_go(M, op, a)
 
 
 @inner

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from netsim.datapath.stage import Context
+from netsim.engine.kernel import Phase
+from netsim.engine.keys import Tag
 from netsim.engine.parts import NS as NS
 from netsim.engine.parts import PART
 
-# Operations: visits of stations up to OP_CORE_END, other events, and what follows from them at the same time. From
+# Operations: at stations up to OP_CORE_END, other events, and what follows from them at the same time. From
 # OP_TSTART on, their first argument is a transfer, from OP_REFUSED on an exchange: rows that stay as long as an operation
 # names them.
 (
@@ -52,3 +55,40 @@ PEER_ALIVE, PEER_CLOSING, PEER_RESET, PEER_SILENT = range(4)
 STAGE_IDLE, STAGE_SERVED, STAGE_WRITTEN = range(3)
 
 DONE, GROW, NEED_WAYS, PAUSE, FULL, WATCHED = range(6)
+
+#: Where stages of a route are.
+LINK, SOFTIRQ = int(Context.LINK), int(Context.SOFTIRQ)
+
+#: What comes first among events of the same picosecond.
+FINISH, TIMEOUT, ARRIVAL = int(Phase.FINISH), int(Phase.TIMEOUT), int(Phase.ARRIVAL)
+
+# What is folded into a key to tell its children apart.
+TAG_ARRIVAL = int(Tag.ARRIVAL)
+TAG_USER = int(Tag.USER)
+TAG_ATTEMPT = int(Tag.ATTEMPT)
+TAG_TIMEOUT = int(Tag.TIMEOUT)
+TAG_RETRY = int(Tag.RETRY)
+TAG_REFUSAL = int(Tag.REFUSAL)
+TAG_SYN = int(Tag.SYN)
+TAG_SYN_ACK = int(Tag.SYN_ACK)
+TAG_HELLO = int(Tag.HELLO)
+TAG_HELLO_ANSWER = int(Tag.HELLO_ANSWER)
+TAG_REQUEST = int(Tag.REQUEST)
+TAG_ANSWER = int(Tag.ANSWER)
+TAG_WAIT = int(Tag.WAIT)
+TAG_CALL = int(Tag.CALL)
+TAG_DRAW = int(Tag.DRAW)
+TAG_WORKER = int(Tag.WORKER)
+TAG_SPARE = int(Tag.SPARE)
+TAG_LOOKUP = int(Tag.LOOKUP)
+TAG_RESET = int(Tag.RESET)
+TAG_VISIT = int(Tag.VISIT)
+TAG_CORE = int(Tag.CORE)
+TAG_THROTTLE = int(Tag.THROTTLE)
+TAG_FLOW = int(Tag.FLOW)
+TAG_UNIT = int(Tag.UNIT)
+TAG_ACK = int(Tag.ACK)
+TAG_LATE_ACK = int(Tag.LATE_ACK)
+TAG_ABORT = int(Tag.ABORT)
+TAG_LOSS = int(Tag.LOSS)
+TAG_DATAGRAM = int(Tag.DATAGRAM)

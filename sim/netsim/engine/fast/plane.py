@@ -20,10 +20,8 @@ from netsim.engine.fast.memory import (
     waited,
 )
 from netsim.engine.fast.ops import *
-from netsim.engine.keys import Tag, fold_compiled
+from netsim.engine.keys import fold_compiled
 
-VISIT, DATAGRAM = int(Tag.VISIT), int(Tag.DATAGRAM)
-ARRIVAL = 3
 PS_BITS = 8 * 10**12
 MIN_FRAME = 84
 
@@ -66,7 +64,7 @@ def new_unit(M, route, payload, key, flow, kind, a, b, c, split):
 def datagram(M, stream, number):
     """A stream sends a datagram, and will send the next one."""
     d = M[B_STREAM] + stream * W_STREAM
-    key = fold_compiled(M[d + DG_KEY], DATAGRAM, number)
+    key = fold_compiled(M[d + DG_KEY], TAG_DATAGRAM, number)
     following = M[H_NOW] + M[d + DG_GAP]
     if following < M[d + DG_UNTIL]:
         at(M, following, ARRIVAL, key, OP_DATAGRAM, stream, number + 1, 0)
@@ -153,8 +151,8 @@ def onward(M, u, first_in):
         v = visit_row(M, r, M[o + U_AT])
         context = M[v + V_CONTEXT]
         if context != 0:
-            key = fold_compiled(M[o + U_KEY], VISIT, M[o + U_AT])
-            if context == 3:
+            key = fold_compiled(M[o + U_KEY], TAG_VISIT, M[o + U_AT])
+            if context == LINK:
                 at(M, first_in, ARRIVAL, key, OP_LINK, u, v - M[B_VISIT], 0)
             else:
                 at(M, M[o + U_LAST], ARRIVAL, key, OP_SOFTIRQ, u, v - M[B_VISIT], 0)
@@ -172,7 +170,7 @@ def onward(M, u, first_in):
         M[M[B_STREAM] + M[o + U_A] * W_STREAM + DG_ARRIVED] += 1  # nobody waits for it: no event is needed
         free_unit(M, u)
         return
-    key = fold_compiled(M[o + U_KEY], VISIT, M[o + U_AT])
+    key = fold_compiled(M[o + U_KEY], TAG_VISIT, M[o + U_AT])
     at(M, M[o + U_LAST], ARRIVAL, key, OP_ARRIVED, u, 0, 0)
 
 

@@ -11,11 +11,8 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, row
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
-from netsim.engine.keys import Tag, fold_compiled
+from netsim.engine.keys import fold_compiled
 
-UNIT, ACK, LATE_ACK, RETRY = int(Tag.UNIT), int(Tag.ACK), int(Tag.LATE_ACK), int(Tag.RETRY)
-FINISH, TIMEOUT = 1, 2
-ABORT = int(Tag.ABORT)
 DECREASE = 0.7
 
 
@@ -208,7 +205,7 @@ def send_unit(M, t, size, number, losses):
         return
     w = ways_of(M, conn)
     route = M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]
-    key = fold_compiled(M[o + T_KEY], UNIT, number * 64 + losses)
+    key = fold_compiled(M[o + T_KEY], TAG_UNIT, number * 64 + losses)
     u = new_unit(M, route, size, key, M[k + O_HASH], UK_DATA, t, size, number * 64 + losses, 1)
     onward(M, u, M[H_NOW])
 
@@ -239,7 +236,7 @@ def data_read(M, t, size, number):
         conn = M[o + T_CONN]
         w = ways_of(M, conn)
         route = M[w + WA_REPLY_ACK] if M[o + T_BACK] else M[w + WA_REQUEST_ACK]
-        key = fold_compiled(M[o + T_KEY], ACK, number)
+        key = fold_compiled(M[o + T_KEY], TAG_ACK, number)
         u = new_unit(M, route, 0, key, M[M[B_CONN] + conn * W_CONN + O_HASH], UK_ACK, t, size, number, 0)
         onward(M, u, M[H_NOW])
         return False
@@ -261,7 +258,7 @@ def acked(M, t, size):
 def ack_lost(M, t, size, number):
     o = M[B_T] + t * W_T
     when = M[H_NOW] + M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_SRTT]
-    at(M, when, TIMEOUT, fold_compiled(M[o + T_KEY], LATE_ACK, number), OP_ACKED, t, size, 0)
+    at(M, when, TIMEOUT, fold_compiled(M[o + T_KEY], TAG_LATE_ACK, number), OP_ACKED, t, size, 0)
 
 
 @inner
@@ -282,7 +279,7 @@ def data_lost(M, t, size, code):
         M[f + 2] = now
         M[f + 1] = max(2 * mss, int(M[f] * DECREASE))
         M[f] = M[f + 1] if fast else mss
-    key = fold_compiled(M[o + T_KEY], RETRY, code)
+    key = fold_compiled(M[o + T_KEY], TAG_RETRY, code)
     at(M, now + max(1, wait), TIMEOUT, key, OP_RETX, t, size, code + 1)
     return False
 
@@ -305,5 +302,5 @@ def close(M, conn):
         end_flow(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
     t = M[k + O_WRITER]
     if t >= 0 and M[M[B_T] + t * W_T + T_WRITES]:
-        key = fold_compiled(M[M[B_T] + t * W_T + T_KEY], ABORT, 0)
+        key = fold_compiled(M[M[B_T] + t * W_T + T_KEY], TAG_ABORT, 0)
         at(M, M[H_NOW] + M[k + O_SRTT] // 2 + 1, FINISH, key, OP_ABORT, t, 0, 0)

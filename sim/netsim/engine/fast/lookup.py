@@ -1,0 +1,63 @@
+"""A client asks DNS for a name: the compiled twin of netsim.engine.lookup."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
+# ruff: noqa: F403, F405
+from __future__ import annotations
+
+import numpy as np
+
+from netsim.compiled import inner
+from netsim.engine.fast.cores import new_thread, start_work
+from netsim.engine.fast.exchange import client_of, thread_of
+from netsim.engine.fast.layout import *
+from netsim.engine.fast.memory import at, give_back, todo
+from netsim.engine.fast.ops import *
+from netsim.engine.fast.tcp import owe, worked
+from netsim.engine.keys import fold_compiled, name_key
+from netsim.engine.streams import _uniform
+
+RECORD = name_key("dns")
+
+
+@inner
+def look_up(M, x):
+    """The client asks DNS for the name."""
+    e = M[B_X] + x * W_X
+    M[e + X_LOOKING] = 1
+    p = M[B_DNS] + M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_DNS_COST] * W_DNS
+    cost = owe(M, x, P_DNS_QUERY, M[p + DC_QUERY]) + owe(M, x, P_DNS_TCP, M[p + DC_TCP])
+    start_work(M, thread_of(M, x), cost, TH_LOOKUP, x, 0)
+
+
+@inner
+def engine_asked(M, x):
+    """The query is at the node's engine."""
+    worked(M, x)
+    e, c = M[B_X] + x * W_X, M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    p = M[B_DNS] + M[c + K_DNS_COST] * W_DNS
+    th = new_thread(M, fold_compiled(M[e + X_KEY], TAG_LOOKUP, 1), M[c + K_NODE], -1, -1)
+    start_work(M, th, owe(M, x, P_DNS_ANSWER, M[p + DC_ANSWER]), TH_LOOKED_UP, x, th)
+
+
+@inner
+def engine_answered(M, x, th):
+    """The engine has answered, or waits for the world outside."""
+    worked(M, x)
+    give_back(M, H_THFREE, H_THLEFT, B_TH, W_TH, th)
+    p = M[B_DNS] + M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_DNS_COST] * W_DNS
+    wait = owe(M, x, P_WAKE, M[p + DC_WAKE]) + owe(M, x, P_OUTSIDE, M[p + DC_UPSTREAM])
+    if wait == 0:
+        todo(M, OP_ADDRESS, x, 0, 0)
+        return
+    key = fold_compiled(M[M[B_X] + x * W_X + X_KEY], TAG_LOOKUP, 0)
+    at(M, M[H_NOW] + wait, FINISH, key, OP_ADDRESS, x, 0, 0)
+
+
+@inner
+def name_known(M, x):
+    """The answer of a query made for an exchange, in random order."""
+    e, c = M[B_X] + x * W_X, M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    if M[c + K_DNS] == DNS_PICK:
+        stream = fold_compiled(M[e + X_KEY] ^ M[H_BASE] ^ RECORD, TAG_DRAW, 0)
+        M[c + K_RECORD] = np.int64(_uniform(np.uint64(stream), np.uint64(0)) * M[c + K_CANDS])
+    M[c + K_KNOWN] = M[H_NOW] + M[H_DNS_TTL]
