@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netsim import compiled
-from netsim.cli.run import Compiling
+from netsim.cli.progress import Compiling
 from netsim.engine.fast import cores, entries, loop, memory
 from netsim.engine.fast.warmup import SMALLEST
 

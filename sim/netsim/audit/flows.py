@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from netsim.audit.limit import Limit, rule
 from netsim.datapath.kernel_settings import PS_PER_S, settings, timeouts_ps
 from netsim.model.entities import Model
+from netsim.scenario.calls import asked_of, party_of, spec_of
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema_load import Load
 from netsim.scenario.schema_work import Connection
@@ -46,10 +47,13 @@ def openings(model: Model) -> list[Opening]:
         rate = rate_per_s(load)
         clients = scenario.outside.clients if load.from_ == OUTSIDE else len(_tasks(model, load.from_))
         found.append(_opening(load.from_, load.to, rate, load.connection, clients, 1, ("load", name)))
-        _ask(model, _party(load.to), rate, asked, 0)
+        for party, times in asked_of(scenario, load.to).items():
+            asked[party] = asked.get(party, 0.0) + rate * times
     for name, rate in asked.items():
-        for k, call in enumerate(scenario.services[name].calls):
-            path: PathTuple = ("services", name, "calls", k)
+        spec = spec_of(scenario, name)
+        room = "services" if name in scenario.services else "containers"
+        for k, call in enumerate(spec.calls if spec is not None else ()):
+            path: PathTuple = (room, name, "calls", k)
             count = len(_tasks(model, name))
             found.append(_opening(name, call.to, rate * call.count, call.connection, count, count, path))
     return found
@@ -63,25 +67,12 @@ def rate_per_s(load: Load) -> float:
     return (load.users or 0) / pause_s if pause_s > 0 else 0.0
 
 
-def _ask(model: Model, party: str, rate: float, asked: dict[str, float], depth: int) -> None:
-    """What a service is asked, and what it asks for that. Calls in a circle are an error of the scenario."""
-    if party not in model.scenario.services or depth > len(model.scenario.services):
-        return
-    asked[party] = asked.get(party, 0.0) + rate
-    for call in model.scenario.services[party].calls:
-        _ask(model, _party(call.to), rate * call.count, asked, depth + 1)
-
-
 def _opening(
     source: str, to: str, rate: float, connection: Connection, clients: int, pools: int, path: PathTuple
 ) -> Opening:
     per_s = rate / connection.requests if connection.requests is not None else 0.0
     kept = 0 if connection.kind == "new" else connection.pool * pools
     return Opening(source, to, per_s, kept, max(1, clients), path)
-
-
-def _party(to: str) -> str:
-    return to.partition(":")[0].removeprefix("tasks.")
 
 
 def _tasks(model: Model, party: str) -> list[str]:
@@ -95,15 +86,29 @@ def _entries(model: Model) -> list[str]:
     return nodes[:1] if entry.choose == "first" else nodes
 
 
-def _meshed(model: Model, opening: Opening) -> str | None:
+def _meshed(model: Model, source: str, to: str) -> str | None:
     """The service that connections from outside reach through the mesh; None if they go another way."""
-    if opening.source != OUTSIDE:
+    if source != OUTSIDE:
         return None
-    port = opening.to.partition(":")[2]
+    party, port = party_of(model.scenario, to), to.partition(":")[2]
     for one in model.ports:
-        if one.party == _party(opening.to) and one.mode == "ingress" and port in ("", str(one.published)):
+        if one.party == party and one.mode == "ingress" and port in ("", str(one.published)):
             return one.party if one.party in model.services else None
     return None
+
+
+def used_up(model: Model) -> Limit | None:
+    """The first table that the load fills within the run, or rest that is too long in it: requests fail for it that no
+    queue explains."""
+    scenario, times = model.scenario, timeouts_ps()
+    span_ps = scenario.duration + scenario.warmup_ps
+    for one, held in ((tracked, "time_wait"), (translated, "time_wait"), (client_ports, "client_time_wait")):
+        share = min(1.0, span_ps / times[held])  # what a shorter run fills of it
+        for limit in one(model):
+            if limit.most is not None and limit.used * share > limit.most:
+                return limit
+    rests = resting(model) if span_ps > times["idle"] else ()
+    return next((limit for limit in rests if limit.most is not None and limit.used > limit.most), None)
 
 
 @rule
@@ -111,7 +116,7 @@ def tracked(model: Model) -> Iterator[Limit]:
     """The mesh's sandbox of an entry node tracks every connection that enters there, as any namespace up to
     nf_conntrack_max."""
     entries = _entries(model)
-    mine = [o for o in openings(model) if _meshed(model, o)]
+    mine = [o for o in openings(model) if _meshed(model, o.source, o.to)]
     if not mine or not entries:
         return
     held_s = timeouts_ps()["time_wait"] / PS_PER_S
@@ -132,7 +137,7 @@ def translated(model: Model) -> Iterator[Limit]:
     entries = _entries(model)
     held_s = timeouts_ps()["time_wait"] / PS_PER_S
     for opening in openings(model):
-        service = _meshed(model, opening)
+        service = _meshed(model, opening.source, opening.to)
         if service is None or not entries or not model.services[service] or opening.per_s == 0:
             continue
         used = opening.per_s * held_s / len(entries) / len(model.services[service])
@@ -168,7 +173,7 @@ def resting(model: Model) -> Iterator[Limit]:
     """IPVS forgets a connection that rests for too long; its next request is answered with a reset."""
     most_s = timeouts_ps()["idle"] / PS_PER_S
     for name, load in model.scenario.load.items():
-        connection, party = load.connection, _party(load.to)
+        connection, party = load.connection, party_of(model.scenario, load.to)
         rate = rate_per_s(load)
         if connection.kind == "new" or load.bulk is not None or rate == 0 or not _balanced(model, load):
             continue
@@ -185,9 +190,9 @@ def resting(model: Model) -> Iterator[Limit]:
 
 def _balanced(model: Model, load: Load) -> bool:
     """Whether IPVS stands between the two ends."""
-    spec = model.scenario.services.get(_party(load.to))
-    if spec is None or load.to.startswith("tasks."):
+    spec = model.scenario.services.get(load.to.partition(":")[0])
+    if spec is None:
         return False
     if load.from_ == OUTSIDE:
-        return _meshed(model, _opening(OUTSIDE, load.to, 0.0, load.connection, 1, 1, ())) is not None
+        return _meshed(model, OUTSIDE, load.to) is not None
     return spec.endpoint_mode == "vip"

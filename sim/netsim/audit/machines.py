@@ -12,9 +12,8 @@ from netsim.model.entities import Model
 @rule
 def over_commit(model: Model) -> Iterator[Limit]:
     """Virtual cores of the nodes on a machine against its real ones."""
-    placed = model.scenario.hypervisor_of()
     for name, spec in model.scenario.hypervisors.items():
-        guests = [node for node in model.nodes.values() if placed.get(node.name) == name]
+        guests = [node for node in model.nodes.values() if node.shared and node.machine == name]
         promised = sum(node.cores for node in guests)
         detail = f"{len(guests)} nodes have {promised} cores together"
         large = [node.name for node in guests if node.cores > spec.cores]
@@ -27,12 +26,11 @@ def over_commit(model: Model) -> Iterator[Limit]:
 @rule
 def quorum_on_one_machine(model: Model) -> Iterator[Limit]:
     """Managers on one machine: with more than the quorum can spare, its failure stops the swarm's control."""
-    placed = model.scenario.hypervisor_of()
-    managers = [node.name for node in model.nodes.values() if node.role == "manager"]
+    managers = [node for node in model.nodes.values() if node.role == "manager"]
     spare = (len(managers) - 1) // 2
     if spare == 0:
         return  # any one manager is one too many: told of the swarm
-    for name, count in Counter(placed[node] for node in managers if node in placed).items():
+    for name, count in Counter(node.machine for node in managers if node.shared).items():
         detail = f"{count} of {len(managers)} managers, of which {spare} can be lost"
         path = ("hypervisors", name, "nodes")
         yield Limit("single-point.hypervisor-quorum", name, count, spare, path, False, detail,
@@ -42,13 +40,10 @@ def quorum_on_one_machine(model: Model) -> Iterator[Limit]:
 @rule
 def replicas_on_one_machine(model: Model) -> Iterator[Limit]:
     """Replicas of a service that fail together, because their nodes are on one machine."""
-    placed = model.scenario.hypervisor_of()
     for service, tasks in model.services.items():
         if len(tasks) < 2 or model.scenario.services[service].mode != "replicated":
             continue
-        for name, count in Counter(
-            placed[task.node.name] for task in tasks if task.node.name in placed
-        ).items():
+        for name, count in Counter(task.node.machine for task in tasks if task.node.shared).items():
             if count > 1:
                 detail = f"{count} of {len(tasks)} replicas"
                 yield Limit("single-point.hypervisor-replicas", f"{service} on {name}", count, 1,

@@ -64,7 +64,7 @@ def command(
     run with the seed and the replications of that result.
     """
     from netsim.cli.ci import write_summary
-    from netsim.cli.run import Compiling, progress_bar
+    from netsim.cli.progress import Compiling, progress_bar
     from netsim.results.comparing import compare
     from netsim.results.executor import usable_cores
     from netsim.results.markdown import comparison_markdown

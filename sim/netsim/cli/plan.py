@@ -77,7 +77,8 @@ def command(
 
     Exit codes: 0 found or holds, 98 inconclusive, 99 it does not hold, or never.
     """
-    from netsim.cli.run import Compiling, prepare_folder
+    from netsim.cli.progress import Compiling
+    from netsim.cli.run import prepare_folder
     from netsim.results.executor import usable_cores
     from netsim.sweep.plan import plan
 

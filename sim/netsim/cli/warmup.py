@@ -10,7 +10,7 @@ from netsim.cli.common import Quiet, guarded
 @guarded
 def command(quiet: Quiet = False) -> None:
     """Compile the fast engine now, so that the first run need not."""
-    from netsim.cli.run import Compiling
+    from netsim.cli.progress import Compiling
     from netsim.compiled import FOLDER
     from netsim.engine.fast.warmup import warm_up
 

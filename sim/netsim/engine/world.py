@@ -150,16 +150,14 @@ class World:
 
 def _hosts(model: Model) -> list[Host]:
     """The nodes; those on one hypervisor are held on its cores one after the other, in the order of the file."""
-    hypervisors, placed = model.scenario.hypervisors, model.scenario.hypervisor_of()
-    taken = dict.fromkeys(hypervisors, 0)
+    taken = dict.fromkeys(model.scenario.hypervisors, 0)
     hosts = []
     for node in model.nodes.values():
         host = Host(
             node.name, node.cores, node.rx_queues, node.nic.ring, node.nic.name, node.profile.quantum_ps
         )
-        name = placed.get(node.name)
-        if name is not None:
-            count = hypervisors[name].cores
+        if node.shared:
+            name, count = node.machine, node.machine_cores
             cores = min(node.cores, count)
             host = replace(host, cores=cores, machine=(name, count), first_core=taken[name] % count)
             taken[name] += cores

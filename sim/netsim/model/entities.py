@@ -30,7 +30,10 @@ OUTSIDE = "outside"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One machine. ``index`` counts over all nodes, ``group_index`` within the group, both from 0."""
+    """One machine of the swarm. ``index`` counts over all nodes, ``group_index`` within the group, both from 0.
+
+    ``machine`` is whose cores it runs on, ``machine_cores`` of them: its own, or those of a hypervisor that it shares.
+    """
 
     name: str
     index: int
@@ -42,6 +45,13 @@ class Node:
     nic: Nic
     rx_queues: int
     labels: Mapping[str, str]
+    machine: str
+    machine_cores: int
+
+    @property
+    def shared(self) -> bool:
+        """Whether it runs on a hypervisor, beside other nodes."""
+        return self.machine != self.name
 
     @property
     def tx_station(self) -> str:
@@ -50,8 +60,8 @@ class Node:
 
     @property
     def cpu_station(self) -> str:
-        """Name of the node's cores taken together, like ``worker-1/cpu``."""
-        return f"{self.name}/cpu"
+        """Name of the cores it runs on taken together, like ``worker-1/cpu``; with other nodes' on a hypervisor."""
+        return f"{self.machine}/cpu"
 
     @property
     def switch_station(self) -> str:

@@ -16,6 +16,7 @@ def build_nodes(scenario: Scenario, problems: Problems) -> dict[str, Node]:
     base_dir = os.path.dirname(scenario.source) if scenario.source else ""
     profiles: dict[str, HostProfile | None] = {}
     nodes: dict[str, Node] = {}
+    placed = scenario.hypervisor_of()
     for group, spec in scenario.nodes.items():
         if spec.profile not in profiles:
             profiles[spec.profile] = _profile(spec.profile, base_dir or ".", group, problems)
@@ -24,8 +25,10 @@ def build_nodes(scenario: Scenario, problems: Problems) -> dict[str, Node]:
             continue
         for i in range(spec.count):
             labels = {key: value for key in spec.labels if (value := spec.label(key, i)) is not None}
+            name = f"{group}-{i + 1}"
+            machine = placed.get(name, name)
             node = Node(
-                name=f"{group}-{i + 1}",
+                name=name,
                 index=len(nodes),
                 group=group,
                 group_index=i,
@@ -35,6 +38,8 @@ def build_nodes(scenario: Scenario, problems: Problems) -> dict[str, Node]:
                 nic=spec.nic,
                 rx_queues=spec.rx_queues(),
                 labels=labels,
+                machine=machine,
+                machine_cores=scenario.hypervisors[machine].cores if name in placed else spec.cores,
             )
             nodes[node.name] = node
     return nodes

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from netsim.model.entities import Model
     from netsim.scenario.schema import Scenario
     from netsim.scenario.schema_load import Load
-    from netsim.scenario.schema_service import Container, Service
     from netsim.scenario.schema_work import Connection
 
 NS_PER_S = 1_000_000_000
@@ -52,13 +51,15 @@ def costs() -> dict[str, float]:
 def choose(scenario: Scenario, model: Model, replications: int, unfit: str | None) -> Choice:
     """The fast engine, which is exact, unless it would take long and the flow engine far less. ``unfit``: what of the
     scenario the flow engine cannot run."""
+    from netsim.engine.flow.simulate import DRAWN
+
     cost = costs()
     per_request = {name: visits_per_request(scenario, model, name) for name in scenario.load}
     span = (scenario.duration + scenario.warmup_ps) / PS_PER_S
     requests = {name: rate_per_s(scenario, model, name) * span for name in scenario.load}
     visits = replications * sum(requests[name] * per_request[name] for name in scenario.load)
     asked = sum(per_request[name] * _asked(load) for name, load in scenario.load.items())
-    drawn = replications * sum(min(requests[name], cost["flow_most_drawn"]) for name in scenario.load)
+    drawn = replications * sum(min(requests[name], DRAWN) for name in scenario.load)
     seconds = {
         "fast": cost["fast_visit_s"] * visits,
         "flow": cost["reference_visit_s"] * asked + cost["flow_draw_s"] * drawn,
@@ -82,6 +83,7 @@ def rate_per_s(scenario: Scenario, model: Model, name: str) -> float:
     """Requests per second of a workload, or what a bulk transfer has of skbs; users find nobody in their way."""
     from netsim.datapath.paths import ReachError
     from netsim.datapath.trace import trace
+    from netsim.scenario.calls import party_of
 
     load = scenario.load[name]
     if load.bulk is not None:
@@ -97,53 +99,42 @@ def rate_per_s(scenario: Scenario, model: Model, name: str) -> float:
         found = trace(model, load.from_, load.to, max(load.request, load.response))
     except ReachError:
         return 0.0
-    idle_s = (_works_ps(scenario, load.to, {}) + load.think.mean) / PS_PER_S + found["total_ns"] / NS_PER_S
+    idle_s = (_work_ps(scenario, load.to) + load.think.mean) / PS_PER_S + found["total_ns"] / NS_PER_S
     # Users without a pause fill what an answer takes longest at.
     each_ns: dict[str, float] = {}
     for line in found["reply"]:
         each_ns[line["station"]] = each_ns.get(line["station"], 0.0) + line["ns"]
     most = max([ns for station, ns in each_ns.items() if station not in (None, "-")], default=0.0)
-    back_ends = max(1, len(model.services.get(load.to.partition(":")[0], ())))
+    back_ends = max(1, len(model.services.get(party_of(scenario, load.to), ())))
     return float(min((load.users or 0) / max(idle_s, 1e-9), back_ends * NS_PER_S / max(most, 1e-3)))
 
 
-def _works_ps(scenario: Scenario, target: str, known: dict[str, float]) -> float:
+def _work_ps(scenario: Scenario, target: str) -> float:
     """Work and pauses of a request with its calls, one after the other."""
-    party = target.partition(":")[0]
-    spec: Service | Container | None = scenario.services.get(party) or scenario.containers.get(party)
-    if spec is None:
-        return 0.0
-    if party not in known:
-        known[party] = 0.0  # a circle of calls is refused elsewhere
-        calls = sum(call.count * _works_ps(scenario, call.to, known) for call in spec.calls)
-        known[party] = spec.work.cpu.mean + spec.work.wait.mean + calls
-    return known[party]
+    from netsim.scenario.calls import asked_of, spec_of
+
+    total = 0.0
+    for party, times in asked_of(scenario, target).items():
+        spec = spec_of(scenario, party)
+        if spec is not None:
+            total += times * (spec.work.cpu.mean + spec.work.wait.mean)
+    return total
 
 
 def visits_per_request(scenario: Scenario, model: Model, name: str) -> float:
     """Visits to stations of one request of a workload with all the calls that it leads to, over the routes to the
     first back end; without losses and retries."""
+    from netsim.scenario.calls import asked_of, spec_of
+
     load = scenario.load[name]
     size = (0, 0) if load.bulk is not None else (load.request, load.response)
-    return _message(model, load.from_, load.to, size, load.connection) + _calls(scenario, model, load.to, {})
-
-
-def _calls(scenario: Scenario, model: Model, target: str, known: dict[str, float]) -> float:
-    party = target.partition(":")[0]
-    spec: Service | Container | None = scenario.services.get(party) or scenario.containers.get(party)
-    if spec is None or not spec.calls:
-        return 0.0
-    if party not in known:
-        known[party] = 0.0  # a circle of calls is refused elsewhere
-        known[party] = sum(
-            call.count
-            * (
-                _message(model, party, call.to, (call.request, call.response), call.connection)
-                + _calls(scenario, model, call.to, known)
-            )
-            for call in spec.calls
-        )
-    return known[party]
+    total = _message(model, load.from_, load.to, size, load.connection)
+    for party, times in asked_of(scenario, load.to).items():
+        spec = spec_of(scenario, party)
+        for call in spec.calls if spec is not None else ():
+            each = _message(model, party, call.to, (call.request, call.response), call.connection)
+            total += times * call.count * each
+    return total
 
 
 def _message(model: Model, src: str, dst: str, size: tuple[int, int], connection: Connection) -> float:

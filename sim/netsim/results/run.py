@@ -77,14 +77,23 @@ def simulator(engine: str) -> Simulator:
     return simulate
 
 
-def fitting_engine(engine: str, scenario: Scenario) -> str:
+def _unfit_for_flow(scenario: Scenario, model: Model) -> str | None:
+    """What the flow engine cannot run of a scenario; None if nothing."""
+    from netsim.audit.flows import used_up
+    from netsim.engine.flow.simulate import unsupported
+
+    found = used_up(model)
+    return unsupported(scenario) or (
+        None if found is None else f"what exceeds the limit {found.id} ({found.where})"
+    )
+
+
+def fitting_engine(engine: str, scenario: Scenario, model: Model) -> str:
     """The engine that runs a scenario: without load, the control plane alone. Raises `EngineError`."""
     if not scenario.load and (scenario.faults or scenario.operations):
         return "swarm"
     if engine == "flow":
-        from netsim.engine.flow.simulate import unsupported
-
-        what = unsupported(scenario)
+        what = _unfit_for_flow(scenario, model)
         if what is not None:
             raise EngineError(f"UNSUPPORTED: the flow engine cannot run {what} yet; use fast or auto")
     return engine
@@ -94,10 +103,9 @@ def _chosen(engine: str, scenario: Scenario, model: Model, replications: int) ->
     """What ``auto`` chooses; None if an engine is asked for, or there is no load to choose one by."""
     if engine != "auto" or not scenario.load:
         return None
-    from netsim.engine.flow.simulate import unsupported
     from netsim.results.choosing import choose
 
-    return choose(scenario, model, replications, unsupported(scenario))
+    return choose(scenario, model, replications, _unfit_for_flow(scenario, model))
 
 
 def run(
@@ -152,7 +160,7 @@ def run(
     choice = _chosen(engine, scenario, model, plan.total)
     if choice is not None and on_choice is not None:
         on_choice(choice.line)
-    resolved = fitting_engine(resolved if choice is None else choice.engine, scenario)
+    resolved = fitting_engine(resolved if choice is None else choice.engine, scenario, model)
     if check is not None:
         refuse_unfit(scenario, resolved, check)
     if resolved == "fast" or check is not None:

@@ -29,7 +29,8 @@ def samples(
             found[f"workloads.{name}.{key}"] = _short(values)
     alias = {}
     for node in model.nodes.values():
-        alias[node.cpu_station] = f"nodes.{node.name}.cpu"
+        if not node.shared:
+            alias[node.cpu_station] = f"nodes.{node.name}.cpu"
         alias[node.tx_station] = f"nodes.{node.name}.nic_tx"
         alias[node.switch_station] = f"nodes.{node.name}.nic_rx"
     for name, station in islice(stations.items(), most):

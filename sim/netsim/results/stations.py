@@ -95,9 +95,7 @@ class Bottleneck:
 def station_names(model: Model) -> list[str]:
     """Every station that a run of this model has, as expectations may name them."""
     names: list[str] = ["switch/outside"]
-    placed = model.scenario.hypervisor_of()
-    machines = {node.name: node.cores for node in model.nodes.values() if node.name not in placed}
-    machines |= {name: spec.cores for name, spec in model.scenario.hypervisors.items()}
+    machines = {node.machine: node.machine_cores for node in model.nodes.values()}
     for name, cores in machines.items():
         names += [f"{name}/cpu", *(f"{name}/cpu{k}" for k in range(cores))]
     for node in model.nodes.values():
@@ -222,8 +220,6 @@ def node_numbers(
     for task in model.tasks.values():
         tasks[task.node.name] += 1
 
-    placed = model.scenario.hypervisor_of()
-
     def utilisation(name: str) -> Estimate:
         found = stations.get(name)
         return found.utilisation if found is not None else Estimate()
@@ -232,7 +228,7 @@ def node_numbers(
         peak = max((record.conntrack_peak.get(node.name, 0) for record in records), default=0)
         return NodeNumbers(
             name=node.name,
-            cpu=utilisation(f"{placed.get(node.name, node.name)}/cpu"),
+            cpu=utilisation(node.cpu_station),
             nic_tx=utilisation(node.tx_station),
             nic_rx=utilisation(node.switch_station),
             tasks=tasks[node.name],

@@ -55,12 +55,10 @@ class Agents:
 
     def _machines(self) -> list[Cores]:
         """The cores on which containers are started: a node's, or those of the machine that nodes share."""
-        scenario = self.swarm.scenario
-        machines = {name: Cores(self.env, spec.cores) for name, spec in scenario.hypervisors.items()}
-        shared = {node: machines[name] for node, name in scenario.hypervisor_of().items()}
-        return [
-            shared.get(name) or Cores(self.env, node.cores) for name, node in self.swarm.model.nodes.items()
-        ]
+        nodes = self.swarm.model.nodes.values()
+        cores = {node.machine: node.machine_cores for node in nodes}
+        machines = {name: Cores(self.env, count) for name, count in cores.items()}
+        return [machines[node.machine] for node in nodes]
 
     def adopt(self, task: TaskRow) -> None:
         """A task that runs when the clock starts."""

@@ -17,8 +17,7 @@ RANDOM = re.compile(r"random\((.+)\)")
 def nodes_of(swarm: Swarm, target: str) -> list[int]:
     """All nodes on a hypervisor or with a label (``rack=a``), or the one that a target means now."""
     if target in swarm.scenario.hypervisors:
-        placed = swarm.scenario.hypervisor_of()
-        return [node.index for node in swarm.model.nodes.values() if placed.get(node.name) == target]
+        return [node.index for node in swarm.model.nodes.values() if node.shared and node.machine == target]
     key, equals, value = target.partition("=")
     if equals:
         return [node.index for node in swarm.model.nodes.values() if node.labels.get(key) == value]

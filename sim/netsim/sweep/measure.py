@@ -93,6 +93,7 @@ class Bench:
     def outcome(self, scenario: Scenario, kept: Kept) -> Outcome:
         """Replicate until every expectation is decided. What cannot be set up is bad, with the reason."""
         from netsim.audit import audit
+        from netsim.audit.flows import used_up
         from netsim.model.build import build_model
         from netsim.results.build import build_result
         from netsim.results.run import fitting_engine
@@ -110,7 +111,10 @@ class Bench:
         except ScenarioError as error:
             first = error.problems[0]
             return Outcome("bad", reason=f"{first.path}: expected {first.expected}, got {first.found}")
-        engine = fitting_engine(self.engine, scenario)
+        table = used_up(model) if self.engine == "flow" else None
+        if table is not None:
+            return Outcome("bad", reason=f"exceeds the limit {table.id} ({table.where})")
+        engine = fitting_engine(self.engine, scenario, model)
         records: list[RunRecord] = []
         found = Outcome("open")
         for total in self.looks:

@@ -24,6 +24,7 @@ from netsim.engine.record import StationRecord
 from netsim.engine.reference import Reference
 from netsim.engine.world import World
 from netsim.model.entities import Model
+from netsim.scenario.calls import asked_of
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_load import Arrivals
 from netsim.scenario.schema_service import Container, Service
@@ -242,15 +243,7 @@ def _level(spec: Spec, clients: int) -> Spec:
 def parties(scenario: Scenario, name: str) -> set[str]:
     """The services and containers that requests of a workload come from or lead to."""
     load = scenario.load[name]
-    found: set[str] = set()
-    waiting = [load.from_, load.to.partition(":")[0]]
-    while waiting:
-        party = waiting.pop()
-        spec = scenario.services.get(party) or scenario.containers.get(party)
-        if spec is not None and party not in found:
-            found.add(party)
-            waiting += [call.to.partition(":")[0] for call in spec.calls]
-    return found
+    return {*asked_of(scenario, load.from_), *asked_of(scenario, load.to)}
 
 
 def narrowed(model: Model, scenario: Scenario, name: str) -> Model:

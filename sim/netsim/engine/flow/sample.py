@@ -12,6 +12,7 @@ import numpy.typing as npt
 from netsim.engine.flow.solve import PS_PER_S, State, Stations
 from netsim.engine.flow.work import draws
 from netsim.engine.parts import PART
+from netsim.scenario.calls import party_of
 from netsim.scenario.schema_work import Work
 
 MOST_ROUNDS = 64  # visits of one kind that are drawn one by one
@@ -59,7 +60,7 @@ class Sampler:
         for task in self.stations.model.tasks.values():
             if f"{task.name}/workers" in self.probe.demands:
                 groups.setdefault(task.party, []).append(task.name)
-        target = self.stations.scenario.load[self.workload].to.partition(":")[0]
+        target = party_of(self.stations.scenario, self.stations.scenario.load[self.workload].to)
         drawn = Tree(self, groups, state, rng).draw(target, len(parts))
         level = Tree(self, groups, state, None).draw(target, 1)
         for column, found, mean in zip(("app.work", "app.wait"), drawn, level, strict=False):
@@ -105,7 +106,7 @@ class Tree:
         found = np.zeros((3, count))
         if party not in self.groups:
             return found
-        model = self.sampler.stations.model
+        scenario, model = self.sampler.stations.scenario, self.sampler.stations.model
         spec = model.tasks[self.groups[party][0]].spec
         self._own(found, party, spec.work)
         calls = list(spec.calls)
@@ -114,7 +115,9 @@ class Tree:
             while calls[0].parallel and together < len(calls) and calls[together].parallel:
                 together += 1
             row, calls = calls[:together], calls[together:]
-            answers = [self.draw(call.to.partition(":")[0], count) for call in row for _ in range(call.count)]
+            answers = [
+                self.draw(party_of(scenario, call.to), count) for call in row for _ in range(call.count)
+            ]
             if row[0].parallel:
                 last = np.argmax([answer.sum(axis=0) for answer in answers], axis=0)
                 found += np.stack(answers)[last, :, np.arange(count)].T

@@ -17,7 +17,19 @@ from netsim.engine.parts import NS, PART
 from netsim.engine.record import FATES, RunRecord, WorkloadRecord
 from netsim.engine.sources import gaps
 from netsim.engine.streams import stream_key
-from netsim.engine.tally import W_ENDED, W_ROW, Tally, slice_ps
+from netsim.engine.tally import (
+    E_BYTES,
+    E_FATE,
+    E_FINISH,
+    E_SERIAL,
+    E_START,
+    E_TRIES,
+    E_WL,
+    W_ENDED,
+    W_ROW,
+    Tally,
+    slice_ps,
+)
 from netsim.model.entities import Model
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_load import Arrivals
@@ -273,11 +285,11 @@ class Flow:
             parts[failed, PART["retry"]] = lost[failed]
         rows = np.zeros((count, W_ROW), np.int64)
         rows[:, W_ENDED : W_ENDED + NS] = np.round(parts)
-        rows[:, 0], rows[:, 1] = number, np.arange(count)
-        rows[:, 2] = start
-        rows[:, 3] = rows[:, 2] + rows[:, W_ENDED:].sum(axis=1)
-        rows[:, 4], rows[:, 5] = fate, tries
-        rows[:, 6] = np.where(fate == 0, load.response, 0)
+        rows[:, E_WL], rows[:, E_SERIAL] = number, np.arange(count)
+        rows[:, E_START] = start
+        rows[:, E_FINISH] = rows[:, E_START] + rows[:, W_ENDED:].sum(axis=1)
+        rows[:, E_FATE], rows[:, E_TRIES] = fate, tries
+        rows[:, E_BYTES] = np.where(fate == 0, load.response, 0)
         tally.add(rows)
         # What ends of earlier requests stands for what ends after the period, but for a backlog that grows or shrinks.
         good = float((fate == 0).mean())

@@ -10,6 +10,7 @@ from netsim.engine.flow.queues import MOST, NONE, Wait, sliced, wait
 from netsim.engine.flow.work import beyond, cv2, slices_square
 from netsim.engine.record import StationRecord
 from netsim.model.entities import Model
+from netsim.scenario.calls import asked_of, party_of, spec_of
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_work import Work
 
@@ -49,12 +50,13 @@ class Stations:
         self.names = sorted({name for probe in probes.values() for name in probe.demands})
         self.quantum_s = {n.name: n.profile.quantum_ps / PS_PER_S for n in model.nodes.values()}
         self._squares: dict[tuple[Work, float], tuple[float, float, float]] = {}
-        self._parallel = {name: self._together(name) for name in scenario.load}
+        self._parallel = {name: self._side_by_side(name) for name in scenario.load}
 
-    def _together(self, name: str) -> bool:
-        """Whether any service makes parallel calls: then not every visit is on the critical path."""
-        specs = [task.spec for task in self.model.tasks.values()]
-        return any(call.parallel for spec in specs for call in spec.calls)
+    def _side_by_side(self, name: str) -> bool:
+        """Whether requests of a workload lead to parallel calls: then not every visit is on the critical path."""
+        asked = asked_of(self.scenario, self.scenario.load[name].to)
+        specs = [spec_of(self.scenario, party) for party in asked]
+        return any(call.parallel for spec in specs if spec is not None for call in spec.calls)
 
     def spread(self, work: Work, quantum_s: float) -> tuple[float, float, float]:
         """What a work's spread adds to the mean square and to the turns' squares (s^2), and its mean beyond one
@@ -170,7 +172,7 @@ class Stations:
                 own = cpu.mean_s + cpu.per_second * long_s
                 calls = 0.0
                 for call in task.spec.calls:
-                    target = call.to.partition(":")[0]
+                    target = party_of(self.scenario, call.to)
                     times = 1 if call.parallel else call.count
                     calls += times * (2 * cpu.mean_s + before.get(target, 0.0))
                 idle = total.seconds / total.visits
