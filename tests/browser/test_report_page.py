@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 from chromium import CHROMIUM, Browser, browser
+from fake_results import result
 from large import large
+from sweeps_by_hand import plan, sweep
 
+from netsim.report import comparisons, plans, sweeps
 from netsim.report.pages import plotly_js, render
+from netsim.results.compare import compare_results
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium on this machine: the report is not looked at"
@@ -73,6 +77,30 @@ def test_it_is_whole_at_every_width(
         )
         == 0
     )
+    assert chromium.value(OVERLAPS) == []
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, True), (390, False)])
+@pytest.mark.parametrize(
+    ("name", "sections", "plots"),
+    [("sweep", ["answer", "load", "trade", "responses", "points"], 12), ("plan", ["answer", "kept", "points", "run"], 1),
+     ("compare", ["answer", "both", "changes", "latency", "run"], 3)],
+)  # fmt: skip
+def test_the_other_pages_too(
+    chromium: Browser, tmp_path: Path, name: str, sections: list[str], plots: int, width: int, dark: bool
+) -> None:
+    made = {
+        "sweep": lambda: sweeps.render(sweep()),
+        "plan": lambda: plans.render(plan()),
+        "compare": lambda: comparisons.render(compare_results(result(), large(5), ("a", "b"))),
+    }
+    page = tmp_path / "page.html"
+    page.write_text(made[name](), encoding="utf-8")
+    chromium.show(page, width, dark)
+    assert chromium.complaints() == []
+    assert chromium.value("[...document.querySelectorAll('main > section')].map(s => s.id)") == sections
+    assert chromium.value("document.querySelectorAll('.plot .main-svg').length > 0")
+    assert chromium.value("document.querySelectorAll('.plot').length") == plots
     assert chromium.value(OVERLAPS) == []
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netsim.cli.common import Code, Format, Output, Overrides, Quiet, guarded, parse_overrides, say, terminal
+from netsim.cli.common import (
+    Code,
+    Format,
+    Output,
+    Overrides,
+    Quiet,
+    UsageError,
+    guarded,
+    parse_overrides,
+    say,
+    terminal,
+)
 
 if TYPE_CHECKING:
     from netsim.results.compare import Comparison
@@ -55,6 +65,9 @@ def command(
     summary: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a summary in Markdown here.")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write comparison.json and report.html here.")
+    ] = None,
     output: Output = Format.TEXT,
     quiet: Quiet = False,
 ) -> None:
@@ -65,10 +78,13 @@ def command(
     """
     from netsim.cli.ci import write_summary
     from netsim.cli.progress import Compiling, progress_bar
+    from netsim.cli.run import prepare_folder
     from netsim.results.comparing import compare
     from netsim.results.executor import usable_cores
     from netsim.results.markdown import comparison_markdown
 
+    if out is not None:
+        prepare_folder(out)
     with progress_bar(not quiet and terminal()) as progress:
         found = compare(
             a,
@@ -84,10 +100,16 @@ def command(
     for note in found.notes:
         say(f"netsim: {note}")
     write_summary(comparison_markdown(found), summary)
+    try:
+        paths = found.save(out) if out is not None else []
+    except OSError as error:
+        raise UsageError(f"cannot write to {out}: {(error.strerror or 'an error').lower()}") from None
     if output is Format.JSON:
-        typer.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
+        typer.echo(found.json(), nl=False)
     elif not quiet:
         typer.echo(comparison_text(found))
+        if paths:
+            typer.echo(f"\nReport: {paths[-1]}")
     raise typer.Exit(exit_code(found, fail_on))
 
 

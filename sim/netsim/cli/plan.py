@@ -69,7 +69,9 @@ def command(
         int, typer.Option(min=0, help="Replications at the same time, in processes; 0: one for each core.")
     ] = 0,
     overrides: Overrides = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write plan.json here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write plan.json and report.html here.")
+    ] = None,
     output: Output = Format.TEXT,
     quiet: Quiet = False,
 ) -> None:
@@ -91,14 +93,16 @@ def command(
             overrides=parse_overrides(overrides), seed=seed, engine=engine, jobs=jobs or usable_cores(), tolerance=share,
             max_replications=max_replications, on_point=told, on_compile=None if quiet else Compiling().told,
         )  # fmt: skip
-    if out is not None:
-        from netsim.results.files import write_atomic
-
-        write_atomic(out / "plan.json", found.json())
+    try:
+        paths = found.save(out) if out is not None else []
+    except OSError as error:
+        raise UsageError(f"cannot write to {out}: {(error.strerror or 'an error').lower()}") from None
     if output is Format.JSON:
         typer.echo(found.json(), nl=False)
     elif not quiet:
         typer.echo(plan_text(found))
+        if paths:
+            typer.echo(f"\nReport: {paths[-1]}")
     raise typer.Exit(exit_code(found))
 
 
@@ -135,105 +139,23 @@ def read_tolerance(text: str) -> float:
 
 def plan_text(found: Plan) -> str:
     """Question, answer, what limits it, price and time, and what the reader has to know."""
+    from netsim.sweep import plan_words as words
+
     manifest = found.manifest
     implied = len(found.kept.texts) - found.kept.implied
     keep = [f"{text} (implied)" if k >= implied else text for k, text in enumerate(found.kept.texts)]
-    lines = [_question(found), f"Kept: {'; '.join(keep)}", "", _answer(found)]
-    lines += [line for line in (_limited(found), _growth(found), _price(found)) if line]
+    lines = [words.question_text(found), f"Kept: {'; '.join(keep)}", "", words.answer_text(found)]
+    lines += [
+        line
+        for line in (words.limited_text(found), words.growth_text(found), words.price_text(found))
+        if line
+    ]
     points = f"{len(found.points)} point{'' if len(found.points) == 1 else 's'}"
     lines += ["", f"{points}, {manifest['replications']} replications, seed {manifest['seed']}, engine "
               f"{manifest['engine']}, {manifest['wall_s']:.1f} s of computing"]  # fmt: skip
     if found.value is not None and not found.contradictions:
-        lines[-1] += "; less was better and more was worse wherever looked" if _is_load(found) else ""
+        lines[-1] += "; less was better and more was worse wherever looked" if words.is_load(found) else ""
     return "\n".join([*lines, *(f"Note: {note}" for note in found.notes[:MOST_NOTES])])
-
-
-def _is_load(found: Plan) -> bool:
-    return found.question["max_load"] is not None
-
-
-def _question(found: Plan) -> str:
-    n = found.question["n_plus"]
-    gone = f" with any {'node' if n == 1 else f'{n} nodes'} gone" if n else ""
-    if _is_load(found):
-        return f"{found.scenario}: the most load of {found.question['max_load']}{gone}"
-    if found.question["min_nodes"] is not None:
-        return f"{found.scenario}: the fewest {found.question['min_nodes']} nodes{gone}"
-    return f"{found.scenario}: does it hold{gone}?"
-
-
-def _amount(found: Plan, value: float | None) -> str:
-    if value is None:
-        return "unknown"
-    if found.unit == "/s":
-        return f"{value:,.5g}/s" if value < 1e5 else f"{value:,.0f}/s"
-    return f"{value:,.0f} {found.unit}"
-
-
-def _answer(found: Plan) -> str:
-    words = {"holds": "Yes, it holds.", "fails": "No, it does not hold.", "impossible": "There is none."}
-    if found.status in words:
-        return words[found.status]
-    if found.value is None:
-        if found.low is None and found.high is None:
-            return "Inconclusive."
-        least = "" if found.low is None else f" from {_amount(found, found.low)}"
-        most = "" if found.high is None else f" to {_amount(found, found.high)}"
-        return f"Inconclusive: somewhere{least}{most}."
-    text = _amount(found, found.value)
-    if found.low is not None and found.high is not None and found.low != found.high:
-        text += f" (95 %: {_amount(found, found.low)} to {_amount(found, found.high)})"
-    if found.present:
-        text += f"; the scenario has {_amount(found, found.present)}, so {found.value / found.present:.3g} times as much"
-    return text if found.status == "found" else f"Inconclusive: about {text}"
-
-
-def _limited(found: Plan) -> str:
-    from netsim.results.text import quantity
-
-    limited = found.limited_by()
-    if limited is None or found.status == "holds":
-        return ""
-    where = "" if limited["at"] is None else f" at {_amount(found, limited['at'])}"
-    if limited["gone"]:
-        where += f" with {limited['gone']} gone"
-    if limited["reason"]:
-        return f"Limited by: {limited['reason']}{where}"
-    told = limited["expectation"]
-    if told is None:
-        return ""
-    text = f"Limited by: {told['text']}, which is {quantity(told['value'], told['unit'])}{where}"
-    if limited["station"]:
-        text += f"; busiest there: {limited['station']} at {quantity(limited['utilisation'], 'share')}"
-    if limited["errors"]:
-        text += f"; errors: {', '.join(f'{cause} {n:,}' for cause, n in sorted(limited['errors'].items()))}"
-    return text
-
-
-def _growth(found: Plan) -> str:
-    growth = found.growth
-    if growth is None:
-        return ""
-    what = f"With {100 * growth['share']:.3g} % more each {growth['per']}"
-    if growth["value"] is None:
-        return f"{what}: unknown"
-    if growth["value"] == 0:
-        return f"{what}: no time is left, the present load is too much already"
-    span = (
-        ""
-        if growth["low"] is None or growth["high"] is None
-        else f" ({growth['low']:.3g} to {growth['high']:.3g})"
-    )
-    return f"{what}: {growth['value']:.3g} {growth['per']}s{span}"
-
-
-def _price(found: Plan) -> str:
-    price = found.price
-    if price is None:
-        return ""
-    if "per_million_requests" in price:
-        return f"Price: {price['per_h']:.4g}/h, {price['per_million_requests']:.4g} for a million requests at that load"
-    return f"Price: {price['per_h']:.4g}/h instead of {price['present_per_h']:.4g}/h"
 
 
 @contextmanager

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from netsim.report.content import page
 from netsim.report.figures import FIGURES, figure
@@ -18,13 +18,29 @@ from netsim.report.svg import latency_svg
 from netsim.results.files import REPORT, load_result, write_atomic
 from netsim.results.result import Result
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 PICTURE = "latency.svg"
 
 
 def render(result: Result) -> str:
     """The report as text. Equal results give equal reports."""
     found = page(result)
-    return _template().render(**found, figures=_figures(result, found["charts"]), plotly_js=plotly_js())
+    return rendered(
+        "report.html.j2",
+        result.data["manifest"]["versions"]["netsim"],
+        **found,
+        figures=_figures(result, found["charts"]),
+    )
+
+
+def rendered(template: str, version: str | None = None, **shown: Any) -> str:
+    """A page from its template, with Plotly in it. ``version`` is that of the netsim that simulated, if it is known."""
+    import netsim
+
+    made = environment().get_template(template)
+    return made.render(**shown, version=version or netsim.__version__, plotly_js=plotly_js())
 
 
 def write_report(directory: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> list[str]:
@@ -43,19 +59,24 @@ def write_report(directory: str | os.PathLike[str], out: str | os.PathLike[str] 
 
 
 def _figures(result: Result, charts: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Each chart's figure as JSON that may stand in a page, and its height (px); none where there is nothing to draw."""
+    """Each chart's figure, those of workloads by their number."""
     workloads = list(result.data["workloads"])
     found = {}
     for key in charts:
         if key.startswith("attribution-"):
-            drawn = attribution(result, workloads[int(key.removeprefix("attribution-"))])
+            found[key] = attribution(result, workloads[int(key.removeprefix("attribution-"))])
         elif key in FIGURES:
-            drawn = figure(result, key)
-        else:
-            continue
-        if len(drawn.data):
-            found[key] = {"json": str(drawn.to_json()).replace("<", "\\u003c"), "height": drawn.layout.height}
-    return found
+            found[key] = figure(result, key)
+    return embedded(found)
+
+
+def embedded(figures: Mapping[str, go.Figure]) -> dict[str, dict[str, Any]]:
+    """Each figure as JSON that may stand in a page, and its height (px); none where there is nothing to draw."""
+    return {
+        key: {"json": str(drawn.to_json()).replace("<", "\\u003c"), "height": drawn.layout.height}
+        for key, drawn in figures.items()
+        if len(drawn.data)
+    }
 
 
 @cache
@@ -83,7 +104,3 @@ def environment() -> Environment:
 def _tight(text: str) -> str:
     """The same with numbers and their units on one line."""
     return re.sub(r"(?<=\d) (?=\S)", "\u00a0", text)
-
-
-def _template() -> Template:
-    return environment().get_template("report.html.j2")

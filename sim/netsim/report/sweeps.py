@@ -1,125 +1,131 @@
-"""The page of a sweep: how each metric answers to each varied field, and the table of all points."""
+"""The page of a sweep: the best points, how metrics answer to what is varied, and the table of all points."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netsim.report.pages import environment, plotly_js
+from netsim.report import figures_sweep as figures
+from netsim.report import sweep_data as data
+from netsim.report.chart import Cell, Chart
+from netsim.report.pages import embedded, rendered
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from netsim.sweep.table import Sweep
 
-#: Metrics that the page draws, the first of a kind that a sweep has.
-DRAWN = (".latency.p99", ".throughput", ".errors", "bottleneck.utilisation")
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """How a metric answers to one varied path: for each of its values the mean over all points that have it, and
-    the least and greatest."""
-
-    path: str
-    metric: str
-    values: list[str]
-    mean: list[float]
-    least: list[float]
-    greatest: list[float]
-
-    def reading(self) -> str:
-        """One sentence."""
-        if len(self.values) < 2 or not self.mean[0]:
-            return (
-                f"{self.metric} is {self.mean[0]:.4g} at the only value."
-                if self.mean
-                else "Nothing was found."
-            )
-        low, high = min(self.mean), max(self.mean)
-        at_low, at_high = self.values[self.mean.index(low)], self.values[self.mean.index(high)]
-        return f"{self.metric} is least ({low:.4g}) at {at_low} and greatest ({high:.4g}) at {at_high}."
-
-
-def responses(sweep: Sweep) -> list[Response]:
-    """Every drawn metric against every varied path that has at most 50 different values, in the order of the sweep."""
-    rows = [p for p in sweep.points if p.status == "ok"]
-    metrics = [
-        name
-        for end in DRAWN
-        for name in dict.fromkeys(n for p in rows for n in p.metrics)
-        if name.endswith(end)
-    ]
-    found = []
-    for metric in metrics:
-        for path in sweep.varied:
-            groups: dict[str, list[float]] = {}
-            for point in rows:
-                value = point.metrics.get(metric)
-                if value is not None:
-                    groups.setdefault(point.values[path], []).append(float(value))
-            if groups and len(groups) <= 50:
-                found.append(_response(path, metric, groups))
-    return found
-
-
-def _response(path: str, metric: str, groups: dict[str, list[float]]) -> Response:
-    from netsim.sweep.quantity import size
-
-    keys = sorted(groups, key=lambda k: (size(k) is None, size(k) or 0.0, k))
-    return Response(
-        path, metric, keys, [sum(groups[k]) / len(groups[k]) for k in keys], [min(groups[k]) for k in keys],
-        [max(groups[k]) for k in keys],
-    )  # fmt: skip
-
-
-def figure(response: Response) -> go.Figure:
-    """One response: a line of means in a band from the least to the greatest."""
-    import plotly.graph_objects as go
-
-    drawn = go.Figure()
-    drawn.add_scatter(
-        x=response.values,
-        y=response.greatest,
-        mode="lines",
-        line={"width": 0},
-        showlegend=False,
-        hoverinfo="skip",
-    )
-    drawn.add_scatter(x=response.values, y=response.least, mode="lines", line={"width": 0}, fill="tonexty", name="least to greatest",
-                      fillcolor="rgba(0,114,178,0.2)", hoverinfo="skip")  # fmt: skip
-    drawn.add_scatter(
-        x=response.values, y=response.mean, mode="lines+markers", name="mean", line={"color": "#0072B2"}
-    )
-    drawn.update_layout(height=300, margin={"l": 60, "r": 10, "t": 10, "b": 40}, xaxis_title=response.path, yaxis_title=response.metric,
-                        xaxis_type="category", yaxis_rangemode="tozero", template="plotly_white")  # fmt: skip
-    return drawn
+Drawn = tuple[Chart, "go.Figure"]
 
 
 def render(sweep: Sweep) -> str:
     """The page as text."""
-    drawn = [
-        {
-            "title": f"{r.metric} by {r.path}",
-            "reading": r.reading(),
-            "html": figure(r).to_html(full_html=False, include_plotlyjs=False, div_id=f"figure-{i}"),
-        }
-        for i, r in enumerate(responses(sweep))
-    ]
-    columns = ["point", "status", *sweep.varied, *_shown(sweep)]
+    rooms = {
+        "load": list(_load(sweep)),
+        "influence": list(_influence(sweep)),
+        "trade": list(_trade(sweep)),
+        "responses": list(_responses(sweep)),
+    }
+    numbered = {room: {f"{room}-{i}": pair for i, pair in enumerate(drawn)} for room, drawn in rooms.items()}
+    all_of_them = {key: pair for room in numbered.values() for key, pair in room.items()}
+    return rendered(
+        "sweep.html.j2",
+        sweep=sweep,
+        counts=sweep.counts(),
+        answer=data.answer(sweep),
+        rooms={room: list(drawn) for room, drawn in numbered.items()},
+        charts={"points": _points(sweep), **{key: chart for key, (chart, _) in all_of_them.items()}},
+        figures=embedded({key: drawn for key, (_, drawn) in all_of_them.items()}),
+        warnings=["Interrupted: not all points were run."] if sweep.interrupted else [],
+    )
+
+
+def _load(sweep: Sweep) -> Iterable[Drawn]:
+    """Latency against load, one drawing for each workload whose load is varied."""
+    found = data.curves(sweep)
+    for path in dict.fromkeys(curve.path for curve in found):
+        some = [curve for curve in found if curve.path == path]
+        rows = [
+            (curve.fixed or "-", load, p50, p99, low, high, "knee" if k == curve.knee else "")
+            for curve in some
+            for k, (load, p50, p99, low, high) in enumerate(
+                zip(curve.loads, curve.p50, curve.p99, curve.low, curve.high, strict=True)
+            )
+        ]
+        columns = ("with", f"load ({some[0].unit})", "p50 (s)", "p99 (s)", "p99 from (s)", "p99 to (s)", "")
+        title = f"Load and latency of {some[0].workload}"
+        yield Chart(title, data.curve_reading(some), columns, rows), figures.load_curves(some)
+
+
+def _influence(sweep: Sweep) -> Iterable[Drawn]:
+    """Which fields explain a metric, if that was asked for."""
+    told = sweep.sensitivity
+    if told is None:
+        return
+    rows: list[list[Cell]] = [list(row.values()) for row in told["fields"]]
+    columns = tuple(key.replace("_", " ") for key in told["fields"][0])
+    reading = (
+        f"{told['fields'][0]['path']} does most to {told['of']} ({told['method'].capitalize()}'s method)."
+    )
+    yield Chart(f"What explains {told['of']}", reading, columns, rows), figures.influence(told)
+
+
+def _trade(sweep: Sweep) -> Iterable[Drawn]:
+    """Fronts, maps over two fields, and all fields and metrics side by side."""
+    front = data.front(sweep)
+    if front is not None:
+        listed = [(c.number, c.cost, c.gain, c.met or "-", "yes" if c.best else "") for c in front.candidates]
+        columns = ("point", front.cost, front.gain, "expectations", "cannot be beaten")
+        yield (
+            Chart("Which points are worth a look", data.front_reading(front), columns, listed),
+            figures.pareto(front),
+        )
+    for found in data.maps(sweep):
+        cells = [
+            (x, y, value)
+            for y, row in zip(found.ys, found.rows, strict=True)
+            for x, value in zip(found.xs, row, strict=True)
+        ]
+        title = f"{found.metric} by {found.x} and {found.y}"
+        yield (
+            Chart(title, data.map_reading(found), (found.x, found.y, found.metric), cells),
+            figures.heat(found),
+        )
+    side_by_side = figures.parallel(sweep)
+    if len(side_by_side.data):
+        reading = "A line is a point; each axis goes from the least value (below) to the greatest (above)."
+        yield Chart("All points side by side", reading, ()), side_by_side
+
+
+def _responses(sweep: Sweep) -> Iterable[Drawn]:
+    for found in data.responses(sweep):
+        columns = (found.path, f"mean of {found.metric}", "least", "greatest")
+        rows = list(zip(found.values, found.mean, found.least, found.greatest, strict=True))
+        yield (
+            Chart(f"{found.metric} by {found.path}", found.reading(), columns, rows),
+            figures.response(found),
+        )
+
+
+def _points(sweep: Sweep) -> Chart:
+    """Every point with its values and main metrics."""
+    ends = (".latency.p50", ".latency.p99", ".throughput", ".errors")
+    metrics = [c for c in sweep.columns() if c.endswith(ends) or c in _SHOWN]
+    columns = ("point", "status", "expectations", *sweep.varied, *metrics)
     rows = [[_cell(row.get(column)) for column in columns] for row in sweep.rows()]
-    return environment().get_template("sweep.html.j2").render(
-        sweep=sweep, counts=sweep.counts(), figures=drawn, columns=columns, rows=rows, plotly_js=plotly_js() if drawn else ""
-    )  # fmt: skip
+    failed = [f"point {p.number}: {p.reason}" for p in sweep.points if p.reason]
+    reading = "points.csv has every number with its interval."
+    if failed:
+        reading += (
+            f" Not run: {'; '.join(failed[:5])}"
+            + (f"; and {len(failed) - 5} more" if len(failed) > 5 else "")
+            + "."
+        )
+    return Chart("All points", reading, columns, rows)
 
 
-def _shown(sweep: Sweep) -> Iterable[str]:
-    return [c for c in sweep.columns() if c.endswith((".latency.p50", ".latency.p99", ".throughput", ".errors")) or c in
-            ("bottleneck.station", "bottleneck.utilisation")]  # fmt: skip
+_SHOWN = ("bottleneck.station", "bottleneck.utilisation", data.PRICE)
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _cell(value: Any) -> Cell:
+    return value if value is None or isinstance(value, (int, float)) else str(value)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from netsim.results.errors import ResultError
 from netsim.results.felt import FELT
+from netsim.results.files import REPORT, write_atomic
 from netsim.results.result import Result
 from netsim.results.text import quantity, signed_share
 from netsim.stats.compare import Change, change, holm
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 LEVEL = 0.01
 #: ... and if it is larger than this share of the first result's number.
 EFFECT = 0.01
+COMPARISON = "comparison.json"
 
 Verdict = Literal["worse", "better", "changed", "unclear", "same"]
 ORDER: tuple[Verdict, ...] = ("worse", "better", "changed", "unclear", "same")
@@ -64,7 +69,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All differences between two results, the most important first."""
+    """All differences between two results, the most important first; ``results`` are the two."""
 
     a: str
     b: str
@@ -72,6 +77,7 @@ class Comparison:
     replications: tuple[int, int]
     differences: list[Difference]
     notes: list[str]
+    results: tuple[Result, Result] = field(repr=False)
 
     @property
     def regressions(self) -> list[Difference]:
@@ -99,6 +105,21 @@ class Comparison:
             "differences": [found.to_dict() for found in self.differences],
         }
 
+    def json(self) -> str:
+        """``comparison.json`` as text."""
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def save(self, directory: str | os.PathLike[str]) -> list[str]:
+        """Write comparison.json and report.html; their paths, the report last. Raises ``OSError``."""
+        from netsim.report.comparisons import render
+
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        texts = {COMPARISON: self.json(), REPORT: render(self)}
+        for name, text in texts.items():
+            write_atomic(folder / name, text)
+        return [str(folder / name) for name in texts]
+
     def __repr__(self) -> str:
         return f"<Comparison of {self.a} and {self.b}: {len(self.regressions)} regressions>"
 
@@ -125,6 +146,7 @@ def compare_results(a: Result, b: Result, names: tuple[str, str] | None = None) 
         (first["replications"], second["replications"]),
         differences,
         [*_notes(first, second, paired), *_only_one(a, b)],
+        (a, b),
     )
 
 

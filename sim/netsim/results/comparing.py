@@ -36,7 +36,7 @@ def compare(
     them; ``overrides`` (path -> YAML value) change the scenario ``b``. Raises `ScenarioError`, `EngineError`,
     `ResultError`.
     """
-    names = (_name(a), _name(b))
+    names = (_name(a), _name(b) + "".join(f" {path}={value}" for path, value in (overrides or {}).items()))
     first, second = _read(a, None), _read(b, overrides)
     count = sum(isinstance(side, Scenario) for side in (first, second))
     begun = 0

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from netsim.results.errors import EngineError
@@ -23,6 +24,7 @@ Status = Literal["found", "holds", "fails", "impossible", "inconclusive"]
 #: Called with what was just decided: the point's text and its side.
 Told = Callable[[str, str], None]
 SCHEMA_VERSION = 1
+PLAN = "plan.json"
 TOLERANCE = 0.02
 MOST_REPLICATIONS = 40
 #: The search goes this far from where the scenario is.
@@ -117,6 +119,18 @@ class Plan:
     def json(self) -> str:
         """``plan.json`` as text."""
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def save(self, directory: str | os.PathLike[str]) -> list[str]:
+        """Write plan.json and report.html; their paths, the report last. Raises ``OSError``."""
+        from netsim.report.plans import render
+        from netsim.results.files import REPORT, write_atomic
+
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        texts = {PLAN: self.json(), REPORT: render(self)}
+        for name, text in texts.items():
+            write_atomic(folder / name, text)
+        return [str(folder / name) for name in texts]
 
 
 def plan(

@@ -57,7 +57,7 @@ def _run(scenario: Scenario, seed: int, replications: int, engine: str) -> dict[
 
 def metrics(data: dict[str, Any]) -> dict[str, Any]:
     """Metric path -> value: ``users.latency.p99`` with ``.low`` and ``.high``, counts, the bottleneck, the failover
-    clock."""
+    clock, and what all nodes cost together where each group has a price."""
     found: dict[str, Any] = {}
     for name, workload in data["workloads"].items():
         flat = {k: v for k, v in workload.items() if k not in ("attribution", "errors", "reasons")}
@@ -68,6 +68,9 @@ def metrics(data: dict[str, Any]) -> dict[str, Any]:
         found[f"bottleneck.{_path(column)}"] = value
     for number, row in enumerate(data["failovers"], 1):
         found |= failover_metrics(f"failover.{number}", row)
+    prices = [(group.get("price_per_h"), group["count"]) for group in data["setup"]["nodes"]]
+    if all(price is not None for price, _ in prices):
+        found["price_per_h"] = sum(price * count for price, count in prices)
     return found
 
 
