@@ -12,9 +12,11 @@ from fake_results import result
 from large import large
 from sweeps_by_hand import plan, sweep
 
-from netsim.report import comparisons, plans, sweeps
+from netsim.report import comparisons
 from netsim.report.pages import plotly_js, render
 from netsim.results.compare import compare_results
+from netsim.sweep import page as sweeps
+from netsim.sweep import plan_page as plans
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium on this machine: the report is not looked at"
@@ -70,7 +72,7 @@ def test_it_is_whole_at_every_width(
     chromium.show(pages[workers], width, dark)
     assert chromium.complaints() == []
     assert chromium.value("[...document.querySelectorAll('main > section')].map(s => s.id)") == list(SECTIONS)
-    assert chromium.value("document.querySelectorAll('.plot').length") == 9
+    assert chromium.value("document.querySelectorAll('.plot').length") == 11
     assert (
         chromium.value(
             "[...document.querySelectorAll('.plot')].filter(p => !p.querySelector('.main-svg')).length"
@@ -134,7 +136,7 @@ def test_a_table_opens_by_keyboard_and_all_numbers_are_a_link_away(
     links = chromium.value(
         "[...document.querySelectorAll('.under a[download]')].map(a => a.href.slice(0, 14))"
     )
-    assert links == ["data:text/csv;"] * 10
+    assert links == ["data:text/csv;"] * 12
 
 
 def test_it_prints(chromium: Browser, pages: dict[int, Path]) -> None:

@@ -49,9 +49,30 @@ def large(workers: int, faults: int = 0) -> Result:
     data["failovers"] = [
         {"fault": f"crash worker-{k + 1}", "at_s": 2.0 + k,
          **{key: estimate(value) | {"samples": [value] * 3} for key, value in CLOCK.items()},
+         "views": {f"worker-{n}": 4 + n / workers for n in range(1, workers + 1) if n != k + 1},
          "outage_s": estimate(0.7 + k / 10) | {"samples": [0.7 + k / 10] * 3}, "failed": 30}
         for k in range(faults)
     ]  # fmt: skip
+    data["paths"] = [
+        {
+            "workload": "users",
+            "from": source,
+            "to": target,
+            "answered_by": "web.1",
+            "entered_by": entered,
+            "kind": "ingress",
+            "request": [
+                ["outside", "outside", "-", 1e7],
+                ["nic.rx", "manager", "manager/cpu", 1130.0],
+                ["ipvs.hit", "manager", "manager/cpu", 350.0],
+                ["nic.tx", "manager", "manager/eth0.tx", 0.0],
+                ["core.wake", "worker-1", "-", 55000.0],
+            ],
+            "reply": [["tcp.send", "worker-1", "worker-1/cpu", 856.0], ["outside", "outside", "-", 1e7]],
+            "total_ns": 20057336.0,
+        }
+        for source, target, entered in (("outside", "web:8080", "manager"), ("web.1", "db", None))
+    ]
     data["timeline"] = [
         {"t_s": 2.0 + k, "what": "fault", "who": f"crash worker-{k + 1}", "detail": ""} for k in range(faults)
     ]

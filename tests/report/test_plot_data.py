@@ -216,7 +216,8 @@ def test_the_clock_has_only_hands_that_moved() -> None:
     ]  # fmt: skip
     assert (
         clock_chart(large(5, faults=1)).reading
-        == "The longest until all is whole again is 21.5 s, after crash worker-1."
+        == "The longest until all is whole again is 21.5 s, after crash worker-1. The first node stops sending there after "
+        "4.4 s, the last after 5 s."
     )
 
 

@@ -107,4 +107,6 @@ class RunRecord:
     timeline: list[dict[str, object]] = field(default_factory=list)
     #: One row per fault and operation: ``fault``, ``at_s``, then seconds after it, None where that did not happen.
     failovers: list[dict[str, str | float | None]] = field(default_factory=list)
+    #: For each of them: node -> seconds after which its own view had dropped all rows of what was gone, in order of time.
+    views: list[dict[str, float]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -20,6 +20,7 @@ from netsim.report.overtime import (
     throughput_chart,
 )
 from netsim.report.topology import BANDS, groups, networks, topology_chart
+from netsim.report.ways import way_chart, ways
 from netsim.results.checking import check_table
 from netsim.results.failovers import failover_table
 from netsim.results.result import Result
@@ -52,6 +53,8 @@ def charts(result: Result) -> dict[str, Chart]:
         "headroom": headroom_chart(result),
         "topology": topology_chart(result),
     }
+    for k, way in enumerate(ways(result)):
+        found[f"way-{k}"] = way_chart(way)
     for k, (name, workload) in enumerate(result.data["workloads"].items()):
         if k < MOST_WORKLOADS:
             found[f"attribution-{k}"] = waterfall_chart(name, workload)
@@ -87,6 +90,7 @@ def page(result: Result) -> dict[str, Any]:
         ],
         "clock": failover_table(data["failovers"]) if data.get("failovers") else [],
         "groups": groups(result),
+        "ways": [f"way-{k}" for k in range(len(ways(result)))],
         "networks": networks(result),
         "band_names": [text for _, text in BANDS],
         "limits": data.get("limits", []),

@@ -7,10 +7,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from netsim.report.figures_busy import headroom, heatmap, stations
+from netsim.report.figures_clock import clock
 from netsim.report.figures_stages import attribution, spread
-from netsim.report.overtime import CLOCK, MOST_FAILOVERS, MOST_MARKS, errors, marks, phases
+from netsim.report.overtime import MOST_MARKS, errors, marks
 from netsim.report.palette import WHISKER, series_colour
-from netsim.report.style import MOST_LINES, shortened, styled
+from netsim.report.style import MOST_LINES, styled
 from netsim.results.result import Result
 
 if TYPE_CHECKING:
@@ -98,47 +99,6 @@ def failures(result: Result) -> go.Figure:
     drawn.update_yaxes(title_text="failed per second", rangemode="tozero")
     drawn.update_xaxes(title_text="time of the start (s)")
     return styled(_marked(drawn, result) if by_cause else drawn, 300)
-
-
-def clock(result: Result) -> go.Figure:
-    """The failover clock: a bar from the fault to each thing that follows it (s), with intervals."""
-    import plotly.graph_objects as go
-
-    found = phases(result)
-    faults = list(dict.fromkeys((p.fault, p.at_s) for p in found))[:MOST_FAILOVERS]
-    found = [p for p in found if (p.fault, p.at_s) in faults]
-    drawn = go.Figure()
-    rows = [f"{faults.index((p.fault, p.at_s)) + 1}: {p.phase}, {p.seconds:.3g} s" for p in found]
-    for k, (_, phase, _) in enumerate(CLOCK):
-        some = [(p, row) for p, row in zip(found, rows, strict=True) if p.phase == phase]
-        if not some:
-            continue
-        drawn.add_trace(
-            go.Bar(
-                y=[row for _, row in some],
-                x=[p.seconds for p, _ in some],
-                base=[p.at_s for p, _ in some],
-                name=phase,
-                orientation="h",
-                marker={"color": series_colour(k)},
-                error_x={
-                    "type": "data",
-                    "array": [0.0 if p.high is None else p.high - p.seconds for p, _ in some],
-                    "arrayminus": [0.0 if p.low is None else p.seconds - p.low for p, _ in some],
-                    "color": WHISKER,
-                    "thickness": 1.4,
-                    "width": 4,
-                },
-                customdata=[
-                    f"{shortened(escape(p.fault), 60)}: {phase} after {p.seconds:.3g} s" for p, _ in some
-                ],
-                hovertemplate="%{customdata}<extra></extra>",
-            )
-        )
-    drawn.update_yaxes(categoryorder="array", categoryarray=rows[::-1])
-    drawn.update_xaxes(title_text="time (s); each bar begins at its fault")
-    drawn.update_layout(barmode="overlay", showlegend=False)
-    return styled(drawn, 110 + 28 * len(found))
 
 
 FIGURES: dict[str, Callable[[Result], go.Figure]] = {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netsim.report.latencies import spread as steps_of
 from netsim.report.latencies import waterfall
 from netsim.report.palette import OTHER, WAITS, WORKS, series_colour
 from netsim.report.style import MOST_LINES, shortened, styled
+from netsim.report.ways import steps
 from netsim.results.result import Result
 from netsim.results.text import duration
 
@@ -114,3 +116,24 @@ def attribution(result: Result, workload: str | None = None) -> go.Figure:
     styled(drawn, 60 + 30 * sum(rows) + 60 * len(rows))
     drawn.update_layout(margin_t=40, legend={"y": 1 + 30 / (30 * sum(rows) + 60)})
     return drawn
+
+
+def way(found: Mapping[str, Any]) -> go.Figure:
+    """The steps of a request's way in their order (us, log); hatched on the way back, coloured by node."""
+    import plotly.graph_objects as go
+
+    shown = [step for step in steps(found) if step.ns > 0]
+    labels = [f"{k}. {escape(shortened(step.where, 24))}" for k, step in enumerate(shown, 1)]
+    drawn = go.Figure()
+    for k, node in enumerate(dict.fromkeys(step.node for step in shown)):
+        some = [(label, step) for label, step in zip(labels, shown, strict=True) if step.node == node]
+        drawn.add_bar(
+            y=[label for label, _ in some], x=[step.ns / 1000 for _, step in some], name=escape(node), orientation="h",
+            marker={"color": series_colour(k), "pattern": {"shape": ["/" if step.way == "back" else "" for _, step in some]}},
+            customdata=[f"{step.way}: {', '.join(step.stages)}" for _, step in some],
+            hovertemplate="%{customdata}: %{x:.3g} us<extra></extra>",
+        )  # fmt: skip
+    drawn.update_yaxes(categoryorder="array", categoryarray=labels[::-1])
+    drawn.update_xaxes(type="log", title_text="time at each step (us, log); hatched: the way back", dtick=1)
+    drawn.update_layout(barmode="overlay", showlegend=True)
+    return styled(drawn, 120 + 22 * len(shown))

@@ -49,6 +49,15 @@ class Phase:
     high: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """When each node had dropped the rows of what a fault took away (s after it), in the first replication."""
+
+    fault: str
+    at_s: float
+    seconds: dict[str, float]
+
+
 def marks(result: Result) -> list[Mark]:
     """Faults and operations of the first replication in order of time, each once."""
     found = [Mark(row["at_s"], row["fault"]) for row in result.data.get("failovers", [])]
@@ -67,6 +76,26 @@ def phases(result: Result) -> list[Phase]:
         for key, phase, meaning in CLOCK
         if row.get(key, {}).get("value") is not None
     ]
+
+
+def views(result: Result) -> list[View]:
+    """Each node's own view, fault by fault; none of faults that took nothing away."""
+    return [
+        View(row["fault"], row["at_s"], {node: s for node, s in row["views"].items() if s is not None})
+        for row in result.data.get("failovers", [])
+        if row.get("views")
+    ]
+
+
+def failing(result: Result) -> list[tuple[float, float]]:
+    """(start of slice (s), share of the requests of all workloads that failed in it); empty if none ever did."""
+    sums: dict[float, list[float]] = {}
+    for row in result.series_rows:
+        total = sums.setdefault(row.t_s, [0.0, 0.0])
+        total[0] += row.failed_per_s
+        total[1] += row.failed_per_s + row.completed_per_s
+    found = [(t, failed / ended if ended else 0.0) for t, (failed, ended) in sorted(sums.items())]
+    return found if any(share for _, share in found) else []
 
 
 def errors(result: Result) -> list[tuple[float, str, str, float]]:
@@ -120,7 +149,22 @@ def errors_chart(result: Result) -> Chart:
 def clock_chart(result: Result) -> Chart:
     """The failover clock."""
     found = phases(result)
-    rows = [(p.fault, p.at_s, p.phase, p.meaning, p.seconds, p.low, p.high) for p in found]
+    rows: list[tuple[str | float | None, ...]] = [
+        (p.fault, p.at_s, p.phase, p.meaning, p.seconds, p.low, p.high) for p in found
+    ]
+    rows += [
+        (
+            view.fault,
+            view.at_s,
+            f"view of {node}",
+            "this node has dropped the rows (first replication)",
+            seconds,
+            None,
+            None,
+        )
+        for view in views(result)
+        for node, seconds in view.seconds.items()
+    ]
     columns = (
         "fault",
         "at (s)",
@@ -134,6 +178,10 @@ def clock_chart(result: Result) -> Chart:
     if whole:
         worst = max(whole, key=lambda p: p.seconds)
         reading = f"The longest until all is whole again is {duration(worst.seconds)}, after {worst.fault}."
+        seen = [view for view in views(result) if (view.fault, view.at_s) == (worst.fault, worst.at_s)]
+        if seen:
+            first, last = min(seen[0].seconds.values()), max(seen[0].seconds.values())
+            reading += f" The first node stops sending there after {duration(first)}, the last after {duration(last)}."
     elif found:
         reading = "No fault was followed by a swarm that is whole again before the end of the run."
     else:

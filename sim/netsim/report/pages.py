@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from netsim.report.content import page
 from netsim.report.figures import FIGURES, figure
-from netsim.report.figures_stages import attribution
+from netsim.report.figures_stages import attribution, way
 from netsim.report.svg import latency_svg
+from netsim.report.ways import ways
 from netsim.results.files import REPORT, load_result, write_atomic
 from netsim.results.result import Result
 
@@ -65,6 +66,8 @@ def _figures(result: Result, charts: Iterable[str]) -> dict[str, dict[str, Any]]
     for key in charts:
         if key.startswith("attribution-"):
             found[key] = attribution(result, workloads[int(key.removeprefix("attribution-"))])
+        elif key.startswith("way-"):
+            found[key] = way(ways(result)[int(key.removeprefix("way-"))])
         elif key in FIGURES:
             found[key] = figure(result, key)
     return embedded(found)

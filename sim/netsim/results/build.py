@@ -19,6 +19,8 @@ from netsim.results.series import series
 from netsim.results.settling import settling_warnings
 from netsim.results.setup import setup
 from netsim.results.stations import bottleneck, node_numbers, station_numbers
+from netsim.results.validity import validity
+from netsim.results.ways import request_ways
 from netsim.results.workloads import workload_numbers
 from netsim.scenario.schema import Scenario
 from netsim.stats.expect import Judged, unit_of
@@ -65,12 +67,13 @@ def build_result(
             [*warnings, *settling_warnings(scenario, complete)],
             len(complete) < len(records),
         ),
-        "setup": setup(scenario, model),
+        "setup": {**setup(scenario, model), "validity": validity(scenario, engine)},
         "workloads": {name: found.to_dict() for name, found in workloads.items()},
         "stations": dict(islice(all_stations.items(), MOST_STATIONS)),
         "nodes": {name: node.to_dict() for name, node in nodes.items()},
         "bottleneck": busiest.to_dict() | _place(scenario, busiest.station, all_stations),
         "limits": _limits(model),
+        "paths": request_ways(model),
         "timeline": list(complete[0].timeline),
         "failovers": failover_rows(complete),
         "expectations": [_expectation(found, scenario, k) for k, found in enumerate(judged)],

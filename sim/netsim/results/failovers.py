@@ -12,6 +12,7 @@ from netsim.results.outage import PS_PER_S, outage_s
 from netsim.results.text import quantity
 from netsim.stats.intervals import across, rounded
 
+MOST_VIEWS = 100
 #: Seconds after the fault or operation.
 TIMES = (
     "exit_seen_s",
@@ -51,12 +52,21 @@ def failover_rows(records: Sequence[RunRecord]) -> list[dict[str, object]]:
         outages = [outage for outage, _, _ in felt]
         budgets = [budget for _, _, budget in felt]
         row["outage_s"] = across(outages).within(0).to_dict() | {"samples": [rounded(x) for x in outages]}
+        row["views"] = _thinned(records[0].views[k]) if k < len(records[0].views) else {}
         row["failed"] = sum(failed for _, failed, _ in felt)
         row["error_budget_min"] = across(budgets).within(0).to_dict() | {
             "samples": [rounded(x) for x in budgets]
         }
         rows.append(row)
     return rows
+
+
+def _thinned(views: Mapping[str, float]) -> dict[str, float | None]:
+    """At most `MOST_VIEWS` nodes of a large swarm, evenly from the first to the last that knew."""
+    names = list(views)
+    step = max(1.0, (len(names) - 1) / (MOST_VIEWS - 1))
+    kept = [names[round(i * step)] for i in range(min(len(names), MOST_VIEWS))]
+    return {name: rounded(views[name]) for name in kept}
 
 
 def _felt(record: RunRecord, k: int) -> tuple[float | None, int, float | None]:

@@ -60,16 +60,23 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
 
 
 def json_text(result: Result) -> str:
-    """``result.json``: equal runs give equal text, but for ``manifest.wall_s``. Samples take one line each."""
-    rest = {key: value for key, value in result.data.items() if key != "samples"}
-    text = json.dumps(rest, indent=1, ensure_ascii=False, allow_nan=False)
-    if "samples" not in result.data:
-        return text + "\n"
-    lines = ",".join(
-        f"\n  {json.dumps(path, ensure_ascii=False)}: {json.dumps(values, allow_nan=False)}"
-        for path, values in result.data["samples"].items()
-    )
-    return f'{text[:-2]},\n "samples": {{{lines}\n }}\n}}\n'
+    """``result.json``: equal runs give equal text, but for ``manifest.wall_s``. Samples and paths take one line each."""
+    rest = {key: value for key, value in result.data.items() if key not in ("paths", "samples")}
+    text = json.dumps(rest, indent=1, ensure_ascii=False, allow_nan=False)[:-2]
+    if "paths" in result.data:
+        text += f',\n "paths": [{",".join(_line(way) for way in result.data["paths"])}\n ]'
+    if "samples" in result.data:
+        lines = (f"{_line(path)}: {_inline(values)}" for path, values in result.data["samples"].items())
+        text += f',\n "samples": {{{",".join(lines)}\n }}'
+    return text + "\n}\n"
+
+
+def _inline(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _line(value: Any) -> str:
+    return f"\n  {_inline(value)}"
 
 
 def timeseries_text(result: Result) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from netsim.swarm.world import Swarm
 
 PS_PER_S = 1_000_000_000_000
+MOST_WATCHED = 8
 #: The numbers of a fault, seconds after it.
 NUMBERS = (
     "exit_seen_s",
@@ -43,6 +44,9 @@ class Mark:
     back: set[int] = field(default_factory=set)
     removed: bool = False
     missed: bool = False  # whether the managers have seen fewer than wanted since
+    views: dict[int, int] = field(
+        default_factory=dict
+    )  # node -> when it had dropped all rows of what is gone (ps)
 
     def note(self, number: str, now: int) -> None:
         """The first time counts."""
@@ -90,13 +94,23 @@ class FailoverClock:
             if mark.led:
                 mark.note("leader_elected_s", self.swarm.env.now)
 
-    def buried(self) -> None:
+    def dropped(self, observer: int, task: TaskRow) -> None:
+        """A node has dropped the row of a task: does it know of all that a mark ended? Of large services, as an update
+        replaces them, nobody asks."""
+        for mark in self.marks:
+            watched = task in mark.tasks and not mark.struck and len(mark.tasks) <= MOST_WATCHED
+            if watched and not any(self.swarm.journal.has(other, observer) for other in mark.tasks):
+                mark.views.setdefault(observer, self.swarm.env.now)
+
+    def buried(self, observer: int) -> None:
         """Somebody has dropped the rows of a dead node: was it the last one who reaches the managers?"""
         view, live = self.swarm.members.view, self.swarm.ways.live
         for mark in self.marks:
             if not mark.struck or mark.removed:
                 continue
             struck = sorted(mark.struck)
+            if observer not in mark.struck and bool((view[observer, struck] == DEAD).all()):
+                mark.views.setdefault(observer, self.swarm.env.now)
             others = live.copy()
             others[struck] = False
             if others.any() and bool((view[np.ix_(np.flatnonzero(others), np.array(struck))] == DEAD).all()):

@@ -108,6 +108,12 @@ class Journal:
             times[node] = min(int(times[node]), self.swarm.env.now)
             if task is not None and what != What.BACKEND_WEIGHT:
                 self._has[task][node] = what == What.BACKEND_ADD
+                if what == What.BACKEND_REMOVE:
+                    self.swarm.clock.dropped(node, task)
+
+    def has(self, task: TaskRow, node: int) -> bool:
+        """Whether a node's view has the task's row."""
+        return task in self._has and bool(self._has[task][node])
 
     def buried(self, observer: int, node: int) -> None:
         """The observer drops all rows of a node that it holds for dead."""

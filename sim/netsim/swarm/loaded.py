@@ -19,7 +19,7 @@ from netsim.model.build import build_model
 from netsim.model.entities import DEFAULT_BRIDGE, Model
 from netsim.scenario.schema import Scenario
 from netsim.swarm.journal import Journal
-from netsim.swarm.simulate import build, failovers
+from netsim.swarm.simulate import build, failovers, views
 
 
 def simulate(
@@ -39,7 +39,7 @@ def simulate(
     """
     swarm = build(model, seed, replication)
     swarm.env.run(until=scenario.duration)
-    timeline, marks = list(swarm.timeline), failovers(swarm)
+    timeline, marks, seen = list(swarm.timeline), failovers(swarm), views(swarm)
     swarm.env.run(until=scenario.duration + DRAIN_PS)
     journal = swarm.journal
     world = World(scenario, build_model(scenario, later=journal.later), seed, replication, keep_requests)
@@ -52,7 +52,7 @@ def simulate(
     record = run_out(plane)
     later = {f"{task.name}/workers" for task in journal.later}
     stations = {name: found for name, found in record.stations.items() if name not in later}
-    return replace(record, timeline=timeline, failovers=marks, stations=stations)
+    return replace(record, timeline=timeline, failovers=marks, views=seen, stations=stations)
 
 
 def absent(journal: Journal, now_ps: int, nodes: int) -> Iterator[Change]:

@@ -45,6 +45,7 @@ def simulate(
         stations={},
         timeline=swarm.timeline,
         failovers=failovers(swarm),
+        views=views(swarm),
     )
 
 
@@ -52,6 +53,18 @@ def failovers(swarm: Swarm) -> list[dict[str, str | float | None]]:
     """The failover clock up to now: a row for each fault and operation."""
     return [
         {"fault": mark.text, "at_s": mark.at / 10**12, **{n: mark.found.get(n) for n in NUMBERS}}
+        for mark in swarm.clock.marks
+    ]
+
+
+def views(swarm: Swarm) -> list[dict[str, float]]:
+    """For each row of the clock, when each node had dropped the rows of what was gone (s after the fault)."""
+    names = swarm.ways.names
+    return [
+        {
+            names[node]: (at - mark.at) / 10**12
+            for node, at in sorted(mark.views.items(), key=lambda item: item[1])
+        }
         for mark in swarm.clock.marks
     ]
 

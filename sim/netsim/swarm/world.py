@@ -261,7 +261,7 @@ class Swarm:
     def buried(self, observer: int, node: int) -> None:
         """An observer's memberlist holds a node for dead, and drops its rows."""
         self.journal.buried(observer, node)
-        self.clock.buried()
+        self.clock.buried(observer)
 
     def unburied(self, observer: int, node: int) -> None:
         """It is alive for the observer again; its rows come back with the full exchange of the two."""

@@ -122,8 +122,8 @@ class Plan:
 
     def save(self, directory: str | os.PathLike[str]) -> list[str]:
         """Write plan.json and report.html; their paths, the report last. Raises ``OSError``."""
-        from netsim.report.plans import render
         from netsim.results.files import REPORT, write_atomic
+        from netsim.sweep.plan_page import render
 
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)

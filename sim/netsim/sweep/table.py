@@ -101,7 +101,7 @@ class Sweep:
 
     def save(self, directory: str | os.PathLike[str], parquet: bool = False) -> list[str]:
         """Write all files; their paths, the report last. Raises ``OSError``, and ``ImportError`` without pyarrow."""
-        from netsim.report.sweeps import render
+        from netsim.sweep.page import render
 
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)

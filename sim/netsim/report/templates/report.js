@@ -19,6 +19,12 @@
   }
   function each(change) { plots.forEach(function (div) { draw(div); Plotly.relayout(div, change(div)); }); }
   setTimeout(next, 0);
+  // What was drawn while it was hidden has no width yet.
+  document.querySelectorAll("details").forEach(function (box) {
+    box.addEventListener("toggle", function () {
+      if (box.open) { box.querySelectorAll(".plot[data-drawn]").forEach(function (div) { Plotly.Plots.resize(div); }); }
+    });
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () {
     each(function () { return { "font.color": ink() }; });
   });

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from netsim.report import figures_sweep as figures
-from netsim.report import sweep_data as data
 from netsim.report.chart import Cell, Chart
 from netsim.report.pages import embedded, rendered
+from netsim.sweep import answers as data
+from netsim.sweep import figures
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

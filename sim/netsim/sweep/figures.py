@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.report.palette import WHISKER, series_colour
 from netsim.report.style import shortened, styled
-from netsim.report.sweep_data import (
+from netsim.sweep.answers import (
     Curve,
     Front,
     Map,

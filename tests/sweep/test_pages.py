@@ -8,8 +8,11 @@ import pytest
 from fake_results import result
 from sweeps_by_hand import plan, sweep
 
-from netsim.report import comparisons, plans, sweeps
-from netsim.report.sweep_data import (
+from netsim.report import comparisons
+from netsim.results.compare import compare_results
+from netsim.sweep import page as sweeps
+from netsim.sweep import plan_page as plans
+from netsim.sweep.answers import (
     answer,
     curve_reading,
     curves,
@@ -20,7 +23,6 @@ from netsim.report.sweep_data import (
     responses,
     shown,
 )
-from netsim.results.compare import compare_results
 
 
 def test_the_cheapest_point_that_meets_all() -> None:
