@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -278,3 +279,35 @@ def test_every_chart_has_one_reading_and_rows_as_wide_as_its_columns(found: Resu
     for key, chart in charts(found).items():
         assert chart.title and chart.reading.endswith("."), key
         assert all(len(row) == len(chart.columns) for row in chart.rows), key
+
+
+def test_an_outage_by_a_fault_is_no_fault_of_the_load() -> None:
+    """All failed requests began after the crash, and none fail in the last slice: the load itself fits."""
+    found = large(5, faults=1)
+    use = {"value": 0.5, "low": 0.45, "high": 0.55}
+    found.data["bottleneck"] = {
+        "station": "worker-3/cpu",
+        "utilisation": use,
+        "headroom": {"value": 1.0, "low": 0.8, "high": 1.2},
+    }
+    failed = sum(w["failed"] for w in found.data["workloads"].values())
+    found.data["failovers"][0]["failed"] = failed
+    end = max(row.t_s for row in found.series_rows)
+    calm = [replace(row, failed_per_s=0.0) if row.t_s == end else row for row in found.series_rows]
+    after = Result(found.data, found.stations_all, calm)
+    head, text = verdict(after)
+    assert head == "Enough, with an outage"
+    assert "Crash worker-1 is felt for" in text and "of all requests fail" in text
+    found.data["failovers"][0]["failed"] = failed // 2  # the other half failed without it
+    assert verdict(after)[0] == "It fails"
+
+
+def test_a_table_that_is_far_from_full_leaves_the_size_to_the_nodes() -> None:
+    found = busy(0.05)
+    limit = {"id": "conntrack", "where": "manager", "used": 50.0, "max": 100.0, "status": "ok", "help": None}
+    found.data["limits"] = [limit]
+    shown = {number.label: number.value for number in numbers(found)}
+    assert shown["What limits it"].startswith("entries for tracked connections")
+    assert shown["Recommended size"] == "1 worker node"
+    found.data["limits"] = [{**limit, "used": 90.0}]
+    assert {number.label: number.value for number in numbers(found)}["Recommended size"] == "unknown"

@@ -30,7 +30,7 @@ def test_a_way_sums_up_and_calls_follow() -> None:
 
 def test_every_live_node_has_a_view_of_a_dead_one() -> None:
     """The slowest view is what the clock calls rows gone, since the managers reach every node that lives."""
-    scenario = load(ROOT / "scenarios" / "node-crash.yaml")
+    scenario = load(ROOT / "scenarios" / "failover-only.yaml")
     data = netsim.run(scenario, replications=2).data
     jsonschema.validate(data, schema())
     (row,) = (row for row in data["failovers"] if row["fault"].startswith("crash"))
@@ -41,7 +41,7 @@ def test_every_live_node_has_a_view_of_a_dead_one() -> None:
 
 
 def test_validity_names_what_is_there() -> None:
-    scenario = load(ROOT / "scenarios" / "node-crash-load.yaml")
+    scenario = load(ROOT / "scenarios" / "node-crash.yaml")
     texts = validity(scenario, "fast")
     assert any("real swarm" in text for text in texts) and any("IPVS" in text for text in texts)
     assert not any("flow engine" in text for text in texts)

@@ -102,7 +102,7 @@ def test_quickstart_offers_at_most_40000_requests_and_is_about_70_percent_busy()
 
 
 @pytest.mark.parametrize(
-    "name", ["single-host-bridge", "nat-egress", "east-west", "vlan-macvlan", "multi-homed", "node-crash"]
+    "name", ["single-host-bridge", "nat-egress", "east-west", "vlan-macvlan", "multi-homed", "failover-only"]
 )
 def test_recorded_result_is_what_the_code_gives(name: str) -> None:
     """All numbers but the wall time; versions of libraries may differ too."""

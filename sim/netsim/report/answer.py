@@ -10,7 +10,7 @@ from typing import Any
 from netsim.report.glossary import kind_text
 from netsim.report.tables import Table, first_to_fill
 from netsim.results.result import Result
-from netsim.results.text import duration, quantity
+from netsim.results.text import duration, quantity, times
 
 #: A station that is busier than this has long queues when load varies; sizes are recommended for it.
 TARGET = 0.7
@@ -18,6 +18,7 @@ TARGET = 0.7
 FULL = 0.95
 #: More failed requests than this and the load was not carried.
 FAILED = 0.01
+MOSTLY = 0.9
 Ends = Mapping[str, float | None]
 
 
@@ -106,9 +107,21 @@ def state(result: Result) -> str:
     use = result.data["bottleneck"]["utilisation"].get("value")
     if use is None or result.data["bottleneck"]["station"] is None:
         return "idle"
-    if use >= FULL or max(map(failed_share, result.data["workloads"].values()), default=0.0) > FAILED:
+    failed = max(map(failed_share, result.data["workloads"].values()), default=0.0)
+    if use >= FULL or (failed > FAILED and not by_faults(result)):
         return "full"
     return "tight" if use > TARGET else "enough"
+
+
+def by_faults(result: Result) -> bool:
+    """Whether nearly all failed requests began after a fault or operation and none do at the end, so that the load is
+    not to blame."""
+    failed = sum(workload["failed"] for workload in result.data["workloads"].values())
+    after = sum(row["failed"] for row in result.data.get("failovers", []))
+    end = max((row.t_s for row in result.series_rows), default=0.0)
+    last = [row for row in result.series_rows if row.t_s == end]
+    over = all(row.failed_per_s <= FAILED * (row.failed_per_s + row.completed_per_s) for row in last)
+    return failed > 0 and after >= MOSTLY * failed and over
 
 
 def failed_share(workload: Mapping[str, Any]) -> float:
@@ -155,6 +168,13 @@ def verdict(result: Result) -> tuple[str, str]:
         text = f"It carries this load; {where} fills first: {more_load(found['headroom']['value'])}."
         if table is not None:
             text = f"It carries this load; the {table.words} are used up first: {more_load(table.room)}."
+    lost = max(map(failed_share, result.data["workloads"].values()), default=0.0)
+    if lost > FAILED and by_faults(result) and kind in ("tight", "enough"):
+        head = f"{head}, with an outage"
+        text += (
+            f" {result.data['failovers'][0]['fault'].capitalize()} is felt for {duration(worst_outage(result).seconds or 0.0)}: "
+            f"{quantity(lost, 'share')} of all requests fail."
+        )
     if failing:
         head = "Expectations fail" if kind in ("enough", "tight", "idle") else head
         text += f" {failing} of {len(judged)} expectations fail."
@@ -212,7 +232,7 @@ def more_load(room: float | None) -> str:
     return (
         f"about {quantity(room, 'share')} more load fits"
         if room < 1
-        else f"about {1 + room:.3g} times the load fits"
+        else f"about {times(1 + room)} times the load fits"
     )
 
 
@@ -222,6 +242,8 @@ def numbers(result: Result) -> list[Number]:
     table = first_to_fill(result)
     if table is None:
         return [_remaining(found), _limit(result), _worst(result), *_size(result)]
+    if table.used <= TARGET * table.most:
+        return [*_of_table(table), _worst(result), *_size(result)]
     return [
         *_of_table(table),
         _worst(result),
@@ -233,7 +255,9 @@ def _of_table(table: Table) -> list[Number]:
     """Capacity remaining and what limits it, where a table of connections is used up first."""
     shown, remark = "none", f"this load asks for {table.used / table.most:.3g} times what there is"
     if table.room > 0:
-        shown = f"+{quantity(table.room, 'share')}" if table.room < 1 else f"{1 + table.room:.3g} × the load"
+        shown = (
+            f"+{quantity(table.room, 'share')}" if table.room < 1 else f"{times(1 + table.room)} × the load"
+        )
         remark = f"more of the same load until the {table.words} are used up"
     return [
         Number("Capacity remaining", shown, "", remark, True),
@@ -251,14 +275,14 @@ def _remaining(found: Mapping[str, Any]) -> Number:
     value = room.get("value")
     if value is None:
         return Number(label, "unknown", "", "nothing was busy", True)
-    shown = f"+{quantity(value, 'share')}" if value < 1 else f"{1 + value:.3g} × the load"
+    shown = f"+{quantity(value, 'share')}" if value < 1 else f"{times(1 + value)} × the load"
     low, high = room.get("low"), room.get("high")
     if low is None or high is None:
         interval = "no interval"
     elif value < 1:
         interval = f"{quantity(low, 'share')} to {quantity(high, 'share')}"
     else:
-        interval = f"{1 + low:.3g} to {1 + high:.3g} ×"
+        interval = f"{times(1 + low)} to {times(1 + high)} ×"
     return Number(label, shown, interval, f"more of the same load until {found['station']} is full", True)
 
 
@@ -312,6 +336,12 @@ def _worst(result: Result) -> Number:
     return Number("Worst outage", shown, interval, remark)
 
 
+def _counted(size: Size) -> str:
+    """``worker nodes``, or one of them."""
+    one = size.what.replace(" nodes", " node").replace("tasks of", "task of")
+    return one if size.wanted == 1 else size.what
+
+
 def _size(result: Result) -> list[Number]:
     size = recommended_size(result)
     label = "Recommended size"
@@ -323,7 +353,7 @@ def _size(result: Result) -> list[Number]:
     )
     found = [
         Number(
-            label, f"{size.wanted} {size.what}", interval,
+            label, f"{size.wanted} {_counted(size)}", interval,
             f"now {size.now}; brings the busiest to 70 %, without a spare for a failed one", True,
         )
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from netsim.report.chart import Chart
 from netsim.report.data import Bar, bars
 from netsim.report.glossary import kind_text
 from netsim.results.result import Result
-from netsim.results.text import quantity
+from netsim.results.text import quantity, times
 
 RESOURCES = (("cpu", "cores"), ("nic_tx", "card, sending"), ("nic_rx", "card, receiving"))
 #: More columns than this and the nodes of a group are drawn together, the busiest for all.
@@ -34,11 +34,6 @@ class Headroom:
     station: str
     utilisation: float
     times: float
-
-
-def times_text(times: float) -> str:
-    """``1.42``, ``2,270``."""
-    return f"{times:.3g}" if times < 1000 else f"{times:,.0f}"
 
 
 def node_rows(result: Result) -> list[tuple[str, float | None, float | None, float | None, int, int]]:
@@ -137,9 +132,11 @@ def headroom_chart(result: Result) -> Chart:
     if not found:
         return Chart("Headroom", "Nothing was busy.", columns, rows)
     first = found[0]
-    reading = f"First to fill is {kind_text(first.kind)} ({first.station}), at {times_text(first.times)} times this load"
+    reading = (
+        f"First to fill is {kind_text(first.kind)} ({first.station}), at {times(first.times)} times this load"
+    )
     if len(found) > 1:
-        reading += f"; the next kind, {kind_text(found[1].kind)}, at {times_text(found[1].times)} times"
+        reading += f"; the next kind, {kind_text(found[1].kind)}, at {times(found[1].times)} times"
     return Chart(
         "Headroom", reading + ". Estimates: use is taken to grow with load in proportion.", columns, rows
     )

@@ -9,7 +9,7 @@ from typing import Any
 from netsim.report.glossary import kind_text, remedy, stage_text
 from netsim.report.tables import first_to_fill
 from netsim.results.result import Result
-from netsim.results.text import duration, quantity, with_interval
+from netsim.results.text import duration, quantity, times, with_interval
 
 MOST_BARS = 15
 #: Stages below this share of a latency are shown together.
@@ -112,7 +112,7 @@ def busiest(result: Result) -> list[str]:
     ]
     room = found["headroom"]["value"]
     if room is not None and room >= 1:
-        sentences.append(f"It would be full at about {1 + room:.3g} times this load.")
+        sentences.append(f"It would be full at about {times(1 + room)} times this load.")
     elif room is not None and room > 0.005:
         sentences.append(f"About {quantity(room, 'share')} more of the same load would fill it.")
     elif room is not None:

@@ -6,13 +6,14 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from netsim.report.answer import TARGET
-from netsim.report.busy import BUSIEST, RESOURCES, headrooms, times_text
+from netsim.report.busy import BUSIEST, RESOURCES, headrooms
 from netsim.report.busy import heatmap as columns_of
 from netsim.report.data import bars
 from netsim.report.glossary import kind_text
 from netsim.report.palette import HEAT, KIND_COLOURS, OTHER, WHISKER
 from netsim.report.style import shortened, styled
 from netsim.results.result import Result
+from netsim.results.text import times
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -103,7 +104,7 @@ def headroom(result: Result) -> go.Figure:
             go.Bar(
                 y=[kind_text(h.kind) for h in found],
                 x=[h.times for h in found],
-                text=[f"{times_text(h.times)} ×" for h in found],
+                text=[f"{times(h.times)} ×" for h in found],
                 textposition="auto",
                 orientation="h",
                 marker={"color": [KIND_COLOURS.get(h.kind, OTHER) for h in found]},

@@ -63,6 +63,11 @@ def quantity(value: float | None, unit: str) -> str:
     return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
+def times(factor: float) -> str:
+    """How many times as much: ``1.42``, ``2,270``."""
+    return f"{factor:.3g}" if factor < 1000 else f"{factor:,.0f}"
+
+
 def duration(seconds: float) -> str:
     """Three digits and the unit that fits, from ns to s."""
     if seconds == 0:
