@@ -164,11 +164,18 @@ def scenarios(draw: st.DrawFn) -> str:
     entry = f"choose: {draw(st.sampled_from(['round-robin', 'random', 'source-hash', 'first']))}"
     buffer = draw(st.sampled_from(["4KiB", "40KiB", "12MiB"]))
     text = f"netsim: 1\nseed: {draw(st.integers(0, 9))}\nduration: 300ms\nwarmup: {draw(st.sampled_from(['0s', '50ms']))}\n"
-    more = f", w: {{cores: 1, profile: {profile}, {nic}, mtu: {other}}}}}" if other else ""
-    text += f"nodes: {{m: {{{group}, {nic}, mtu: {mtu}}}}}{more}}}\n"
+    stands = "labels: {rack: a, site: x}"
+    more = f", w: {{cores: 1, profile: {profile}, {stands}, {nic}, mtu: {other}}}}}" if other else ""
+    text += f"nodes: {{m: {{{group}, labels: {{rack: [a, b], site: [x, y]}}, {nic}, mtu: {mtu}}}}}{more}}}\n"
     text += draw(st.sampled_from(["", "", "hypervisors: {h: {cores: 1, nodes: [m-*]}}\n",
                                   "hypervisors: {h: {cores: 3, nodes: [m-2, m-1]}}\n"]))  # fmt: skip
-    text += f"fabric: {{latency: {draw(st.sampled_from(['0s', '1us', '50us']))}, buffer: {buffer}}}\n"
+    spines, uplink = draw(st.integers(1, 3)), draw(st.sampled_from(["20Mbit", "1Gbit", "40Gbit"]))
+    leaves = f", leaf_spine: {{spines: {spines}, uplink: {uplink}, buffer: {buffer}}}"
+    wan = f", wan: {{latency: 1ms, rate: {uplink}, buffer: {buffer}}}"
+    switches = draw(st.sampled_from(["", "", leaves, wan, leaves + wan]))
+    text += (
+        f"fabric: {{latency: {draw(st.sampled_from(['0s', '1us', '50us']))}, buffer: {buffer}{switches}}}\n"
+    )
     text += (
         f"outside: {{rtt: {draw(st.sampled_from(['0s', '1ms', '20ms']))}, clients: 5, entry: {{{entry}}}}}\n"
     )
@@ -434,6 +441,29 @@ FAILS_ALONE: list[tuple[int, Step]] = [
     (600 * MS, Change(What.NODE_UP, "m-2")),
 ]
 
+#: Two racks on two sites under three spines whose ports are small: answers and transfers cross, the lanes fill and drop, and
+#: a node dies with units of its own between the switches.
+CROSSING = """netsim: 1
+duration: 1s
+warmup: 0s
+nodes: {m: {role: manager, count: 4, cores: 2, labels: {rack: [a, b], site: [x, y]}, nic: {rate: 1Gbit}}}
+fabric: {latency: 5us, leaf_spine: {spines: 3, uplink: 300Mbit, buffer: 100KiB}, wan: {latency: 2ms, rate: 500Mbit, buffer: 200KiB}}
+outside: {rtt: 1ms, clients: 20}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {replicas: 2, networks: [net], ports: [{published: 8080, target: 80}], placement: {constraints: [node.labels.rack == a]}, work: {cpu: 500us, workers: 8}, calls: [{to: db, response: 70KiB, connection: {pool: 4}}]}
+  db: {replicas: 2, networks: [net], placement: {constraints: [node.labels.rack == b]}, work: {cpu: 300us, workers: 8}}
+load:
+  users: {from: outside, to: 'web:8080', arrivals: {poisson: 300/s}, request: 600B, response: 12KiB, timeout: 200ms, connection: {pool: 20, requests: 9}}
+  copy: {from: db, to: web, bulk: 20MB, flows: 4}
+"""
+ONE_DIES: list[tuple[int, Step]] = [
+    (300 * MS, Change(What.LINK, "m-1", link=LinkState(loss=0.05, delay_ps=10**8, direction="both"))),
+    (500 * MS, Change(What.NODE_DOWN, "m-2")),
+    (501 * MS, Message(0, "m-3", "m-4", 300_000, True)),
+    (700 * MS, Change(What.NODE_UP, "m-2")),
+]
+
 
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
@@ -476,6 +506,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(BUSY, LOSES)
 @example(VANISHING, VANISHES)
 @example(SHARED, FAILS_ALONE)
+@example(CROSSING, ONE_DIES)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

@@ -52,6 +52,10 @@ def one_entry(model: Model) -> Iterator[Limit]:
 @rule
 def one_switch(model: Model) -> Iterator[Limit]:
     """One switch joins all nodes."""
-    if len(model.nodes) > 1:
+    leaves = model.fabric.leaf_spine
+    if leaves is not None and leaves.spines == 1:
+        yield Limit("single-point.switch", "spine", 1, None, ("fabric", "leaf_spine", "spines"), False,
+                    "joins all racks")  # fmt: skip
+    if len(model.nodes) > 1 and leaves is None and model.fabric.wan is None:
         detail = f"joins all {len(model.nodes)} nodes"
         yield Limit("single-point.switch", "switch", 1, None, ("fabric",), False, detail)

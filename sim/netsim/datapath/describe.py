@@ -33,12 +33,16 @@ LIMITS = """
 | `NODE/NIC.rxK` | wire packets until softirq has taken them | first come first served | ring, then drop |
 | `NODE/NIC.tx` | skbs as trains | first come first served | ring and queueing discipline, then drop |
 | `switch/NODE` | skbs as trains, cut through after the first packet | first come first served | buffer bytes, tail drop |
+| `switch/RACK.upK`, `switch/RACK.downK` | the same, between a leaf and spine K | first come first served | buffer bytes, tail drop |
+| `switch/SITE.wan` | the same, from a site to the others | first come first served | buffer bytes, tail drop |
 | `TASK/workers` | requests | first come first served | listen queue for new connections, SYN dropped |
 
 ## What is simplified
 
 - The world outside is half a round trip each way. It has no stations and never loses anything.
-- One switch joins all nodes. Its ports queue, its back plane does not.
+- Without `leaf_spine` or `wan` one switch joins all nodes. Ports queue, back planes do not; each port has a buffer of its own
+  with tail drop, and none is shared. A connection keeps to one spine, there and back, by its flow hash. The outside stands at the
+  spines, and each site has its own way there. Switches and uplinks between them do not fail under load.
 - A receiver's core is woken for every message, busy or not.
 - Acknowledgements travel as packets only while the sender waits for them.
 - After a loss the window is cut once per round trip (to 0.7) and then grows by one segment per window.
@@ -55,7 +59,6 @@ LIMITS = """
 - A name is looked up before a connection is opened, by containers alone, and its answer never gets lost. Of several
   addresses the client takes the first one and tries no other. The outside's DNS takes a round trip and no station.
 - A bulk transfer looks up its name in no time.
-- Nothing fails: faults, updates and health checks are not simulated yet, and `netsim check` says so.
 """
 
 

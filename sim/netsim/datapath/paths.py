@@ -7,6 +7,7 @@ from netsim.datapath.stage import Context, Path
 from netsim.datapath.walk import TCP_BYTES, Walk
 from netsim.drivers.ingress import Ingress
 from netsim.model.entities import OUTSIDE, Model, NetworkPlan, Node
+from netsim.model.fabric import fabric_ports
 
 __all__ = ["Reach", "ReachError", "link_rates", "reach", "reply_path", "request_path"]
 
@@ -169,5 +170,6 @@ def link_rates(model: Model) -> dict[str, tuple[int | None, int | None, int | No
     for node in model.nodes.values():
         found[node.tx_station] = (node.nic.rate, None, node.nic.ring + QDISC_PACKETS)
         found[node.switch_station] = (node.nic.rate, model.fabric.buffer, None)
+    found |= {name: (rate, buffer, None) for name, rate, buffer in fabric_ports(model)}
     found[f"switch/{OUTSIDE}"] = (None, None, None)
     return found

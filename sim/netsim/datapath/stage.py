@@ -19,6 +19,11 @@ class Context(IntEnum):
     LINK = 3  # a transmitter: NIC.tx or a switch port; costs wire bytes / rate
 
 
+def lane(flow: int, lanes: int) -> int:
+    """Which of ``lanes`` a flow takes, by its hash (ECMP, RFC 2992). Other bits than those that choose a receive queue."""
+    return (flow >> 16) % lanes
+
+
 @dataclass(frozen=True, slots=True)
 class PathStage:
     """One stage of one path.
@@ -37,6 +42,7 @@ class PathStage:
     bytes_added: int = 0  # bytes per wire packet that this stage puts on (or, negative, takes off)
     chooses: bool = False  # a balancer picks the back end here, for the first packet of a connection
     most_bytes: int | None = None  # TCP payload of the largest packet that passes; None: any
+    lanes: int = 1  # of LINK: so many transmitters side by side, STATION1 on; a flow keeps to one
 
 
 @dataclass(frozen=True, slots=True)

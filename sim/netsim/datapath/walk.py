@@ -5,6 +5,7 @@ from __future__ import annotations
 from netsim.datapath.stage import Context, Path, PathStage
 from netsim.drivers.registry import stage_bytes
 from netsim.model.entities import OUTSIDE, Model, Node
+from netsim.model.fabric import DOWN, UP, WAN, port, rack_of, site_of
 
 #: IPv4 header 20, TCP header 20, timestamps 12 (RFC 7323), per wire packet.
 TCP_BYTES = 52
@@ -64,9 +65,9 @@ class Walk:
         self.stages.append(PathStage(name, where, Context.DELAY, None, ps, bytes_added=added))
         return self
 
-    def link(self, node: str, name: str, station: str, added: int = 0) -> Walk:
-        """A transmitter."""
-        self.stages.append(PathStage(name, node, Context.LINK, station, bytes_added=added))
+    def link(self, node: str, name: str, station: str, added: int = 0, lanes: int = 1) -> Walk:
+        """A transmitter, or one of several side by side."""
+        self.stages.append(PathStage(name, node, Context.LINK, station, bytes_added=added, lanes=lanes))
         return self
 
     def depart(self, node: Node) -> Walk:
@@ -82,16 +83,36 @@ class Walk:
 
     def hop(self, source: Node, target: Node) -> Walk:
         """From one node's card to another's."""
-        return self.depart(source).arrive(target)
+        return self.depart(source).between(source, target).arrive(target)
+
+    def between(self, source: Node | None, target: Node | None) -> Walk:
+        """From the switch of one node to that of another, or from and to the edge, which stands at the spines."""
+        model, fabric = self.model, self.model.fabric
+        here, there = (None if node is None else rack_of(model, node) for node in (source, target))
+        climbs = fabric.leaf_spine is not None and here != there
+        if climbs and here is not None:
+            self._port(here, UP, fabric.leaf_spine.spines if fabric.leaf_spine else 1)
+        if fabric.wan is not None and source is not None and target is not None:
+            site = site_of(model, source)
+            if site != site_of(model, target):
+                self._port(site, WAN, 1).delay(site, "wire", fabric.wan.latency)
+        if climbs and there is not None:
+            self._port(there, DOWN, fabric.leaf_spine.spines if fabric.leaf_spine else 1)
+        return self
+
+    def _port(self, place: str, kind: str, lanes: int) -> Walk:
+        only = "1" if kind != WAN and lanes == 1 else ""
+        self.link(f"{place}.{kind}", "switch", f"{port(place, kind)}{only}", lanes=lanes)
+        return self.delay(place, "wire", self.model.fabric.latency)
 
     def from_outside(self, node: Node) -> Walk:
         """From an outside host to a node: half a round trip, then the switch."""
         self.delay(OUTSIDE, OUTSIDE, self.model.outside.rtt // 2, TCP_BYTES + ETHERNET_BYTES)
-        return self.arrive(node)
+        return self.between(None, node).arrive(node)
 
     def to_outside(self, node: Node) -> Walk:
         """From a node's card to an outside host."""
-        self.depart(node).link(OUTSIDE, "switch", f"switch/{OUTSIDE}")
+        self.depart(node).between(node, None).link(OUTSIDE, "switch", f"switch/{OUTSIDE}")
         self.delay(OUTSIDE, "wire", self.model.fabric.latency)
         return self.delay(OUTSIDE, OUTSIDE, self.model.outside.rtt // 2)
 

@@ -79,7 +79,7 @@ def path_delay(
     src, dst = route.visits[0].node, route.visits[-1].node
     if not wiring.reaches(src, dst):
         return None
-    packets = route.packets(size_bytes)
+    packets, flow = route.packets(size_bytes), flow_of(src, dst)
     first = last = now_ps
     for visit in route.visits:
         cost = sum(ps for _, ps in visit.costs(size_bytes, packets))
@@ -88,7 +88,7 @@ def path_delay(
         elif visit.context == Context.SOFTIRQ:
             first = last = max(last, free_at(visit.node, Context.SOFTIRQ)) + stretched(visit.node, cost)
         else:
-            station = str(visit.station)
+            station = visit.station_of(flow)
             wire = max(size_bytes + packets * visit.overhead_bytes, MIN_FRAME_BYTES * packets)
             rate = wiring.rate_bps(station)
             service = max(1, wire * PS_BITS // rate) if rate else 1

@@ -228,21 +228,21 @@ class Machine:
 
     def _link(self, unit: Unit, visit: Visit) -> None:
         self.visits += 1
-        assert visit.station is not None
-        link = self.links[visit.station]
+        station = visit.station_of(unit.flow)
+        link = self.links[station]
         trouble = link.trouble
         if trouble is not None and not self._passes(unit, trouble):
             link.refuse(self.kernel.now)
-            unit.drop(self.kernel.now, visit.station)
+            unit.drop(self.kernel.now, station)
             return
         wire = unit.payload + unit.packets * visit.overhead_bytes
         passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets)
         if passed is None:
-            unit.drop(self.kernel.now, visit.station)
+            unit.drop(self.kernel.now, station)
             return
         start, first_out, last_out = passed
         if trouble is not None and trouble.loss and not self._survives(unit, trouble.loss):
-            unit.drop(self.kernel.now, visit.station)
+            unit.drop(self.kernel.now, station)
             return
         unit.spend(f"queue:{link.meter.record.kind}", start)
         unit.spend(visit.stages[0].stage, first_out)
@@ -296,7 +296,7 @@ class Machine:
         if unit.at == len(visits):
             return before is not None and before.node == node
         visit = visits[unit.at]
-        if visit.context == Context.SOFTIRQ or not self.links[str(visit.station)].port:
+        if visit.context == Context.SOFTIRQ or not self.links[visit.stations[0]].port:
             return visit.node == node
         return before is not None and before.context == Context.LINK and before.node == node
 

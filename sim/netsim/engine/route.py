@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netsim.datapath.stage import Context, Path, PathStage
+from netsim.datapath.stage import Context, Path, PathStage, lane
 
 FS_PER_PS = 1000
 ANY_SIZE = 1 << 62
@@ -27,12 +27,15 @@ class Visit:
         "overhead_bytes",
         "chooses",
         "most_bytes",
+        "stations",
         "_costs",
     )
 
     def __init__(self, first: PathStage, overhead_bytes: int, mss_bytes: int) -> None:
         self.context = first.context
         self.station = first.station
+        lanes = range(1, first.lanes + 1) if first.lanes > 1 else ("",)
+        self.stations = tuple(f"{first.station}{number}" for number in lanes)
         self.node = first.node
         self.stages = [first]
         self.overhead_bytes = overhead_bytes  # per wire packet, when it leaves this visit
@@ -54,6 +57,10 @@ class Visit:
         if not any(ps for _, ps in found):
             found[0] = (found[0][0], 1)
         return found
+
+    def station_of(self, flow: int) -> str:
+        """The transmitter that a flow with this hash takes."""
+        return self.stations[lane(flow, len(self.stations))]
 
 
 class Route:

@@ -28,6 +28,7 @@ class Wiring:
         self.steal: dict[str, int] = {}  # millionths of a node's processor time
         self.background: dict[str, float] = {}  # bit/s that control traffic takes of a card
         self.places = {name: (link.node, link.port) for name, link in world.machine.links.items()}
+        self.rates = {name: link.rate_bps for name, link in world.machine.links.items()}
 
     def set_link(self, node: str, state: LinkState) -> None:
         """Raises ``KeyError`` for a node and ``ValueError`` for a direction that does not exist, or a loss that is
@@ -66,7 +67,7 @@ class Wiring:
         """What a link's rate is for everything but the background; None: no bottleneck."""
         node, port = self.places[station]
         if node not in self.nodes:
-            return None
+            return self.rates[station]
         rate = self.state(node, port).rate_bps
         rate = self.nodes[node].nic.rate if rate is None else rate
         return rate if port else background_rate(rate, self.background.get(node, 0.0))

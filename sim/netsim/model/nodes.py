@@ -6,6 +6,7 @@ import os
 
 from netsim.datapath.profile import HostProfile, load_profile
 from netsim.model.entities import Node
+from netsim.model.fabric import check_labels
 from netsim.model.problems import Problems
 from netsim.scenario.problems import ScenarioError, show
 from netsim.scenario.schema import Scenario
@@ -17,6 +18,7 @@ def build_nodes(scenario: Scenario, problems: Problems) -> dict[str, Node]:
     profiles: dict[str, HostProfile | None] = {}
     nodes: dict[str, Node] = {}
     placed = scenario.hypervisor_of()
+    check_labels(scenario, problems)
     for group, spec in scenario.nodes.items():
         if spec.profile not in profiles:
             profiles[spec.profile] = _profile(spec.profile, base_dir or ".", group, problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netsim.model.entities import Model
+from netsim.model.fabric import racks, site_of
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_load import Arrivals, Load
 from netsim.scenario.schema_nodes import Entry
@@ -23,6 +24,7 @@ def setup(scenario: Scenario, model: Model) -> dict[str, object]:
         "services": [_service(scenario, model, name) for name in scenario.services],
         "networks": [_network(scenario, model, name) for name in model.addresses],
         "loads": [{"name": name, "text": load_text(load)} for name, load in scenario.load.items()],
+        "fabric": fabric_text(model),
         "assumptions": assumptions(scenario, model),
     }
 
@@ -43,7 +45,7 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
         f"which picks {entry.choose} per connection, with {check}{default}.",
         f"Clients outside: {scenario.outside.clients}, {format_duration(scenario.outside.rtt)} of round trip "
         "to the edge of the swarm; their own machines and lines are never busy.",
-        _fabric(scenario),
+        _fabric(scenario, model),
     ]
     profiles = {node.profile.name: node.profile for node in model.nodes.values()}
     for name, profile in sorted(profiles.items()):
@@ -64,8 +66,30 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
     return found
 
 
-def _fabric(scenario: Scenario) -> str:
+def fabric_text(model: Model) -> str:
+    """What joins the nodes, in a few words."""
+    leaves, wan = model.fabric.leaf_spine, model.fabric.wan
+    parts = []
+    if leaves is not None:
+        spines = "1 spine" if leaves.spines == 1 else f"{leaves.spines} spines"
+        parts.append(
+            f"{len(racks(model))} racks with a leaf switch each under {spines}, {rate_text(leaves.uplink)} to each"
+        )
+    if wan is not None:
+        sites = {site_of(model, node) for node in model.nodes.values()}
+        parts.append(
+            f"{len(sites)} sites with {rate_text(wan.rate)} and {format_duration(wan.latency)} to the others"
+        )
+    return "; ".join(parts) or "One switch"
+
+
+def _fabric(scenario: Scenario, model: Model) -> str:
     fabric = scenario.fabric
+    if fabric.leaf_spine is not None or fabric.wan is not None:
+        return (
+            f"Nodes are connected by {fabric_text(model)}; {format_duration(fabric.latency)} through each switch, "
+            f"{size_text(fabric.buffer)} of buffer per port to a node with tail drop. A connection keeps to one spine, by its hash."
+        )
     capacity = "that never blocks" if fabric.rate is None else f"of {rate_text(fabric.rate)}"
     return (
         f"Nodes are connected by one switch {capacity}, {format_duration(fabric.latency)} through it, "

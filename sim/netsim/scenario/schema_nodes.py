@@ -132,8 +132,32 @@ class Vlan(Strict):
     gateway: Flag = Field(default=True, description="The switch routes it to the outside and to the nodes.")
 
 
+class LeafSpine(Strict):
+    """Racks with a leaf switch each, under spines: connections are spread over the spines by their flow hash (ECMP)."""
+
+    label: Text = Field(default="rack", description="The label by which nodes stand in racks.")
+    spines: Annotated[int, whole(1, 64)] = Field(
+        default=2, description="Spine switches, each with a link to every leaf (count)."
+    )
+    uplink: Rate = Field(default=40 * 10**9, description="Rate of each of these links (bit/s).")
+    buffer: PositiveSize = Field(
+        default=12 * 2**20, description="Buffer of each port between switches (bytes); beyond it, drops."
+    )
+
+
+class Wan(Strict):
+    """Sites that are joined by a line each."""
+
+    label: Text = Field(default="site", description="The label by which nodes stand in sites.")
+    latency: PositiveDuration = Field(description="One way between two sites, besides the switches.")
+    rate: Rate = Field(description="Rate of each site's line to the others (bit/s).")
+    buffer: PositiveSize = Field(
+        default=12 * 2**20, description="Buffer before each line (bytes); beyond it, drops."
+    )
+
+
 class Fabric(Strict):
-    """The switch that connects the nodes."""
+    """The switch that connects the nodes, or switches in racks and sites."""
 
     latency: Duration = Field(default=1 * US, description="Time through the switch without queueing.")
     rate: Rate | None = Field(
@@ -150,6 +174,10 @@ class Fabric(Strict):
         default=False,
         description="A frame may leave by the port that it came from (802.1Qbg), as vepa needs.",
     )
+    leaf_spine: LeafSpine | None = Field(
+        default=None, description="Racks and spines; without it, one switch joins the nodes of a site."
+    )
+    wan: Wan | None = Field(default=None, description="Sites over a WAN; without it, there is one.")
 
 
 class Check(Strict):

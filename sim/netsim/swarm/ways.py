@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsim.model.entities import Model
+from netsim.model.fabric import rack_of, site_of
 
 Bools = npt.NDArray[np.bool_]
 #: One way through two idle hosts besides the switch: about half of a quiet host's round trip of 80 us.
@@ -41,6 +42,11 @@ class Ways:
         self.group = np.zeros(count, np.int64)
         self.switch = True
         self.base_ps = model.fabric.latency + HOSTS_PS
+        nodes, fabric = list(model.nodes.values()), model.fabric
+        self.hop_ps = fabric.latency
+        self.wan_ps = 0 if fabric.wan is None else fabric.latency + fabric.wan.latency
+        self.rack = _numbered(rack_of(model, node) for node in nodes)
+        self.site = _numbered(site_of(model, node) for node in nodes)
 
     @property
     def live(self) -> Bools:
@@ -70,7 +76,12 @@ class Ways:
 
     def delay(self, a: int, b: int) -> int:
         """One way (ps), at least 1."""
-        return 1 if a == b else int(self.base_ps + self.delay_ps[SENDS, a] + self.delay_ps[RECEIVES, b])
+        if a == b:
+            return 1
+        between = 2 * self.hop_ps * (self.rack[a] != self.rack[b]) + self.wan_ps * (
+            self.site[a] != self.site[b]
+        )
+        return int(self.base_ps + between + self.delay_ps[SENDS, a] + self.delay_ps[RECEIVES, b])
 
     def arrive(self, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], luck: np.random.Generator) -> Bools:
         """Which of the datagrams ``a[k]`` -> ``b[k]`` arrive at a running daemon."""
@@ -111,3 +122,9 @@ class Ways:
         self.group[:] = 0
         for number, members in enumerate(groups, 1):
             self.group[list(members)] = number
+
+
+def _numbered(names: Iterable[str]) -> list[int]:
+    """Equal names as equal numbers."""
+    known: dict[str, int] = {}
+    return [known.setdefault(name, len(known)) for name in names]

@@ -172,7 +172,11 @@ def curves(sweep: Sweep) -> list[Curve]:
         parts = path.split(".")
         if len(parts) != 3 or parts[0] != "load" or parts[2] not in ("arrivals", "users"):
             continue
-        others = [other for other in sweep.varied if other != path]
+        others = [
+            other
+            for other in sweep.varied
+            if other != path and len({point.values[other] for point in sweep.points}) > 1
+        ]
         groups: dict[str, list[Point]] = {}
         for point in ran(sweep):
             if size(point.values[path]) is not None:

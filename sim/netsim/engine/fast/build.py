@@ -326,13 +326,14 @@ class Builder:
         return found
 
     def _visit(self, visit: Visit) -> tuple[int, ...]:
-        """The columns V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_MOST, V_STAGE, V_STAGES."""
+        """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_STAGE, V_STAGES."""
         where = self.node_index.get(visit.node, -1)
         if visit.context == Context.LINK:
-            where = self.link_index[str(visit.station)]
+            where = self.link_index[visit.stations[0]]  # the others stand behind it
         return (
             int(visit.context),
             where,
+            len(visit.stations),
             visit.overhead_bytes,
             int(visit.chooses),
             visit.most_bytes,

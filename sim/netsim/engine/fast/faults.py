@@ -10,7 +10,7 @@ from netsim.compiled import inner
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import came, dropped, todo
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import link, settle_link, visit_row
+from netsim.engine.fast.plane import link, link_of, settle_link, visit_row
 from netsim.engine.fast.tcp import data_lost, unheard
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _uniform
@@ -30,7 +30,7 @@ def sender_of(M, u):
     if at == 0:
         return -1
     v = visit_row(M, route_of(M, u), at - 1)
-    return M[M[B_LINK] + M[v + V_WHERE] * W_LINK + L_NODE] if M[v + V_CONTEXT] == LINK else -1
+    return M[M[B_LINK] + link_of(M, u, v) * W_LINK + L_NODE] if M[v + V_CONTEXT] == LINK else -1
 
 
 @inner
@@ -38,7 +38,7 @@ def passes(M, u):
     """Whether a transmitter takes a unit at all."""
     o = M[B_UNIT_] + u * W_UNIT
     r = route_of(M, u)
-    k = M[B_LINK] + M[visit_row(M, r, M[o + U_AT]) + V_WHERE] * W_LINK
+    k = M[B_LINK] + link_of(M, u, visit_row(M, r, M[o + U_AT])) * W_LINK
     if M[k + L_CUT]:
         return False
     if M[k + L_APART]:
@@ -55,7 +55,7 @@ def passes(M, u):
 def lost_packets(M, u):
     """How many of a unit's wire packets the wire behind a transmitter loses."""
     o = M[B_UNIT_] + u * W_UNIT
-    k = M[B_LINK] + M[visit_row(M, route_of(M, u), M[o + U_AT]) + V_WHERE] * W_LINK
+    k = M[B_LINK] + link_of(M, u, visit_row(M, route_of(M, u), M[o + U_AT])) * W_LINK
     if M[k + L_LOSS] == 0:
         return 0
     key, chance, lost = (
@@ -93,9 +93,10 @@ def refuse(M, u):
     """A unit came to a transmitter that does not take it."""
     M[H_VISITS] += 1
     v = visit_row(M, route_of(M, u), M[M[B_UNIT_] + u * W_UNIT + U_AT])
-    s = M[M[B_LINK] + M[v + V_WHERE] * W_LINK + L_STATION]
+    where = link_of(M, u, v)
+    s = M[M[B_LINK] + where * W_LINK + L_STATION]
     came(M, s)
-    settle_link(M, M[v + V_WHERE], M[H_NOW])
+    settle_link(M, where, M[H_NOW])
     dropped(M, s, M[H_NOW])
 
 
@@ -107,13 +108,13 @@ def stands_in(M, u, node):
         if at == 0:
             return False
         v = visit_row(M, r, at - 1)
-        where = M[v + V_WHERE]
-        return (M[M[B_LINK] + where * W_LINK + L_NODE] if M[v + V_CONTEXT] == LINK else where) == node
+        if M[v + V_CONTEXT] == LINK:
+            return M[M[B_LINK] + link_of(M, u, v) * W_LINK + L_NODE] == node
+        return M[v + V_WHERE] == node
     v = visit_row(M, r, at)
-    where = M[v + V_WHERE]
     if M[v + V_CONTEXT] == SOFTIRQ:
-        return where == node
-    k = M[B_LINK] + where * W_LINK
+        return M[v + V_WHERE] == node
+    k = M[B_LINK] + link_of(M, u, v) * W_LINK
     if not M[k + L_PORT]:
         return M[k + L_NODE] == node
     return sender_of(M, u) == node

@@ -79,8 +79,10 @@ W_RING = 6
 # Routes, their visits and stages
 RO_STEP, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS = range(7)
 W_ROUTE = 7
-V_CONTEXT, V_WHERE, V_OVER, V_CHOOSES, V_MOST, V_STAGE, V_STAGES, V_PAYLOAD, V_PACKETS, V_COST = range(10)
-W_VISIT = 10
+V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_STAGE, V_STAGES, V_PAYLOAD, V_PACKETS, V_COST = (
+    range(11)
+)
+W_VISIT = 11
 SG_ID, SG_FIXED, SG_PACKET, SG_BYTE = range(4)
 W_STAGE = 4
 # Ways between one source and one destination

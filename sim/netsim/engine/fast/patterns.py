@@ -15,6 +15,7 @@ from netsim.engine.netstate import Passed
 from netsim.engine.route import Route, Visit
 from netsim.engine.routes import Ways
 from netsim.model.entities import OUTSIDE
+from netsim.model.fabric import rack_of, site_of
 
 if TYPE_CHECKING:
     from netsim.engine.fast.build import Builder
@@ -64,7 +65,16 @@ class Patterns:
         """What two ways have in common when they differ by names only."""
         model = self.builder.world.model
         groups = tuple(model.nodes[n].group if n in model.nodes else n for n in nodes)
-        return (*network, groups, tuple(nodes.index(n) for n in nodes))
+        places = [
+            (rack_of(model, model.nodes[n]), site_of(model, model.nodes[n])) if n in model.nodes else n
+            for n in nodes
+        ]
+        return (
+            *network,
+            groups,
+            tuple(nodes.index(n) for n in nodes),
+            tuple(places.index(p) for p in places),
+        )
 
     def learn(self, shape: object, ways: Ways, nodes: Nodes) -> None:
         """Keep the pattern of a way."""
@@ -128,7 +138,7 @@ class Patterns:
         rows = []
         for route in pattern.routes:
             visits = tuple(
-                (v.context, v.role if v.kind == FIXED else where[v.role][v.kind - 1], *v.rest)
+                (v.context, v.role if v.kind == FIXED else where[v.role][v.kind - 1], 1, *v.rest)
                 for v in route.visits
             )
             rows.append(b.route_row(visits, route.mss_bytes, route.send, route.recv))

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from netsim.compiled import inner
+from netsim.datapath.stage import lane as plain_lane
 from netsim.engine.fast.cores import softirq, stretched
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import (
@@ -23,6 +24,7 @@ from netsim.engine.fast.ops import *
 from netsim.engine.keys import fold_compiled
 
 PS_BITS = 8 * 10**12
+lane = inner(plain_lane)
 MIN_FRAME = 84
 
 
@@ -110,6 +112,14 @@ def visit_row(M, r, step):
 
 
 @inner
+def link_of(M, u, v):
+    """The transmitter that a unit takes at a visit: one, or that of its flow among several side by side."""
+    if M[v + V_LANES] == 1:
+        return M[v + V_WHERE]
+    return M[v + V_WHERE] + lane(M[M[B_UNIT_] + u * W_UNIT + U_FLOW], M[v + V_LANES])
+
+
+@inner
 def visit_cost(M, v, payload, packets):
     """The cost of all its stages; the last one asked for is remembered (a route meets few sizes)."""
     if M[v + V_PAYLOAD] == payload and M[v + V_PACKETS] == packets:
@@ -193,7 +203,7 @@ def link(M, HIST, u, visit, lost):
     M[H_VISITS] += 1
     o, v = M[B_UNIT_] + u * W_UNIT, M[B_VISIT] + visit
     now, packets = M[H_NOW], M[o + U_PACKETS]
-    where = M[v + V_WHERE]
+    where = link_of(M, u, v)
     k = M[B_LINK] + where * W_LINK
     s = M[k + L_STATION]
     came(M, s)

@@ -49,6 +49,8 @@ def unsupported(scenario: Scenario) -> str | None:
         return "faults and operations"
     if scenario.hypervisors:
         return "nodes that share a machine"
+    if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None:
+        return "a fabric of several switches"
     for name, load in scenario.load.items():
         if load.bulk is not None:
             return f"the bulk transfer {name}"

@@ -1,0 +1,73 @@
+"""Switches between nodes: racks with a leaf switch each under spines, and sites over a WAN, both by labels of nodes.
+
+Ports towards nodes are ``switch/NODE``. A leaf has ``switch/RACK.upK`` to spine K, and the spine ``switch/RACK.downK``
+back; a site has ``switch/SITE.wan`` towards the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netsim.model.entities import Model, Node
+from netsim.model.problems import Problems
+from netsim.scenario.schema import Scenario
+
+UP, DOWN, WAN = "up", "down", "wan"
+
+
+def port(place: str, kind: str) -> str:
+    """The station of a port of a rack or site; of several side by side, without the number at its end."""
+    return f"switch/{place}.{kind}"
+
+
+def rack_of(model: Model, node: Node) -> str:
+    """The rack that a node stands in; empty where one switch joins all."""
+    spec = model.fabric.leaf_spine
+    return node.labels[spec.label] if spec is not None else ""
+
+
+def site_of(model: Model, node: Node) -> str:
+    """The site that a node stands in; empty where there is one."""
+    spec = model.fabric.wan
+    return node.labels[spec.label] if spec is not None else ""
+
+
+def racks(model: Model) -> dict[str, list[Node]]:
+    """The nodes of each rack; empty where one switch joins all."""
+    found: dict[str, list[Node]] = {}
+    for node in model.nodes.values() if model.fabric.leaf_spine is not None else ():
+        found.setdefault(rack_of(model, node), []).append(node)
+    return found
+
+
+def fabric_ports(model: Model) -> Iterator[tuple[str, int, int]]:
+    """Ports between switches: station, rate (bit/s), buffer (bytes)."""
+    leaves, wan = model.fabric.leaf_spine, model.fabric.wan
+    if leaves is not None:
+        for rack in racks(model):
+            for kind in (UP, DOWN):
+                for spine in range(1, leaves.spines + 1):
+                    yield f"{port(rack, kind)}{spine}", leaves.uplink, leaves.buffer
+    if wan is not None:
+        for site in dict.fromkeys(site_of(model, node) for node in model.nodes.values()):
+            yield port(site, WAN), wan.rate, wan.buffer
+
+
+def check_labels(scenario: Scenario, problems: Problems) -> None:
+    """Every node says where it stands, and no rack is on two sites."""
+    leaves, wan = scenario.fabric.leaf_spine, scenario.fabric.wan
+    for spec in (leaves, wan):
+        for group, nodes in scenario.nodes.items():
+            if spec is not None and any(nodes.label(spec.label, i) is None for i in range(nodes.count)):
+                expected = f"a label {spec.label} for each node, which the fabric goes by"
+                problems.add(("nodes", group, "labels"), "MISSING", expected, "none")
+    if leaves is None or wan is None or problems.found:
+        return
+    sites: dict[str, str] = {}
+    for group, nodes in scenario.nodes.items():
+        for i in range(nodes.count):
+            rack, site = nodes.label(leaves.label, i) or "", nodes.label(wan.label, i) or ""
+            if sites.setdefault(rack, site) != site:
+                expected = f"{leaves.label} {rack} on one {wan.label}"
+                problems.add(("nodes", group, "labels"), "BAD_VALUE", expected, f"{sites[rack]} and {site}")
+                return
