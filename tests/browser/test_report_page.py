@@ -75,7 +75,7 @@ def test_it_is_whole_at_every_width(
     assert chromium.value("document.querySelectorAll('.plot').length") == 11
     assert (
         chromium.value(
-            "[...document.querySelectorAll('.plot')].filter(p => !p.querySelector('.main-svg')).length"
+            "[...document.querySelectorAll('.plot')].filter(p => !p.closest('details:not([open])') && !p.querySelector('.main-svg')).length"
         )
         == 0
     )
@@ -137,6 +137,18 @@ def test_a_table_opens_by_keyboard_and_all_numbers_are_a_link_away(
         "[...document.querySelectorAll('.under a[download]')].map(a => a.href.slice(0, 14))"
     )
     assert links == ["data:text/csv;"] * 12
+
+
+def test_another_way_is_drawn_when_it_is_chosen(chromium: Browser, pages: dict[int, Path]) -> None:
+    chromium.show(pages[5], 1280)
+    second = "document.querySelectorAll('details.way')[1]"
+    assert chromium.value(f"{second}.querySelectorAll('.main-svg').length") == 0
+    chromium.value(f"{second}.open = true")
+    chromium.value("new Promise(done => setTimeout(done, 300))")
+    assert chromium.value(f"{second}.querySelectorAll('.main-svg').length") > 0
+    wide = f"{second}.querySelector('.plot').offsetWidth - {second}.querySelector('.main-svg').clientWidth"
+    assert abs(chromium.value(wide)) <= 1
+    assert chromium.value(OVERLAPS) == []
 
 
 def test_it_prints(chromium: Browser, pages: dict[int, Path]) -> None:

@@ -49,7 +49,7 @@ def large(workers: int, faults: int = 0) -> Result:
     data["failovers"] = [
         {"fault": f"crash worker-{k + 1}", "at_s": 2.0 + k,
          **{key: estimate(value) | {"samples": [value] * 3} for key, value in CLOCK.items()},
-         "views": {f"worker-{n}": 4 + n / workers for n in range(1, workers + 1) if n != k + 1},
+         "views": {f"worker-{n}": 4 + n / workers for n in range(1, min(workers, 100) + 1) if n != k + 1},
          "outage_s": estimate(0.7 + k / 10) | {"samples": [0.7 + k / 10] * 3}, "failed": 30}
         for k in range(faults)
     ]  # fmt: skip

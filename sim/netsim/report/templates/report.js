@@ -14,17 +14,14 @@
   }
   // One after the other, those on top first, so that the page answers while it draws.
   function next() {
-    var waiting = plots.filter(function (div) { return !div.dataset.drawn; });
+    var waiting = shown().filter(function (div) { return !div.dataset.drawn; });
     if (waiting.length) { draw(waiting[0]); setTimeout(next, 0); } else { document.documentElement.classList.add("drawn"); }
   }
-  function each(change) { plots.forEach(function (div) { draw(div); Plotly.relayout(div, change(div)); }); }
+  // Those in a closed box wait until it is opened.
+  function shown() { return plots.filter(function (div) { return !div.closest("details:not([open])"); }); }
+  function each(change) { shown().forEach(function (div) { draw(div); Plotly.relayout(div, change(div)); }); }
   setTimeout(next, 0);
-  // What was drawn while it was hidden has no width yet.
-  document.querySelectorAll("details").forEach(function (box) {
-    box.addEventListener("toggle", function () {
-      if (box.open) { box.querySelectorAll(".plot[data-drawn]").forEach(function (div) { Plotly.Plots.resize(div); }); }
-    });
-  });
+  document.querySelectorAll("details").forEach(function (box) { box.addEventListener("toggle", next); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () {
     each(function () { return { "font.color": ink() }; });
   });
