@@ -441,6 +441,28 @@ FAILS_ALONE: list[tuple[int, Step]] = [
     (600 * MS, Change(What.NODE_UP, "m-2")),
 ]
 
+#: A server is in the middle of answers that do not fit its socket when its container leaves the network: nothing of them is on its
+#: way any more until the client gives up and the worker hears of it.
+STALLED = """netsim: 1
+duration: 300ms
+warmup: 0s
+nodes: {m: {role: manager, count: 2, cores: 2, profile: tuned, nic: {rate: 10Gbit}}}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {replicas: 2, networks: [net], work: {cpu: 1ms, workers: 3}}
+containers:
+  box: {node: m-1, networks: [net]}
+load:
+  w0: {from: web, to: 'box', users: 9, think: {exponential: {mean: 10ms}}, response: 3MiB, connection: {pool: 2, idle: 50ms}, timeout: 2ms}
+  w1: {from: web, to: 'box', arrivals: 50/s, response: 1MiB, connection: new, timeout: 20ms}
+"""
+STALLS: list[tuple[int, Step]] = [
+    (12 * MS, Change(What.DETACH, "box", network="net")),
+    (13 * MS, "web.1"),
+    (60 * MS, Change(What.ATTACH, "box", network="net")),
+    (90 * MS, Change(What.DETACH, "box", network="net")),
+]
+
 #: Two racks on two sites under three spines whose ports are small: answers and transfers cross, the lanes fill and drop, and
 #: a node dies with units of its own between the switches.
 CROSSING = """netsim: 1
@@ -507,6 +529,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(VANISHING, VANISHES)
 @example(SHARED, FAILS_ALONE)
 @example(CROSSING, ONE_DIES)
+@example(STALLED, STALLS)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

@@ -10,7 +10,7 @@ from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.exchange import alive, client_of, server_of, thread_of
 from netsim.engine.fast.handshake import opened, syn_again, syn_arrived
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import todo
+from netsim.engine.fast.memory import drop_transfer, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import free_unit, new_unit, onward, stage_cost
 from netsim.engine.fast.requests import message_ended
@@ -51,6 +51,7 @@ def let_go_of_worker(M, t):
     server = server_of(M, x)
     if not M[M[B_SERVER] + server * W_SERVER + V_GONE]:
         todo(M, OP_POOL_RELEASE, server, M[M[B_X] + x * W_X + X_WORKER], 0)
+    drop_transfer(M, t)
 
 
 @inner

@@ -138,6 +138,7 @@ def answer(M, x):
         t = begin_transfer(M, x, 1, size, TAG_ANSWER, TK_ANSWER)
         M[M[B_T] + t * W_T + T_THREAD] = worker_thread(M, server, M[e + X_WORKER])
         M[M[B_T] + t * W_T + T_WRITES] = 1
+        M[M[B_T] + t * W_T + T_REFS] += 1  # the connection names it, even while nothing of it is on its way
         M[M[B_CONN] + conn * W_CONN + O_WRITER] = t
         return
     cost = message_cost(M, x, M[ways_of(M, conn) + WA_REPLY], size, True)
