@@ -51,6 +51,9 @@ CHANGES = {
     "a flow is over when its last byte is there, read or not": (
         "tcp.py", "M[o + T_ARRIVED] >= M[o + T_SIZE] and M[o + T_HEAD] < 0", "M[o + T_ARRIVED] >= M[o + T_SIZE]",
     ),
+    "all flows take the first of several uplinks": (
+        "plane.py", "+ lane(M[M[B_UNIT_] + u * W_UNIT + U_FLOW], M[v + V_LANES])", "+ 0",
+    ),
     "the bytes of a flow do not count": (
         "bulk.py", "WL_GOODPUT] += size", "WL_GOODPUT] += 0",
     ),

@@ -16,7 +16,7 @@ from netsim.report.figures import FIGURES, figure
 from netsim.report.figures_stages import attribution, way
 from netsim.report.svg import latency_svg
 from netsim.report.ways import ways
-from netsim.results.files import REPORT, load_result, write_atomic
+from netsim.results.files import REPORT, load_result, write_texts
 from netsim.results.result import Result
 
 if TYPE_CHECKING:
@@ -52,11 +52,7 @@ def write_report(directory: str | os.PathLike[str], out: str | os.PathLike[str] 
     result = load_result(directory)
     source = Path(directory)
     folder = Path(out) if out is not None else source if source.is_dir() else source.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {REPORT: render(result), PICTURE: latency_svg(result)}
-    for name, text in texts.items():
-        write_atomic(folder / name, text)
-    return [str(folder / name) for name in texts]
+    return write_texts(folder, {REPORT: render(result), PICTURE: latency_svg(result)})
 
 
 def _figures(result: Result, charts: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -7,12 +7,11 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from netsim.results.errors import ResultError
 from netsim.results.felt import FELT
-from netsim.results.files import REPORT, write_atomic
+from netsim.results.files import REPORT, write_texts
 from netsim.results.result import Result
 from netsim.results.text import quantity, signed_share
 from netsim.stats.compare import Change, change, holm
@@ -113,12 +112,7 @@ class Comparison:
         """Write comparison.json and report.html; their paths, the report last. Raises ``OSError``."""
         from netsim.report.comparisons import render
 
-        folder = Path(directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        texts = {COMPARISON: self.json(), REPORT: render(self)}
-        for name, text in texts.items():
-            write_atomic(folder / name, text)
-        return [str(folder / name) for name in texts]
+        return write_texts(directory, {COMPARISON: self.json(), REPORT: render(self)})
 
     def __repr__(self) -> str:
         return f"<Comparison of {self.a} and {self.b}: {len(self.regressions)} regressions>"

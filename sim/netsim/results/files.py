@@ -59,6 +59,15 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_texts(directory: str | os.PathLike[str], texts: Mapping[str, str]) -> list[str]:
+    """Write files into a folder, which is made if it is missing; their paths. Raises ``OSError``."""
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        write_atomic(folder / name, text)
+    return [str(folder / name) for name in texts]
+
+
 def json_text(result: Result) -> str:
     """``result.json``: equal runs give equal text, but for ``manifest.wall_s``. Samples and paths take one line each."""
     rest = {key: value for key, value in result.data.items() if key not in ("paths", "samples")}

@@ -94,7 +94,8 @@ def _trade(sweep: Sweep) -> Iterable[Drawn]:
     side_by_side = figures.parallel(sweep)
     if len(side_by_side.data):
         reading = "A line is a point; each axis goes from the least value (below) to the greatest (above)."
-        yield Chart("All points side by side", reading, ()), side_by_side
+        points = _points(sweep)
+        yield Chart("All points side by side", reading, points.columns, points.rows), side_by_side
 
 
 def _responses(sweep: Sweep) -> Iterable[Drawn]:

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from netsim.results.errors import EngineError
@@ -122,15 +121,10 @@ class Plan:
 
     def save(self, directory: str | os.PathLike[str]) -> list[str]:
         """Write plan.json and report.html; their paths, the report last. Raises ``OSError``."""
-        from netsim.results.files import REPORT, write_atomic
+        from netsim.results.files import REPORT, write_texts
         from netsim.sweep.plan_page import render
 
-        folder = Path(directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        texts = {PLAN: self.json(), REPORT: render(self)}
-        for name, text in texts.items():
-            write_atomic(folder / name, text)
-        return [str(folder / name) for name in texts]
+        return write_texts(directory, {PLAN: self.json(), REPORT: render(self)})
 
 
 def plan(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsim.results.files import write_atomic
+from netsim.results.files import write_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,10 +112,7 @@ class Sweep:
             self.frame.to_parquet(temporary)
             os.replace(temporary, folder / PARQUET)
             paths.append(str(folder / PARQUET))
-        for name, text in texts.items():
-            write_atomic(folder / name, text)
-            paths.append(str(folder / name))
-        return paths
+        return [*paths, *write_texts(folder, texts)]
 
     def csv(self) -> str:
         """``points.csv``: equal sweeps give equal text, wherever and by however many they were run."""

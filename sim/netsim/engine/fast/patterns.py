@@ -14,14 +14,15 @@ from netsim.datapath.stage import Context
 from netsim.engine.netstate import Passed
 from netsim.engine.route import Route, Visit
 from netsim.engine.routes import Ways
-from netsim.model.entities import OUTSIDE
-from netsim.model.fabric import rack_of, site_of
+from netsim.model.entities import OUTSIDE, Node
+from netsim.model.fabric import DOWN, UP, WAN, port, rack_of, site_of
 
 if TYPE_CHECKING:
     from netsim.engine.fast.build import Builder
 
 Nodes = Sequence[str | None]
-FIXED, NODE, CARD, PORT = range(4)  # what stands in V_WHERE: the same everywhere, or a node's number or link
+#: What stands in V_WHERE: the same everywhere, a node's number, its card or the port to it, or a port of its rack or site.
+FIXED, NODE, CARD, PORT, RACK_UP, RACK_DOWN, SITE_WAN = range(7)
 ROUTES = ("syn", "syn_ack", "request", "reply", "request_ack", "reply_ack")
 
 
@@ -32,6 +33,7 @@ class OpenVisit:
     context: int
     kind: int
     role: int
+    lanes: int
     rest: tuple[int, ...]
 
 
@@ -101,7 +103,26 @@ class Patterns:
                 node = model.nodes[name]
                 places[name] = (NODE, role)
                 places[node.tx_station], places[node.switch_station] = (CARD, role), (PORT, role)
+                for kind, (place, _, stations) in zip(
+                    (RACK_UP, RACK_DOWN, SITE_WAN), self._ports(node), strict=True
+                ):
+                    places.setdefault(place, (FIXED, -1))  # time on the wires there
+                    places |= dict.fromkeys(stations, (kind, role))
         return places
+
+    def _ports(self, node: Node) -> tuple[tuple[str, int, tuple[str, str]], ...]:
+        """Of the ports of a node's rack up and down, and of its site: the place, the first lane's link, and the stations by
+        which a visit may name it."""
+        model, links = self.builder.world.model, self.builder.link_index
+        found = []
+        for place, kind in (
+            (rack_of(model, node), UP),
+            (rack_of(model, node), DOWN),
+            (site_of(model, node), WAN),
+        ):
+            names = (port(place, kind), f"{port(place, kind)}1")
+            found.append((place, next((links[name] for name in names if name in links), -1), names))
+        return tuple(found)
 
     def _open(self, route: Route, places: dict[str, tuple[int, int]]) -> OpenRoute | None:
         visits = []
@@ -115,7 +136,7 @@ class Patterns:
                 visit.most_bytes,
                 *self.builder.stage_rows(visit.stages),
             )
-            visits.append(OpenVisit(int(visit.context), *place, rest))
+            visits.append(OpenVisit(int(visit.context), *place, len(visit.stations), rest))
         rows = self.builder.stage_rows
         return OpenRoute(tuple(visits), route.mss_bytes, rows(route.send), rows(route.recv))
 
@@ -126,19 +147,18 @@ class Patterns:
     def fill(self, pattern: Pattern, nodes: Nodes) -> tuple[dict[str, int], Passed]:
         """The columns of a way of this pattern between other nodes, and what a SYN meets there."""
         b = self.builder
-        where: list[tuple[int, int, int]] = []
+        where: list[tuple[int, ...]] = []
         for name in nodes:
             if name in b.world.model.nodes:
                 node = b.world.model.nodes[name]
-                where.append(
-                    (b.node_index[name], b.link_index[node.tx_station], b.link_index[node.switch_station])
-                )
+                own = (b.node_index[name], b.link_index[node.tx_station], b.link_index[node.switch_station])
+                where.append((*own, *(link for _, link, _ in self._ports(node))))
             else:
-                where.append((-1, -1, -1))
+                where.append((-1,) * SITE_WAN)
         rows = []
         for route in pattern.routes:
             visits = tuple(
-                (v.context, v.role if v.kind == FIXED else where[v.role][v.kind - 1], 1, *v.rest)
+                (v.context, v.role if v.kind == FIXED else where[v.role][v.kind - 1], v.lanes, *v.rest)
                 for v in route.visits
             )
             rows.append(b.route_row(visits, route.mss_bytes, route.send, route.recv))
