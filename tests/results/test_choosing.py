@@ -94,3 +94,16 @@ def test_flow_refuses_what_fills_a_table() -> None:
 def test_calls_by_the_names_of_tasks_count() -> None:
     one, two, three = (chosen(busy(100, to=f"tasks.db, count: {n}")).visits for n in (1, 2, 3))
     assert three - two == pytest.approx(two - one) and two > one
+
+
+def test_flow_runs_what_is_only_just_over_a_table() -> None:
+    """A client's 28,232 ports are enough for 4 s of 7,000 connections/s by chance, and not for 8,500."""
+    text = (
+        "netsim: 1\nduration: 2s\nwarmup: 2s\nreplications: 1\nnodes: {m: {role: manager, count: 2, cores: 16}}\n"
+        "networks: {net: {}}\nservices:\n  web: {replicas: 1, networks: [net], work: {cpu: 10us, workers: 64}}\n"
+        "  api: {replicas: 1, networks: [net], work: {cpu: 10us, workers: 64}}\n"
+        "load: {users: {from: web, to: api, arrivals: {poisson: RATE/s}, connection: new}}\n"
+    )
+    assert netsim.run(loads(text.replace("RATE", "7100")), engine="flow").data["manifest"]["engine"] == "flow"
+    with pytest.raises(netsim.EngineError, match="client-ports"):
+        netsim.run(loads(text.replace("RATE", "8500")), engine="flow")

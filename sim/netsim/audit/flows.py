@@ -21,6 +21,8 @@ from netsim.scenario.schema_work import Connection
 OUTSIDE = "outside"
 #: Ports from which the kernel chooses for a source port of 1024 or more (nf_nat_core.c, nf_nat_l4proto_unique_tuple).
 TRANSLATED_PORTS = 65_536 - 1_024
+#: A load of chance can ask for a little less than its mean: only what is so far over its limit surely meets it.
+SURELY = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def used_up(model: Model) -> Limit | None:
     for one, held in ((tracked, "time_wait"), (translated, "time_wait"), (client_ports, "client_time_wait")):
         share = min(1.0, span_ps / times[held])  # what a shorter run fills of it
         for limit in one(model):
-            if limit.most is not None and limit.used * share > limit.most:
+            if limit.most is not None and limit.used * share > SURELY * limit.most:
                 return limit
     rests = resting(model) if span_ps > times["idle"] else ()
     return next((limit for limit in rests if limit.most is not None and limit.used > limit.most), None)
