@@ -153,7 +153,9 @@ PHASES = [Phase.explicit, Phase.generate] + ([] if "NETSIM_NO_SHRINKING" in os.e
 @st.composite
 def scenarios(draw: st.DrawFn) -> str:
     nic = f"nic: {{rate: {draw(st.sampled_from(['20Mbit', '1Gbit', '10Gbit']))}, ring: {draw(st.sampled_from([8, 64, 1024]))}"
-    nic += f", rx_queues: {draw(st.integers(1, 3))}"
+    nic += f", rx_queues: {draw(st.integers(1, 3))}" + draw(
+        st.sampled_from(["", "", ", pps: 3000/s", ", burst: {baseline: 15Mbit, credit: 200KB}"])
+    )
     mtu, other = draw(
         st.sampled_from(
             [(1500, 0), (1500, 0), (1450, 0), (9000, 0), (1500, 1400), (1450, 1500), (9000, 1500)]
@@ -168,11 +170,13 @@ def scenarios(draw: st.DrawFn) -> str:
     more = f", w: {{cores: 1, profile: {profile}, {stands}, {nic}, mtu: {other}}}}}" if other else ""
     text += f"nodes: {{m: {{{group}, labels: {{rack: [a, b], site: [x, y]}}, {nic}, mtu: {mtu}}}}}{more}}}\n"
     text += draw(st.sampled_from(["", "", "hypervisors: {h: {cores: 1, nodes: [m-*]}}\n",
-                                  "hypervisors: {h: {cores: 3, nodes: [m-2, m-1]}}\n"]))  # fmt: skip
+                                  "hypervisors: {h: {cores: 3, nodes: [m-2, m-1]}}\n",
+                                  "hypervisors: {h: {cores: 4, nodes: [m-2, m-1], nic: {rate: 100Mbit}}}\n"]))  # fmt: skip
     spines, uplink = draw(st.integers(1, 3)), draw(st.sampled_from(["20Mbit", "1Gbit", "40Gbit"]))
     leaves = f", leaf_spine: {{spines: {spines}, uplink: {uplink}, buffer: {buffer}}}"
     wan = f", wan: {{latency: 1ms, rate: {uplink}, buffer: {buffer}}}"
     switches = draw(st.sampled_from(["", "", leaves, wan, leaves + wan]))
+    switches += draw(st.sampled_from(["", "", ", alpha: 1", ", alpha: 0.25"]))
     text += (
         f"fabric: {{latency: {draw(st.sampled_from(['0s', '1us', '50us']))}, buffer: {buffer}{switches}}}\n"
     )
@@ -487,6 +491,32 @@ ONE_DIES: list[tuple[int, Step]] = [
 ]
 
 
+#: Cards with few packets a second and a credit that runs out, two of them behind one hypervisor's card, and a switch whose ports
+#: share one small buffer.
+RATIONED = """netsim: 1
+duration: 1s
+warmup: 100ms
+nodes:
+  m: {role: manager, count: 3, cores: 2, nic: {rate: 1Gbit, pps: 30000/s, burst: {baseline: 40Mbit, credit: 2MB}}}
+  w: {cores: 2}
+hypervisors: {h: {cores: 4, nodes: [m-1, m-2], nic: {rate: 300Mbit, burst: {baseline: 60Mbit, credit: 1MB}}}}
+fabric: {latency: 5us, buffer: 300KiB, alpha: 0.5}
+outside: {rtt: 1ms, clients: 20}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {replicas: 3, networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: 300us, workers: 8}, calls: [{to: db, response: 12KiB, connection: {pool: 4}}]}
+  db: {replicas: 3, networks: [net], work: {cpu: 200us, workers: 8}}
+load:
+  users: {from: outside, to: 'web:8080', arrivals: {poisson: 200/s}, request: 600B, response: 70KiB, timeout: 400ms, connection: {pool: 20, requests: 9}}
+  copy: {from: db, to: web, bulk: 5MB, flows: 4}
+"""
+A_GUEST_DIES: list[tuple[int, Step]] = [
+    (500 * MS, Change(What.NODE_DOWN, "m-2")),
+    (501 * MS, Message(0, "m-1", "m-3", 300_000, True)),
+    (700 * MS, Change(What.NODE_UP, "m-2")),
+]
+
+
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
     scenario.tolerate()
@@ -530,6 +560,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(SHARED, FAILS_ALONE)
 @example(CROSSING, ONE_DIES)
 @example(STALLED, STALLS)
+@example(RATIONED, A_GUEST_DIES)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

@@ -81,14 +81,14 @@ def _tasks(model: Model, party: str) -> list[str]:
     return [task.name for task in model.services[party]] if party in model.services else [party]
 
 
-def _entries(model: Model) -> list[str]:
+def entries(model: Model) -> list[str]:
     """The nodes by which connections from outside come, each with its even share of them."""
     entry = model.scenario.outside.entry
     nodes = list(model.nodes) if entry.nodes == "all" else [n for n in entry.nodes if n in model.nodes]
     return nodes[:1] if entry.choose == "first" else nodes
 
 
-def _meshed(model: Model, source: str, to: str) -> str | None:
+def meshed(model: Model, source: str, to: str) -> str | None:
     """The service that connections from outside reach through the mesh; None if they go another way."""
     if source != OUTSIDE:
         return None
@@ -117,13 +117,13 @@ def used_up(model: Model) -> Limit | None:
 def tracked(model: Model) -> Iterator[Limit]:
     """The mesh's sandbox of an entry node tracks every connection that enters there, as any namespace up to
     nf_conntrack_max."""
-    entries = _entries(model)
-    mine = [o for o in openings(model) if _meshed(model, o.source, o.to)]
-    if not mine or not entries:
+    doors = entries(model)
+    mine = [o for o in openings(model) if meshed(model, o.source, o.to)]
+    if not mine or not doors:
         return
     held_s = timeouts_ps()["time_wait"] / PS_PER_S
-    used = sum(o.per_s * held_s + o.kept for o in mine) / len(entries)
-    node = min(entries, key=lambda name: model.nodes[name].profile.kernel["nf_conntrack_max"])
+    used = sum(o.per_s * held_s + o.kept for o in mine) / len(doors)
+    node = min(doors, key=lambda name: model.nodes[name].profile.kernel["nf_conntrack_max"])
     most = model.nodes[node].profile.kernel["nf_conntrack_max"]
     biggest = max(mine, key=lambda o: o.per_s * held_s + o.kept)
     help = (
@@ -136,17 +136,17 @@ def tracked(model: Model) -> Iterator[Limit]:
 @rule
 def translated(model: Model) -> Iterator[Limit]:
     """An entry node gives each connection a source port of its own towards the task that serves it."""
-    entries = _entries(model)
+    doors = entries(model)
     held_s = timeouts_ps()["time_wait"] / PS_PER_S
     for opening in openings(model):
-        service = _meshed(model, opening.source, opening.to)
-        if service is None or not entries or not model.services[service] or opening.per_s == 0:
+        service = meshed(model, opening.source, opening.to)
+        if service is None or not doors or not model.services[service] or opening.per_s == 0:
             continue
-        used = opening.per_s * held_s / len(entries) / len(model.services[service])
+        used = opening.per_s * held_s / len(doors) / len(model.services[service])
         help = (
             "more entry nodes, more tasks, or connections that are kept" if used > TRANSLATED_PORTS else None
         )
-        yield Limit("snat-ports", f"{entries[0]} to a task of {service}", round(used), TRANSLATED_PORTS, opening.path, False,
+        yield Limit("snat-ports", f"{doors[0]} to a task of {service}", round(used), TRANSLATED_PORTS, opening.path, False,
                     f"source ports: each is taken for {held_s:g} s", help)  # fmt: skip
 
 
@@ -196,5 +196,5 @@ def _balanced(model: Model, load: Load) -> bool:
     if spec is None:
         return False
     if load.from_ == OUTSIDE:
-        return _meshed(model, OUTSIDE, load.to) is not None
+        return meshed(model, OUTSIDE, load.to) is not None
     return spec.endpoint_mode == "vip"

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from netsim.audit.limit import Limit, rule
 from netsim.model.entities import Model
 
+GBIT = 1e9
+
 
 @rule
 def over_commit(model: Model) -> Iterator[Limit]:
@@ -21,6 +23,20 @@ def over_commit(model: Model) -> Iterator[Limit]:
             detail += f"; {large[0]} alone has more than the machine and gets {spec.cores}"
         path = ("hypervisors", name, "cores")
         yield Limit("hypervisor.cores", name, promised, spec.cores, path, False, detail, near=1.0)
+
+
+@rule
+def shared_card(model: Model) -> Iterator[Limit]:
+    """What the nodes on a machine can send together against its card (Gbit/s). More is usual, and a risk where all send
+    at once to other machines."""
+    for name, spec in model.scenario.hypervisors.items():
+        if spec.nic is None:
+            continue
+        guests = [node for node in model.nodes.values() if node.machine == name and node.shared]
+        cards, most = sum(node.nic.rate for node in guests) / GBIT, spec.nic.rate / GBIT
+        help = "a faster card, or fewer nodes on the machine" if cards > most else None
+        yield Limit("hypervisor.card", name, round(cards, 3), round(most, 3), ("hypervisors", name, "nic"), False,
+                    f"Gbit/s of {len(guests)} virtual cards: {cards / most:.3g} to 1", help, near=1.0)  # fmt: skip
 
 
 @rule

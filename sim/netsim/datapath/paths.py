@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netsim.datapath.reach import Reach, ReachError, reach
-from netsim.datapath.stage import Context, Path
+from netsim.datapath.stage import Context, LinkSpec, Path
 from netsim.datapath.walk import TCP_BYTES, Walk
 from netsim.drivers.ingress import Ingress
-from netsim.model.entities import OUTSIDE, Model, NetworkPlan, Node
+from netsim.model.entities import OUTSIDE, Model, NetworkPlan, Node, card_station
 from netsim.model.fabric import fabric_ports
+from netsim.scenario.schema_nodes import Nic
 
 __all__ = ["Reach", "ReachError", "link_rates", "reach", "reply_path", "request_path"]
 
@@ -164,12 +167,24 @@ def _mss(
     return min(mtus) - TCP_BYTES
 
 
-def link_rates(model: Model) -> dict[str, tuple[int | None, int | None, int | None]]:
-    """Every LINK station: rate (bit/s), buffer (bytes), queue (packets); None: no limit."""
-    found: dict[str, tuple[int | None, int | None, int | None]] = {}
+def link_rates(model: Model) -> dict[str, LinkSpec]:
+    """Every LINK station. A cloud's caps hold for each direction of a card by itself."""
+    found: dict[str, LinkSpec] = {}
     for node in model.nodes.values():
-        found[node.tx_station] = (node.nic.rate, None, node.nic.ring + QDISC_PACKETS)
-        found[node.switch_station] = (node.nic.rate, model.fabric.buffer, None)
-    found |= {name: (rate, buffer, None) for name, rate, buffer in fabric_ports(model)}
-    found[f"switch/{OUTSIDE}"] = (None, None, None)
+        found |= _card(node.nic, node.tx_station, node.switch_station, model.fabric.buffer)
+    for name, spec in model.scenario.hypervisors.items():
+        if spec.nic is not None:
+            found |= _card(spec.nic, card_station(name, spec.nic), f"switch/{name}", model.fabric.buffer)
+    found |= {name: LinkSpec(rate, buffer) for name, rate, buffer in fabric_ports(model)}
+    found[f"switch/{OUTSIDE}"] = LinkSpec(None)
     return found
+
+
+def _card(nic: Nic, tx: str, port: str, buffer: int) -> dict[str, LinkSpec]:
+    card = LinkSpec(nic.rate, packets_per_s=None if nic.pps is None else round(nic.pps))
+    if nic.burst is not None:
+        card = replace(card, baseline_bps=nic.burst.baseline, credit_bytes=nic.burst.credit)
+    return {
+        tx: replace(card, ring_packets=nic.ring + QDISC_PACKETS),
+        port: replace(card, buffer_bytes=buffer),
+    }

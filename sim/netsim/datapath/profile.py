@@ -62,7 +62,10 @@ STAGES: dict[str, str] = {
     "dns.tcp": "the query once more over TCP, because the answer was cut: a connection over loopback",
     "tls.handshake": "TLS handshake, one side's work",
     "tls.record": "TLS encryption or decryption of a message",
+    "vhost": "a virtual machine's packet crosses to or from its hypervisor: kick, vhost thread, copy, virtual switch",
 }
+#: Stages that a profile without base need not name: stock's then hold.
+OPTIONAL = ("vhost",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +175,9 @@ class _Reader:
             for name, value in given.items():
                 if name in STAGES:
                     stages[name] = self.stage(name, value)
-            missing = [name for name in STAGES if name not in given]
+            missing = [name for name in STAGES if name not in given and name not in OPTIONAL]
+            if "base" not in data:
+                stages |= {name: _shipped("stock").stages[name] for name in OPTIONAL if name not in given}
             if "base" not in data and missing:
                 help = "or say which profile it is based on, like base: stock"
                 self.wrong(("stages",), "MISSING", f"the stage {missing[0]}", "nothing", help)

@@ -25,6 +25,19 @@ def lane(flow: int, lanes: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkSpec:
+    """A transmitter: None means no limit. ``baseline_bps`` is what it sends without burst credit, of which it begins
+    with ``credit_bytes``; ``packets_per_s`` counts wire packets."""
+
+    rate_bps: int | None
+    buffer_bytes: int | None = None
+    ring_packets: int | None = None
+    baseline_bps: int | None = None
+    credit_bytes: int = 0
+    packets_per_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PathStage:
     """One stage of one path.
 

@@ -74,7 +74,7 @@ def _lines(model: Model, path: Path, payload_bytes: int) -> list[dict[str, Any]]
         overhead += stage.bytes_added
         ps = stage.fixed_ps + stage.per_packet_ps * packets + stage.per_byte_fs * payload_bytes // 1000
         if stage.context == Context.LINK and stage.station is not None:
-            rate = rates[stage.station if stage.lanes == 1 else f"{stage.station}1"][0]
+            rate = rates[stage.station if stage.lanes == 1 else f"{stage.station}1"].rate_bps
             wire = max(payload_bytes + packets * overhead, packets * MIN_FRAME_BYTES)
             ps = wire * 8 * 10**12 // rate if rate else 0
         lines.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netsim.datapath.stage import Context, Path, PathStage
 from netsim.drivers.registry import stage_bytes
-from netsim.model.entities import OUTSIDE, Model, Node
+from netsim.model.entities import OUTSIDE, Model, Node, card_station
 from netsim.model.fabric import DOWN, UP, WAN, port, rack_of, site_of
 
 #: IPv4 header 20, TCP header 20, timestamps 12 (RFC 7323), per wire packet.
@@ -26,8 +26,9 @@ class Walk:
         return Path(tuple(self.stages), mss_bytes)
 
     def run(self, node: Node, context: Context, *names: str) -> Walk:
-        """Stages on a node's cores, in a thread or in softirq. A new connection's IPVS stage chooses."""
-        for name in names:
+        """Stages on a node's cores, in a thread or in softirq. A new connection's IPVS stage chooses. Behind a virtual
+        switch, packets pass vhost next to the card."""
+        for name in _through_vhost(names) if node.uplink is not None else names:
             cost = node.profile.cost(name)
             most = node.nic.mtu - self._headers() if name == "nic.rx" else None
             self.stages.append(
@@ -88,6 +89,10 @@ class Walk:
     def between(self, source: Node | None, target: Node | None) -> Walk:
         """From the switch of one node to that of another, or from and to the edge, which stands at the spines."""
         model, fabric = self.model, self.model.fabric
+        if source is not None and target is not None and source.uplink and source.machine == target.machine:
+            return self  # the virtual switch joins them
+        if source is not None and source.uplink is not None:
+            self.link(source.machine, "nic.tx", card_station(source.machine, source.uplink))
         here, there = (None if node is None else rack_of(model, node) for node in (source, target))
         climbs = fabric.leaf_spine is not None and here != there
         if climbs and here is not None:
@@ -98,6 +103,9 @@ class Walk:
                 self._port(site, WAN, 1).delay(site, "wire", fabric.wan.latency)
         if climbs and there is not None:
             self._port(there, DOWN, fabric.leaf_spine.spines if fabric.leaf_spine else 1)
+        if target is not None and target.uplink is not None:
+            self.link(target.machine, "switch", f"switch/{target.machine}")
+            self.delay(target.machine, "wire", fabric.latency)
         return self
 
     def _port(self, place: str, kind: str, lanes: int) -> Walk:
@@ -115,6 +123,12 @@ class Walk:
         self.depart(node).between(node, None).link(OUTSIDE, "switch", f"switch/{OUTSIDE}")
         self.delay(OUTSIDE, "wire", self.model.fabric.latency)
         return self.delay(OUTSIDE, OUTSIDE, self.model.outside.rtt // 2)
+
+
+def _through_vhost(names: tuple[str, ...]) -> list[str]:
+    return [
+        step for name in names for step in ((name, "vhost") if name in ("nic.xmit", "nic.rx") else (name,))
+    ]
 
 
 def added_bytes(stage: str) -> int:

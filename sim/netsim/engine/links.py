@@ -10,10 +10,15 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from netsim.datapath.shaping import MILLION, US, credit_now, credit_wait, takes
+from netsim.datapath.stage import LinkSpec
 from netsim.engine.meter import Meter
 from netsim.engine.route import MIN_FRAME_BYTES
 
 PS_BITS = 8 * 10**12
+PS_PER_S = 10**12
+#: A GSO unit of 64 KiB with its headers on each packet.
+LARGEST_UNIT_BYTES = 72_000
 
 
 @dataclass(slots=True)
@@ -27,8 +32,56 @@ class Trouble:
     groups: dict[str, int] | None = None
 
 
+class SharedBuffer:
+    """The memory of a switch that its ports share. ``alpha`` in thousandths."""
+
+    __slots__ = ("size_bytes", "alpha", "links")
+
+    def __init__(self, size_bytes: int, alpha: int, links: list[Link]) -> None:
+        self.size_bytes = size_bytes
+        self.alpha = alpha
+        self.links = links
+        for link in links:
+            link.shared = self
+
+    def takes(self, link: Link, now_ps: int, wire_bytes: int) -> bool:
+        """Whether one of its ports, whose queue is settled, takes a unit."""
+        for other in self.links:
+            other.settle(now_ps)
+        used = sum(other.queued_bytes for other in self.links)
+        return takes(link.queued_bytes, wire_bytes, used, self.size_bytes, self.alpha)
+
+
+class Credit:
+    """Burst credit of a transmitter, in millionths of a byte."""
+
+    __slots__ = ("baseline", "most", "left", "since_ps", "out_ps")
+
+    def __init__(self, spec: LinkSpec, now_ps: int) -> None:
+        self.baseline = max(1, (spec.baseline_bps or 0) // 8)
+        self.left = spec.credit_bytes * MILLION
+        # While a unit is on its way, credit for the next one gathers, or the baseline would not be reached.
+        self.most = max(spec.credit_bytes, LARGEST_UNIT_BYTES) * MILLION
+        self.since_ps = now_ps
+        self.out_ps: int | None = None  # when somebody waited for credit first
+
+    def left_bytes(self, now_ps: int) -> int:
+        """What is left, none while units that wait have it before it is there."""
+        return max(0, credit_now(self.left, self.since_ps, now_ps, self.baseline, self.most)[0]) // MILLION
+
+    def take(self, start_ps: int, wire_bytes: int) -> int:
+        """Picoseconds that a unit waits for credit, which is then used."""
+        self.left, self.since_ps = credit_now(self.left, self.since_ps, start_ps, self.baseline, self.most)
+        wait_us = credit_wait(self.left, wire_bytes, self.baseline)
+        if wait_us and self.out_ps is None:
+            self.out_ps = start_ps
+        self.left += wait_us * self.baseline - wire_bytes * MILLION
+        self.since_ps += wait_us * US
+        return wait_us * US
+
+
 class Link:
-    """One transmitter. ``rate_bps`` None: never a bottleneck (every visit still takes 1 ps)."""
+    """One transmitter. Without a rate it is never a bottleneck (every visit still takes 1 ps)."""
 
     __slots__ = (
         "meter",
@@ -38,26 +91,31 @@ class Link:
         "rate_bps",
         "buffer_bytes",
         "ring_packets",
+        "packet_ps",
+        "credit",
+        "shared",
         "free_at",
         "_waiting",
-        "_bytes",
+        "queued_bytes",
         "_packets",
     )
 
-    def __init__(
-        self, meter: Meter, rate_bps: int | None, buffer_bytes: int | None, ring_packets: int | None
-    ) -> None:
+    def __init__(self, meter: Meter, spec: LinkSpec, now_ps: int) -> None:
         self.meter = meter
         record = meter.record
         self.node = record.node  # whose card transmits, or whose port it is
         self.port = record.kind == "switch"
         self.trouble: Trouble | None = None
-        self.rate_bps = rate_bps
-        self.buffer_bytes = buffer_bytes
-        self.ring_packets = ring_packets
+        self.rate_bps = spec.rate_bps
+        self.buffer_bytes = spec.buffer_bytes
+        self.ring_packets = spec.ring_packets
+        #: At least this long for each wire packet.
+        self.packet_ps = -(-PS_PER_S // spec.packets_per_s) if spec.packets_per_s else 0
+        self.credit = None if spec.baseline_bps is None else Credit(spec, now_ps)
+        self.shared: SharedBuffer | None = None
         self.free_at = -(1 << 62)
         self._waiting: deque[tuple[int, int, int]] = deque()
-        self._bytes = 0
+        self.queued_bytes = 0
         self._packets = 0
 
     def settle(self, now_ps: int) -> None:
@@ -65,7 +123,7 @@ class Link:
         waiting, record = self._waiting, self.meter.record
         while waiting and waiting[0][0] <= now_ps:
             _, size, packets = waiting.popleft()
-            self._bytes -= size
+            self.queued_bytes -= size
             self._packets -= packets
             record.served += 1
 
@@ -81,7 +139,7 @@ class Link:
         for _ in self._waiting:
             self.meter.drop(now_ps)
         self._waiting.clear()
-        self._bytes = self._packets = 0
+        self.queued_bytes = self._packets = 0
         self.free_at = -(1 << 62)
 
     def enter(
@@ -92,22 +150,27 @@ class Link:
         record.arrived += 1
         self.settle(now_ps)
         wire_bytes = max(wire_bytes, MIN_FRAME_BYTES * packets)
-        over = self.buffer_bytes is not None and self._bytes + wire_bytes > self.buffer_bytes
+        if self.shared is not None:
+            over = not self.shared.takes(self, now_ps, wire_bytes)
+        else:
+            over = self.buffer_bytes is not None and self.queued_bytes + wire_bytes > self.buffer_bytes
         # An skb larger than an empty ring is fed into it piece by piece, so an empty queue takes any unit.
         full = self.ring_packets is not None and self._packets and self._packets + packets > self.ring_packets
         if over or full:
             self.meter.drop(now_ps)
             return None
         service = max(1, wire_bytes * PS_BITS // self.rate_bps) if self.rate_bps else 1
+        service = max(service, packets * self.packet_ps)
         start = now_ps if now_ps > self.free_at else self.free_at
         one = max(1, service // packets)
-        finish = max(start + service, last_in_ps + one)
-        self.meter.busy(start, start + service)
+        held = 0 if self.credit is None else self.credit.take(start, wire_bytes)
+        finish = max(start + held + service, last_in_ps + one)
+        self.meter.busy(start, start + held + service)
         self.meter.waited(now_ps, start - now_ps)
         self.free_at = finish
         self._waiting.append((finish, wire_bytes, packets))
-        self._bytes += wire_bytes
+        self.queued_bytes += wire_bytes
         self._packets += packets
         if 0 <= start < self.meter.duration_ps:
             record.bytes_sent += wire_bytes
-        return start, start + one, finish
+        return start, start + held + one, finish

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from netsim.datapath.stage import Context
+from netsim.datapath.stage import Context, LinkSpec
 from netsim.engine.cpu import Core, Cpu, Owner, Quota, Thread
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
-from netsim.engine.links import Link, Trouble
+from netsim.engine.links import Link, SharedBuffer, Trouble
 from netsim.engine.meter import Meter
 from netsim.engine.record import StationRecord
 from netsim.engine.route import Cost, Route, Visit
@@ -19,7 +19,6 @@ from netsim.engine.workers import WorkerPool
 
 Split = dict[str, int]
 MTU = "mtu"  # where a unit was dropped whose packets are larger than a card takes
-LinkRate = tuple[int | None, int | None, int | None]  # bit/s, buffer bytes, ring packets
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +107,12 @@ class Unit:
 class Machine:
     """All stations of a run.
 
-    ``links``: station name -> (bit/s or None, buffer bytes or None, ring packets or None).
+    ``links``: by station name. ``shared``: by switch whose ports share one buffer, its bytes, alpha in thousandths, and
+    the ports.
     """
 
-    def __init__(self, kernel: Kernel, hosts: list[Host], links: Mapping[str, LinkRate], duration_ps: int,
-                 slice_ps: int) -> None:  # fmt: skip
+    def __init__(self, kernel: Kernel, hosts: list[Host], links: Mapping[str, LinkSpec], duration_ps: int,
+                 slice_ps: int, shared: Mapping[str, tuple[int, int, list[str]]] | None = None) -> None:  # fmt: skip
         self.kernel = kernel
         self.duration_ps = duration_ps
         self.slice_ps = slice_ps
@@ -136,10 +136,14 @@ class Machine:
                      q % host.cores)
                 for q in range(host.rx_queues)
             ]  # fmt: skip
-        for name, (rate, buffer, ring) in links.items():
+        for name, spec in links.items():
             kind = "switch" if name.startswith("switch/") else "nic_tx"
             node = name.split("/")[1 if kind == "switch" else 0]
-            self.links[name] = Link(self._meter(name, kind, node), rate, buffer, ring)
+            self.links[name] = Link(self._meter(name, kind, node), spec, kernel.now)
+        self.shared = [
+            SharedBuffer(size, alpha, [self.links[name] for name in ports])
+            for size, alpha, ports in (shared or {}).values()
+        ]
 
     def _core(self, place: str, k: int) -> Core:
         name = f"{place}/cpu{k}"
@@ -346,6 +350,9 @@ class Machine:
         now = self.kernel.now
         for link in self.links.values():
             link.settle(now)
+            if link.credit is not None:
+                link.meter.record.credit_left_bytes = link.credit.left_bytes(now)
+                link.meter.record.credit_out_ps = link.credit.out_ps
         for rings in self.rings.values():
             for ring in rings:
                 ring.room(now, 0)

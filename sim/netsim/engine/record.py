@@ -86,6 +86,9 @@ class StationRecord:
     dropped: int = 0
     inside: int = 0
     bytes_sent: int = 0  # wire bytes, links only
+    #: Burst credit: what is left at the end (bytes), and when somebody had to wait for it first; None: no such thing.
+    credit_left_bytes: int | None = None
+    credit_out_ps: int | None = None
     #: busy picoseconds per time slice of SLICE_PS (equal slices of the measured period)
     busy_by_slice_ps: list[int] = field(default_factory=list)
 

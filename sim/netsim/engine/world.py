@@ -17,6 +17,7 @@ from netsim.engine.routes import RouteBook
 from netsim.engine.server import Draws, Server
 from netsim.engine.tally import Tally
 from netsim.model.entities import OUTSIDE, Model, Task
+from netsim.model.fabric import shared_buffers
 from netsim.scenario.schema import Scenario
 
 
@@ -33,7 +34,12 @@ class World:
         self.tally = Tally(sorted(scenario.load), scenario.duration, keep_requests)
         self.slice_ps = self.tally.slice_ps
         self.machine = Machine(
-            self.kernel, _hosts(model), link_rates(model), scenario.duration, self.slice_ps
+            self.kernel,
+            _hosts(model),
+            link_rates(model),
+            scenario.duration,
+            self.slice_ps,
+            shared_buffers(model),
         )
         self.tcp = tcp_table()
         self.book = RouteBook(model)

@@ -28,11 +28,17 @@ __all__ = [
 OUTSIDE = "outside"
 
 
+def card_station(machine: str, nic: Nic) -> str:
+    """Name of a card's transmit queue."""
+    return f"{machine}/{nic.name}.tx"
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One machine of the swarm. ``index`` counts over all nodes, ``group_index`` within the group, both from 0.
 
     ``machine`` is whose cores it runs on, ``machine_cores`` of them: its own, or those of a hypervisor that it shares.
+    ``uplink``: the card of that hypervisor, behind a virtual switch; None: the node's own port stands for it.
     """
 
     name: str
@@ -47,6 +53,7 @@ class Node:
     labels: Mapping[str, str]
     machine: str
     machine_cores: int
+    uplink: Nic | None = None
 
     @property
     def shared(self) -> bool:
@@ -56,7 +63,7 @@ class Node:
     @property
     def tx_station(self) -> str:
         """Name of the card's transmit queue, like ``worker-1/eth0.tx``."""
-        return f"{self.name}/{self.nic.name}.tx"
+        return card_station(self.name, self.nic)
 
     @property
     def cpu_station(self) -> str:

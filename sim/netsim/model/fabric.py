@@ -13,6 +13,7 @@ from netsim.model.problems import Problems
 from netsim.scenario.schema import Scenario
 
 UP, DOWN, WAN = "up", "down", "wan"
+THOUSAND = 1000
 
 
 def port(place: str, kind: str) -> str:
@@ -51,6 +52,33 @@ def fabric_ports(model: Model) -> Iterator[tuple[str, int, int]]:
     if wan is not None:
         for site in dict.fromkeys(site_of(model, node) for node in model.nodes.values()):
             yield port(site, WAN), wan.rate, wan.buffer
+
+
+def shared_buffers(model: Model) -> dict[str, tuple[int, int, list[str]]]:
+    """Of each switch whose ports share one buffer: its bytes, alpha (thousandths), and the ports. None without alpha.
+
+    A leaf's memory is the fabric's, a spine's that of the ports between switches. Ports of the WAN stand apart.
+    """
+    fabric, leaves = model.fabric, model.fabric.leaf_spine
+    if fabric.alpha is None:
+        return {}
+    alpha = round(fabric.alpha * THOUSAND)
+    ports: dict[str, list[str]] = {}
+    for node in model.nodes.values():
+        ports.setdefault(rack_of(model, node) or site_of(model, node), []).append(_port_to(model, node))
+    found = {place: (fabric.buffer, alpha, list(dict.fromkeys(names))) for place, names in ports.items()}
+    if leaves is not None:
+        for rack, (_, _, names) in found.items():
+            names += [f"{port(rack, UP)}{spine}" for spine in range(1, leaves.spines + 1)]
+        for spine in range(1, leaves.spines + 1):
+            down = [f"{port(rack, DOWN)}{spine}" for rack in ports]
+            found[f"spine{spine}"] = (leaves.buffer, alpha, down)
+    return found
+
+
+def _port_to(model: Model, node: Node) -> str:
+    """The port of the fabric that a node stands behind: its own, or its hypervisor's."""
+    return node.switch_station if node.uplink is None else f"switch/{node.machine}"
 
 
 def check_labels(scenario: Scenario, problems: Problems) -> None:

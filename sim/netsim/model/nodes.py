@@ -42,6 +42,7 @@ def build_nodes(scenario: Scenario, problems: Problems) -> dict[str, Node]:
                 labels=labels,
                 machine=machine,
                 machine_cores=scenario.hypervisors[machine].cores if name in placed else spec.cores,
+                uplink=scenario.hypervisors[machine].nic if name in placed else None,
             )
             nodes[node.name] = node
     return nodes

@@ -9,8 +9,9 @@ from typing import Any
 
 from netsim.report.glossary import kind_text
 from netsim.report.tables import Table, first_to_fill
+from netsim.results.credit import draining, gone
 from netsim.results.result import Result
-from netsim.results.text import duration, quantity, times
+from netsim.results.text import duration, quantity, times, with_interval
 
 #: A station that is busier than this has long queues when load varies; sizes are recommended for it.
 TARGET = 0.7
@@ -107,6 +108,9 @@ def state(result: Result) -> str:
     use = result.data["bottleneck"]["utilisation"].get("value")
     if use is None or result.data["bottleneck"]["station"] is None:
         return "idle"
+    short = draining(result.data.get("credit", []))
+    if short is not None and gone(short):
+        return "full"
     failed = max(map(failed_share, result.data["workloads"].values()), default=0.0)
     if use >= FULL or (failed > FAILED and not by_faults(result)):
         return "full"
@@ -139,6 +143,8 @@ def verdict(result: Result) -> tuple[str, str]:
     failing = judged.count("fail")
     if not result.data["workloads"] and result.data.get("failovers"):
         head, text = _recovery(result)
+    elif (short := draining(result.data.get("credit", []))) is not None:
+        head, text = _on_credit(short)
     elif kind == "idle":
         head, text = "Idle", "Nothing was busy: the run tells nothing of capacity."
     elif kind == "full" and (found["utilisation"]["value"] or 0) >= FULL:
@@ -183,6 +189,24 @@ def verdict(result: Result) -> tuple[str, str]:
     elif judged:
         text += " All expectations are met." if len(judged) > 1 else " The expectation is met."
     return head, text
+
+
+def _on_credit(short: Mapping[str, Any]) -> tuple[str, str]:
+    """The verdict where a card sends more than what always passes."""
+    base = quantity(short["baseline_bps"], "bit/s")
+    if gone(short):
+        at = duration(short["out_s"]["value"] or 0.0)
+        return (
+            "Too small for good",
+            f"The burst credit of {short['station']} is gone after {at}; the {base} that always pass do not carry this load.",
+        )
+    last = short["lasts_s"]["value"]
+    until = "" if last is None else f" until its burst credit is gone, after about {duration(last)}"
+    return (
+        "For a while",
+        f"It carries this load{until}; for good, {short['station']} would have to pass "
+        f"{quantity(short['sustained']['value'], 'share')} of its baseline of {base}.",
+    )
 
 
 def slowest_recovery(result: Result) -> tuple[str, Ends] | None:
@@ -239,6 +263,19 @@ def more_load(room: float | None) -> str:
 def numbers(result: Result) -> list[Number]:
     """Capacity remaining, what limits it, worst outage, recommended size; cost where prices are given."""
     found = result.data["bottleneck"]
+    short = draining(result.data.get("credit", []))
+    if short is not None:
+        return [
+            *_of_credit(short),
+            _worst(result),
+            Number(
+                "Recommended size",
+                "unknown",
+                "",
+                "larger cards, or nodes enough that each sends less than its baseline",
+                True,
+            ),
+        ]
     table = first_to_fill(result)
     if table is None:
         return [_remaining(found), _limit(result), _worst(result), *_size(result)]
@@ -248,6 +285,24 @@ def numbers(result: Result) -> list[Number]:
         *_of_table(table),
         _worst(result),
         Number("Recommended size", "unknown", "", f"more cores do not help: {table.help}", True),
+    ]
+
+
+def _of_credit(short: Mapping[str, Any]) -> list[Number]:
+    """Capacity remaining and what limits it, where a card lives on its burst credit."""
+    asked = (
+        "all of the baseline is used"
+        if gone(short)
+        else f"sends {with_interval(short['sustained'], 'share')} of what always passes"
+    )
+    lasts = (
+        f"gone after {with_interval(short['out_s'], 's')}"
+        if short["out"]
+        else f"lasts {with_interval(short['lasts_s'], 's')} at this load"
+    )
+    return [
+        Number("Capacity remaining", "none for good", "", asked, True),
+        Number("What limits it", f"burst credit of {short['station']}", "", lasts),
     ]
 
 

@@ -10,6 +10,7 @@ from netsim.report.busy import busiest_chart, headroom_chart, heatmap_chart
 from netsim.report.chart import Chart
 from netsim.report.data import busiest, error_share, headline
 from netsim.report.glossary import error_text
+from netsim.report.ground import credit_table, place_table
 from netsim.report.latencies import MOST_WORKLOADS, percentiles_chart, spread_chart, waterfall_chart
 from netsim.report.overtime import (
     MOST_FAILOVERS,
@@ -91,6 +92,8 @@ def page(result: Result) -> dict[str, Any]:
         "clock": failover_table(data["failovers"]) if data.get("failovers") else [],
         "groups": groups(result),
         "ways": [f"way-{k}" for k in range(len(ways(result)))],
+        "places": place_table(data.get("places", [])),
+        "credit": credit_table(data.get("credit", [])),
         "networks": networks(result),
         "band_names": [text for _, text in BANDS],
         "limits": data.get("limits", []),

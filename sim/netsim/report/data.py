@@ -8,6 +8,7 @@ from typing import Any
 
 from netsim.report.glossary import kind_text, remedy, stage_text
 from netsim.report.tables import first_to_fill
+from netsim.results.credit import credit_sentences, draining
 from netsim.results.result import Result
 from netsim.results.text import duration, quantity, times, with_interval
 
@@ -111,7 +112,9 @@ def busiest(result: Result) -> list[str]:
         f"{with_interval(found['utilisation'], 'share')} of its time."
     ]
     room = found["headroom"]["value"]
-    if room is not None and room >= 1:
+    if draining(result.data.get("credit", [])) is not None:
+        sentences.append("That is no measure of what fits: a card sends more than its baseline, on credit.")
+    elif room is not None and room >= 1:
         sentences.append(f"It would be full at about {times(1 + room)} times this load.")
     elif room is not None and room > 0.005:
         sentences.append(f"About {quantity(room, 'share')} more of the same load would fill it.")
@@ -122,6 +125,7 @@ def busiest(result: Result) -> list[str]:
         sentences.append(
             f"Before that, the {table.words} are used up: {table.used:,.0f} of {table.most:,.0f}. What helps: {table.help}."
         )
+    sentences += credit_sentences(result.data.get("credit", []))
     sentences += [why for why in (_why(result, found["station"], station),) if why]
     if remedy(kind) and (found["utilisation"]["value"] or 0.0) >= WORTH_A_REMEDY:
         sentences.append(remedy(kind))

@@ -6,19 +6,22 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from itertools import islice
+from typing import Any
 
 from netsim.engine.record import RunRecord
 from netsim.model.entities import Model
 from netsim.results.baseline import Against
+from netsim.results.credit import credit_rows
 from netsim.results.failovers import failover_numbers, failover_rows
 from netsim.results.findings import place_of_station
 from netsim.results.judging import Numbers, judge_all
+from netsim.results.places import place_rows
 from netsim.results.result import MOST_STATIONS, SCHEMA_VERSION, Result
 from netsim.results.samples import samples, unknown
 from netsim.results.series import series
 from netsim.results.settling import settling_warnings
 from netsim.results.setup import setup
-from netsim.results.stations import bottleneck, node_numbers, station_numbers
+from netsim.results.stations import StationNumbers, bottleneck, node_numbers, station_numbers
 from netsim.results.validity import validity
 from netsim.results.ways import request_ways
 from netsim.results.workloads import workload_numbers
@@ -56,6 +59,8 @@ def build_result(
     against = Against.of(each, complete[0].seed, baseline)
     numbers = Numbers(workloads, stations, nodes, busiest, failover_numbers(complete))
     judged = judge_all(scenario, numbers, against, len(complete))
+    ground = _grounds(model, stations, complete)
+    spent = any(row["out"] for row in ground["credit"])  # then no warm-up would make the rest alike
     all_stations = {name: station.to_dict() for name, station in stations.items()}
     data: dict[str, object] = {
         "schema": SCHEMA_VERSION,
@@ -64,7 +69,7 @@ def build_result(
             complete,
             engine,
             wall_s,
-            [*warnings, *settling_warnings(scenario, complete)],
+            [*warnings, *([] if spent else settling_warnings(scenario, complete))],
             len(complete) < len(records),
         ),
         "setup": {**setup(scenario, model), "validity": validity(scenario, engine)},
@@ -72,6 +77,7 @@ def build_result(
         "stations": dict(islice(all_stations.items(), MOST_STATIONS)),
         "nodes": {name: node.to_dict() for name, node in nodes.items()},
         "bottleneck": busiest.to_dict() | _place(scenario, busiest.station, all_stations),
+        **{key: rows for key, rows in ground.items() if rows},
         "limits": _limits(model),
         "paths": request_ways(model),
         "timeline": list(complete[0].timeline),
@@ -81,6 +87,13 @@ def build_result(
         "samples": each,
     }
     return Result(data, all_stations, series(complete), scenario.source)
+
+
+def _grounds(
+    model: Model, stations: Mapping[str, StationNumbers], records: Sequence[RunRecord]
+) -> dict[str, list[dict[str, Any]]]:
+    """Where nodes stand, and what their cards have left of their credit; keys without rows are left out."""
+    return {"places": place_rows(model, stations, records), "credit": credit_rows(model, records)}
 
 
 def _limits(model: Model) -> list[dict[str, object]]:

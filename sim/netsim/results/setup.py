@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from netsim.model.entities import Model
 from netsim.model.fabric import racks, site_of
+from netsim.scenario.machines import catalogue
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_load import Arrivals, Load
 from netsim.scenario.schema_nodes import Entry
@@ -47,6 +50,7 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
         "to the edge of the swarm; their own machines and lines are never busy.",
         _fabric(scenario, model),
     ]
+    found += _machines(scenario)
     profiles = {node.profile.name: node.profile for node in model.nodes.values()}
     for name, profile in sorted(profiles.items()):
         text = f": {profile.description}" if profile.description else ""
@@ -64,6 +68,28 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
     if not scenario.faults and not scenario.operations:
         found.append("Nothing fails and nobody changes anything during the run.")
     return found
+
+
+def _machines(scenario: Scenario) -> Iterator[str]:
+    """What is taken from the catalogue, and what of it nobody published; what holds cards back."""
+    known = catalogue()
+    for group, spec in scenario.nodes.items():
+        if spec.machine is not None:
+            doubtful = sorted(
+                {fact.source for fact in known[spec.machine].values() if fact.confidence == "low"}
+            )
+            rest = f" Of low confidence: {'; '.join(doubtful)}." if doubtful else ""
+            yield f"{group} is {spec.machine} as the catalogue of machines has it.{rest}"
+        if spec.nic.burst is not None:
+            yield (f"Cards of {group} start with full burst credit, {size_text(spec.nic.burst.credit)} in each direction, "
+                   f"which comes back at {rate_text(spec.nic.burst.baseline)}.")  # fmt: skip
+    for name, machine in scenario.hypervisors.items():
+        if machine.nic is not None:
+            yield (f"The nodes on {name} share its card behind a virtual switch; vhost's work is done on the virtual "
+                   "cores that send or receive, in their turn.")  # fmt: skip
+    if scenario.fabric.alpha is not None:
+        yield (f"The ports of a switch share its buffer; each may queue up to {scenario.fabric.alpha:g} times what is free "
+               "of it.")  # fmt: skip
 
 
 def fabric_text(model: Model) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from netsim.engine.histogram import quantile
 from netsim.engine.record import RunRecord, StationRecord
-from netsim.model.entities import Model, Node
+from netsim.model.entities import Model, Node, card_station
 from netsim.model.fabric import fabric_ports
 from netsim.stats.intervals import MIN_BATCHES, NOTHING, Estimate, across, batch_means
 from netsim.stats.quantiles import least_for_value
@@ -102,6 +102,9 @@ def station_names(model: Model) -> list[str]:
     for node in model.nodes.values():
         names += [node.tx_station, *(f"{node.name}/{node.nic.name}.rx{q}" for q in range(node.rx_queues))]
         names.append(node.switch_station)
+    for name, spec in model.scenario.hypervisors.items():
+        if spec.nic is not None:
+            names += [card_station(name, spec.nic), f"switch/{name}"]
     names += [name for name, _, _ in fabric_ports(model)]
     return names + [f"{task}/workers" for task in model.tasks]
 

@@ -6,12 +6,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from netsim.scenario.problems import suggest
 from netsim.scenario.schema_types import (
+    SIZE_PATTERN,
     Duration,
     Flag,
     LabelValue,
     Mtu,
     Name,
+    PerSecond,
     PositiveDuration,
     PositiveSize,
     Price,
@@ -21,13 +24,16 @@ from netsim.scenario.schema_types import (
     Text,
     Value,
     choice,
+    number,
     or_words,
     whole,
 )
-from netsim.scenario.units import PS_PER_S, UnitError
+from netsim.scenario.units import PS_PER_S, UnitError, parse_size
 
 GBIT = 10**9
 US = 10**6
+#: Counted in millionths of a byte, this fits 64 bits.
+MOST_CREDIT = 4 * 2**40
 MS = 10**9
 
 OFFLOADS = (
@@ -47,6 +53,33 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, (list, tuple, dict)) else [value]
 
 
+def _machine(value: Any) -> str:
+    from netsim.scenario.machines import catalogue
+
+    names = catalogue()
+    if not isinstance(value, str) or value not in names:
+        raise UnitError(
+            "BAD_VALUE", "the name of a machine", help=suggest(value, names) or "docs/machines.md lists them"
+        )
+    return value
+
+
+def _credit(value: Any) -> int:
+    size = parse_size(value)
+    if size > MOST_CREDIT:
+        raise UnitError("OUT_OF_RANGE", "a credit of at most 4TiB")
+    return size
+
+
+class Burst(Strict):
+    """Burst credit, as clouds give it: the line rate while it lasts, the baseline after it."""
+
+    baseline: Rate = Field(description="What always passes, and the pace at which credit comes back (bit/s).")
+    credit: Annotated[int, Value(_credit, {"type": "string", "pattern": SIZE_PATTERN})] = Field(
+        description="Bytes that pass at the line rate before the baseline holds, full at the start."
+    )
+
+
 class Nic(Strict):
     """The network card of a node."""
 
@@ -63,12 +96,21 @@ class Nic(Strict):
         default=("tso", "gso", "gro", "rx-checksum", "tx-checksum", "udp-tunnel-tso"),
         description="What the card or the kernel does for many packets at once; replaces the default list.",
     )
+    burst: Burst | None = Field(
+        default=None, description="Burst credit of each direction; without it, the line rate always holds."
+    )
+    pps: PerSecond | None = Field(
+        default=None, description="Most packets per second in each direction (1/s); without it, any number."
+    )
 
 
 class NodeGroup(Strict):
     """Machines of one kind. Node names are the group's name and a number: worker-1, worker-2, ..."""
 
     count: Annotated[int, whole(1, 10_000)] = Field(default=1, description="Machines in the group (count).")
+    machine: Annotated[str, Value(_machine, {"type": "string", "minLength": 1})] | None = Field(
+        default=None, description="Name of a machine, whose cores, card and price it has; docs/machines.md."
+    )
     role: Annotated[str, choice("worker", "manager")] = Field(
         default="worker", description="Role in the swarm."
     )
@@ -91,6 +133,15 @@ class NodeGroup(Strict):
     )
     price: Price | None = Field(default=None, description="Price of one machine (money per hour).")
 
+    @classmethod
+    def short_form(cls, value: Any) -> Any:
+        """With what its machine's facts say, where it says nothing itself."""
+        from netsim.scenario.machines import catalogue, filled
+
+        name = value.get("machine") if isinstance(value, dict) else None
+        facts = catalogue().get(name) if isinstance(name, str) else None
+        return value if facts is None else filled(value, facts)
+
     def label(self, key: str, index: int) -> str | None:
         """The value of a label on the group's machine number ``index`` (from 0)."""
         values = self.labels.get(key, ())
@@ -108,6 +159,10 @@ class Hypervisor(Strict):
     cores: Annotated[int, whole(1, 4096)] = Field(description="Physical cores (count).")
     nodes: tuple[Text, ...] = Field(
         description="Names of the nodes that run on it; worker-* stands for all that begin so."
+    )
+    nic: Nic | None = Field(
+        default=None,
+        description="Its card, which the nodes share behind a virtual switch; without it, each has a port of its own.",
     )
 
 
@@ -165,6 +220,10 @@ class Fabric(Strict):
     )
     buffer: PositiveSize = Field(
         default=12 * 2**20, description="Buffer of each port (bytes); beyond it, drops."
+    )
+    alpha: Annotated[float, number(0.01, 100)] | None = Field(
+        default=None,
+        description="The ports of a switch share one buffer: each may queue up to alpha times what is free of it (1).",
     )
     vlans: dict[VlanId, Vlan] = Field(
         default={},

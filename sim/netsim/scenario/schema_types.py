@@ -181,14 +181,14 @@ def _quantity(parse: Callable[[Any], Any], pattern: str) -> Value:
 
 
 _DURATION = r"^([0-9]+(\.[0-9]+)?(ps|ns|us|µs|μs|ms|s|m|h|d))+$"
-_SIZE = r"^[0-9]+(\.[0-9]+)? *(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$"
+SIZE_PATTERN = r"^[0-9]+(\.[0-9]+)? *(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$"
 _NUMBER = r"^[0-9]+(\.[0-9]+)?"
 
 Duration = Annotated[int, _quantity(parse_duration, _DURATION)]
 PositiveDuration = Annotated[int, _quantity(lambda v: parse_duration(v, positive=True), _DURATION)]
 Rate = Annotated[int, _quantity(parse_rate, _NUMBER + r" *(|k|M|G|T)bit(/s)?$")]
-Size = Annotated[int, _quantity(parse_size, _SIZE)]
-PositiveSize = Annotated[int, _quantity(lambda v: parse_size(v, positive=True), _SIZE)]
+Size = Annotated[int, _quantity(parse_size, SIZE_PATTERN)]
+PositiveSize = Annotated[int, _quantity(lambda v: parse_size(v, positive=True), SIZE_PATTERN)]
 PerSecond = Annotated[float, _quantity(parse_per_second, _NUMBER + r" */ *(s|m|h)$")]
 Price = Annotated[float, _quantity(parse_price, _NUMBER + r" */ *h$")]
 Share = Annotated[
@@ -222,7 +222,7 @@ Mtu = Annotated[
         {
             "anyOf": [
                 {"type": "integer", "minimum": 576, "maximum": 65535},
-                {"type": "string", "pattern": _SIZE},
+                {"type": "string", "pattern": SIZE_PATTERN},
             ]
         },
     ),

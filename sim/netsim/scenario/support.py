@@ -45,7 +45,8 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
                 yield path, f"an update of {word} together with load", "leave out load"
     if not (scenario.faults or scenario.operations):
         return
-    if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None:
+    guests = any(machine.nic is not None for machine in scenario.hypervisors.values())
+    if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None or guests:
         for i, fault in enumerate(scenario.faults):
             for word in ("partition", "switch_down"):
                 if getattr(fault, word):

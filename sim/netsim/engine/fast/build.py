@@ -18,6 +18,7 @@ from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.patterns import Patterns
 from netsim.engine.keys import name_key
+from netsim.engine.links import Link
 from netsim.engine.netstate import Passed
 from netsim.engine.parts import PART
 from netsim.engine.route import Route, Visit
@@ -87,6 +88,7 @@ class Builder:
         self.quotas = Table(y.W_QUOTA)
         self.workloads = Table(y.W_WL)
         self.streams = Table(y.W_STREAM)
+        self.shared = Table(y.W_SHARED)
         self.lookups = Table(y.W_DNS)
         self.lookup_cache: dict[Any, int] = {}
         self.time_outs: dict[int, int] = {}
@@ -126,7 +128,30 @@ class Builder:
                 L_HEAD=-1,
                 L_NODE=self.node_index.get(link.node, -1),
                 L_PORT=link.port,
+                L_PACKET=link.packet_ps,
+                L_SHARED=-1,
+                **self._credit(link),
             )
+        rows = {id(machine.links[name]): row for name, row in self.link_index.items()}
+        for memory in machine.shared:
+            ports = [rows[id(link)] for link in memory.links]
+            for row in ports:
+                self.links.rows[row][y.L_SHARED] = len(self.shared.rows)
+            self.shared.add(
+                SB_SIZE=memory.size_bytes,
+                SB_ALPHA=memory.alpha,
+                SB_FIRST=len(self.lists),
+                SB_LINKS=len(ports),
+            )
+            self.lists += ports
+
+    @staticmethod
+    def _credit(link: Link) -> dict[str, int]:
+        credit = link.credit
+        if credit is None:
+            return {}
+        return {"L_BASE": credit.baseline, "L_MOST": credit.most, "L_CREDIT": credit.left, "L_SINCE": credit.since_ps,
+                "L_OUT": y.NEVER}  # fmt: skip
 
     def _nodes(self) -> None:
         rows: dict[Core, int] = {}

@@ -14,15 +14,16 @@ from netsim.datapath.stage import Context
 from netsim.engine.netstate import Passed
 from netsim.engine.route import Route, Visit
 from netsim.engine.routes import Ways
-from netsim.model.entities import OUTSIDE, Node
+from netsim.model.entities import OUTSIDE, Node, card_station
 from netsim.model.fabric import DOWN, UP, WAN, port, rack_of, site_of
 
 if TYPE_CHECKING:
     from netsim.engine.fast.build import Builder
 
 Nodes = Sequence[str | None]
-#: What stands in V_WHERE: the same everywhere, a node's number, its card or the port to it, or a port of its rack or site.
-FIXED, NODE, CARD, PORT, RACK_UP, RACK_DOWN, SITE_WAN = range(7)
+#: What stands in V_WHERE: the same everywhere, a node's number, its card or the port to it, a port of its rack or site, or
+#: the card of its hypervisor or the port to that.
+FIXED, NODE, CARD, PORT, RACK_UP, RACK_DOWN, SITE_WAN, HOST_CARD, HOST_PORT = range(9)
 ROUTES = ("syn", "syn_ack", "request", "reply", "request_ack", "reply_ack")
 
 
@@ -67,16 +68,19 @@ class Patterns:
         """What two ways have in common when they differ by names only."""
         model = self.builder.world.model
         groups = tuple(model.nodes[n].group if n in model.nodes else n for n in nodes)
-        places = [
-            (rack_of(model, model.nodes[n]), site_of(model, model.nodes[n])) if n in model.nodes else n
-            for n in nodes
-        ]
+        places = [self._stands(model.nodes[n]) if n in model.nodes else (n,) for n in nodes]
         return (
             *network,
             groups,
             tuple(nodes.index(n) for n in nodes),
-            tuple(places.index(p) for p in places),
+            tuple(tuple(kind.index(p) for p in kind) for kind in zip(*places, strict=False)),
+            tuple(n in model.nodes and model.nodes[n].uplink is not None for n in nodes),
         )
+
+    def _stands(self, node: Node) -> tuple[str, str]:
+        """What has to be equal or different for two nodes alike: the rack and site together, and the machine."""
+        model = self.builder.world.model
+        return f"{rack_of(model, node)} {site_of(model, node)}", node.machine if node.uplink else ""
 
     def learn(self, shape: object, ways: Ways, nodes: Nodes) -> None:
         """Keep the pattern of a way."""
@@ -103,18 +107,16 @@ class Patterns:
                 node = model.nodes[name]
                 places[name] = (NODE, role)
                 places[node.tx_station], places[node.switch_station] = (CARD, role), (PORT, role)
-                for kind, (place, _, stations) in zip(
-                    (RACK_UP, RACK_DOWN, SITE_WAN), self._ports(node), strict=True
-                ):
+                for kind, (place, _, stations) in enumerate(self._ports(node), RACK_UP):
                     places.setdefault(place, (FIXED, -1))  # time on the wires there
                     places |= dict.fromkeys(stations, (kind, role))
         return places
 
-    def _ports(self, node: Node) -> tuple[tuple[str, int, tuple[str, str]], ...]:
-        """Of the ports of a node's rack up and down, and of its site: the place, the first lane's link, and the stations by
-        which a visit may name it."""
+    def _ports(self, node: Node) -> tuple[tuple[str, int, tuple[str, ...]], ...]:
+        """Of the ports of a node's rack up and down, of its site, and of its hypervisor's card and port: the place, the
+        first lane's link, and the stations by which a visit may name it."""
         model, links = self.builder.world.model, self.builder.link_index
-        found = []
+        found: list[tuple[str, int, tuple[str, ...]]] = []
         for place, kind in (
             (rack_of(model, node), UP),
             (rack_of(model, node), DOWN),
@@ -122,6 +124,12 @@ class Patterns:
         ):
             names = (port(place, kind), f"{port(place, kind)}1")
             found.append((place, next((links[name] for name in names if name in links), -1), names))
+        for name in (
+            ("", "")
+            if node.uplink is None
+            else (card_station(node.machine, node.uplink), f"switch/{node.machine}")
+        ):
+            found.append((node.machine if name else "", links.get(name, -1), (name,) if name else ()))
         return tuple(found)
 
     def _open(self, route: Route, places: dict[str, tuple[int, int]]) -> OpenRoute | None:
@@ -154,7 +162,7 @@ class Patterns:
                 own = (b.node_index[name], b.link_index[node.tx_station], b.link_index[node.switch_station])
                 where.append((*own, *(link for _, link, _ in self._ports(node))))
             else:
-                where.append((-1,) * SITE_WAN)
+                where.append((-1,) * HOST_PORT)
         rows = []
         for route in pattern.routes:
             visits = tuple(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from netsim.compiled import inner
+from netsim.datapath import shaping
 from netsim.datapath.stage import lane as plain_lane
 from netsim.engine.fast.cores import softirq, stretched
 from netsim.engine.fast.layout import *
@@ -25,6 +26,8 @@ from netsim.engine.keys import fold_compiled
 
 PS_BITS = 8 * 10**12
 lane = inner(plain_lane)
+credit_now, credit_wait, takes = inner(shaping.credit_now), inner(shaping.credit_wait), inner(shaping.takes)
+US, MILLION = shaping.US, shaping.MILLION
 MIN_FRAME = 84
 
 
@@ -187,13 +190,39 @@ def onward(M, u, first_in):
 @inner
 def settle_link(M, link, now):
     o = M[B_LINK] + link * W_LINK
-    served = 0
+    served, left = 0, M[o + L_BYTES]
     while M[o + L_HEAD] >= 0 and M[M[B_Q] + M[o + L_HEAD] * W_Q] <= now:
         q = pop_front(M, o + L_HEAD)
         M[o + L_BYTES] -= M[q + 1]
         M[o + L_PACKETS] -= M[q + 2]
         served += 1
     M[M[B_STATION] + M[o + L_STATION] * W_STATION + S_SERVED] += served
+    if M[o + L_SHARED] >= 0:
+        M[M[B_SHARED] + M[o + L_SHARED] * W_SHARED + SB_USED] += M[o + L_BYTES] - left
+
+
+@inner
+def memory_takes(M, o, now, wire):
+    """Whether the buffer that a settled port shares takes a unit. The other ports are settled only if it may not."""
+    b, queue = M[B_SHARED] + M[o + L_SHARED] * W_SHARED, M[o + L_BYTES]
+    if takes(queue, wire, M[b + SB_USED], M[b + SB_SIZE], M[b + SB_ALPHA]):
+        return True
+    first = M[B_LIST] + M[b + SB_FIRST]
+    for place in range(first, first + M[b + SB_LINKS]):
+        settle_link(M, M[place], now)
+    return takes(queue, wire, M[b + SB_USED], M[b + SB_SIZE], M[b + SB_ALPHA])
+
+
+@inner
+def wait_for_credit(M, k, start, wire):
+    """Picoseconds that a unit waits for burst credit, which is then used."""
+    credit, since = credit_now(M[k + L_CREDIT], M[k + L_SINCE], start, M[k + L_BASE], M[k + L_MOST])
+    wait = credit_wait(credit, wire, M[k + L_BASE])
+    if wait > 0 and M[k + L_OUT] == NEVER:
+        M[k + L_OUT] = start
+    M[k + L_CREDIT] = credit + wait * M[k + L_BASE] - wire * MILLION
+    M[k + L_SINCE] = since + wait * US
+    return wait * US
 
 
 @inner
@@ -209,7 +238,10 @@ def link(M, HIST, u, visit, lost):
     came(M, s)
     settle_link(M, where, now)
     wire = max(M[o + U_PAYLOAD] + packets * M[v + V_OVER], MIN_FRAME * packets)
-    over = M[k + L_BUFFER] >= 0 and M[k + L_BYTES] + wire > M[k + L_BUFFER]
+    if M[k + L_SHARED] >= 0:
+        over = not memory_takes(M, k, now, wire)
+    else:
+        over = M[k + L_BUFFER] >= 0 and M[k + L_BYTES] + wire > M[k + L_BUFFER]
     full = M[k + L_RING] >= 0 and M[k + L_PACKETS] > 0 and M[k + L_PACKETS] + packets > M[k + L_RING]
     if over or full:
         dropped(M, s, now)
@@ -217,16 +249,19 @@ def link(M, HIST, u, visit, lost):
     if wire != M[k + L_WIRE]:  # a division takes as long as everything else here, and sizes repeat
         M[k + L_WIRE] = wire
         M[k + L_SERVICE] = max(1, wire * PS_BITS // M[k + L_RATE]) if M[k + L_RATE] > 0 else 1
-    service = M[k + L_SERVICE]
+    service = max(M[k + L_SERVICE], packets * M[k + L_PACKET])
     start = max(now, M[k + L_FREE])
     one = service if packets == 1 else max(1, service // packets)
-    finish = max(start + service, M[o + U_LAST] + one)
-    busy(M, s, start, start + service)
+    held = wait_for_credit(M, k, start, wire) if M[k + L_BASE] > 0 else 0
+    finish = max(start + held + service, M[o + U_LAST] + one)
+    busy(M, s, start, start + held + service)
     waited(M, HIST, s, now, start - now)
     M[k + L_FREE] = finish
     append(M, k + L_HEAD, k + L_TAIL, finish, wire, packets)
     M[k + L_BYTES] += wire
     M[k + L_PACKETS] += packets
+    if M[k + L_SHARED] >= 0:
+        M[M[B_SHARED] + M[k + L_SHARED] * W_SHARED + SB_USED] += wire
     z = M[B_STATION] + s * W_STATION
     if 0 <= start < M[H_DUR]:
         M[z + S_BYTES] += wire
@@ -238,7 +273,7 @@ def link(M, HIST, u, visit, lost):
         M[o + U_PAYLOAD] -= size
         M[o + U_B] -= size
     spend(M, u, M[z + S_LABEL], start)
-    first_out = start + one
+    first_out = start + held + one
     spend(M, u, M[M[B_STAGE] + M[v + V_STAGE] * W_STAGE + SG_ID], first_out)
     if M[H_TROUBLE]:
         finish += M[k + L_DELAY]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsim.datapath.dns import dns_table
+from netsim.datapath.shaping import MILLION, credit_now
 from netsim.datapath.stage import Context
 from netsim.engine import backends as backends  # its handlers
 from netsim.engine import endpoints as endpoints  # its handlers
@@ -104,6 +105,7 @@ class Fast:
             y.B_STATION: b.stations, y.B_LINK: b.links, y.B_CORE: b.cores, y.B_NODE: b.nodes, y.B_RING: b.rings,
             y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways, y.B_CLIENT: b.clients,
             y.B_SERVER: b.servers, y.B_DNS: b.lookups, y.B_QUOTA: b.quotas, y.B_WL: b.workloads, y.B_STREAM: b.streams,
+            y.B_SHARED: b.shared,
         }  # fmt: skip
         found = {base: table.array() for base, table in tables.items()}
         found[y.B_STEP] = np.array(b.steps, np.int64)
@@ -422,9 +424,21 @@ def station_records(fast: Fast) -> dict[str, StationRecord]:
             name, record.kind, record.node, record.servers, int(row[y.S_BUSY]), int(row[y.S_WAIT]), int(row[y.S_WAITS]),
             {int(k): int(histogram[k]) for k in used}, int(row[y.S_DROPS]), arrived, served, gone,
             arrived - served - gone, int(row[y.S_BYTES]),
-            [int(v) for v in M[int(M[y.B_SLICE]) + i * slices :][:slices]],
+            busy_by_slice_ps=[int(v) for v in M[int(M[y.B_SLICE]) + i * slices :][:slices]],
         )  # fmt: skip
+    for name, place in b.link_index.items():
+        k = int(M[y.B_LINK]) + place * y.W_LINK
+        if M[k + y.L_BASE]:
+            found[name].credit_left_bytes, found[name].credit_out_ps = _credit(
+                M[k : k + y.W_LINK].tolist(), int(M[y.H_NOW])
+            )
     return found
+
+
+def _credit(link: list[int], now_ps: int) -> tuple[int, int | None]:
+    """What is left of a link's burst credit (bytes), and when somebody waited for it first."""
+    left, _ = credit_now(link[y.L_CREDIT], link[y.L_SINCE], now_ps, link[y.L_BASE], link[y.L_MOST])
+    return max(0, left) // MILLION, None if link[y.L_OUT] == y.NEVER else link[y.L_OUT]
 
 
 def _workloads(fast: Fast) -> dict[str, WorkloadRecord]:

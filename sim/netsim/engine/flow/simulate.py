@@ -51,6 +51,11 @@ def unsupported(scenario: Scenario) -> str | None:
         return "nodes that share a machine"
     if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None:
         return "a fabric of several switches"
+    if scenario.fabric.alpha is not None:
+        return "a buffer that ports share"
+    for name, group in scenario.nodes.items():
+        if group.nic.burst is not None:
+            return f"the burst credit of {name}"
     for name, load in scenario.load.items():
         if load.bulk is not None:
             return f"the bulk transfer {name}"
