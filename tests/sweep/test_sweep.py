@@ -209,3 +209,17 @@ def test_the_failover_clock_is_a_column_with_the_share_that_got_so_far() -> None
         "failover.1.node_down.high": 13.0,
         "failover.1.node_down.reached": 0.5,
     }
+
+
+def test_a_sweep_over_faults_has_the_clock_of_real_results(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(
+        "netsim: 1\nduration: 40s\nwarmup: 0s\nnodes: {m: {role: manager, count: 3}, w: {count: 2}}\n"
+        "networks: {net: {}}\nservices: {web: {replicas: 2, networks: [net]}}\nfaults: [{at: 1s, crash: w-1}]\n"
+    )
+    (tmp_path / "sweep.yaml").write_text(
+        "sweep: {scenario: s.yaml, vary: {faults: [[{at: 1s, crash: w-1}], [{at: 1s, cut: w-2}]]}, replications: 2}\n"
+    )
+    found = netsim.sweep(tmp_path / "sweep.yaml")
+    assert found.counts()["ok"] == 2
+    head = found.csv().splitlines()[0]
+    assert "failover.1.node_down" in head and "failover.1.gossip_removed.reached" in head

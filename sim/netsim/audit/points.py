@@ -31,6 +31,15 @@ def quorum(model: Model) -> Iterator[Limit]:
 
 
 @rule
+def store_quorum(model: Model) -> Iterator[Limit]:
+    """A key-value store commits with more than half of its nodes."""
+    nodes = model.scenario.store_nodes()
+    if nodes and (len(nodes) - 1) // 2 == 0:
+        yield Limit("single-point.store", "the store", len(nodes), None, ("cluster_store", "nodes"), False,
+                    "without it nothing can join or leave an overlay", "have 3 or 5 nodes of it")  # fmt: skip
+
+
+@rule
 def lone_services(model: Model) -> Iterator[Limit]:
     """A service with one task, or with all tasks on one node."""
     for name, tasks in model.services.items():

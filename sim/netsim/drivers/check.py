@@ -170,7 +170,12 @@ class DriverFacts:
                 name,
                 "services attach to overlay networks",
             )
-        elif not service and driver.scope == "swarm" and not network.attachable:
+        elif (
+            not service
+            and driver.scope == "swarm"
+            and self.finder.scenario.cluster_store is None
+            and not network.attachable
+        ):
             help = f"set networks.{name}.attachable: true"
             add(path, "NOT_ATTACHABLE", "an attachable network", name, help)
         scenario = self.finder.scenario

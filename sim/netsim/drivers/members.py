@@ -34,6 +34,6 @@ def check_members(facts: DriverFacts) -> None:
                 add(path, "NETWORK_ALONE", f"{min(alone)} as the only network", f"{network}, too")
             elif spec.ingress:
                 add(path, "NETWORK_SCOPE", "a network that is not the swarm's ingress", network)
-            elif driver.scope == "swarm" and not spec.attachable:
+            elif driver.scope == "swarm" and scenario.cluster_store is None and not spec.attachable:
                 help = f"set networks.{network}.attachable: true"
                 add(path, "NOT_ATTACHABLE", "an attachable network", network, help)

@@ -33,7 +33,9 @@ class What(IntEnum):
     BACKEND_REMOVE = 3  # its row goes, and what is open with it (expire_nodest_conn)
     NAME_ADD = 4  # a task enters the DNS answers of its service
     NAME_REMOVE = 5
-    FORWARD_ADD = 6  # neighbour and FDB row of a task's address on an overlay; value: index of its node
+    FORWARD_ADD = (
+        6  # a node knows behind which other node a container's address on an overlay is (FDB, neighbours)
+    )
     FORWARD_REMOVE = 7
     # Tasks: one time.
     TASK_LISTENS = 10  # its process accepts connections

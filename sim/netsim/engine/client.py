@@ -33,7 +33,8 @@ class Cut(IntFlag):
     OWN = 1  # its own endpoint
     TARGET = 2  # the target's
     NAME = 4  # the target's name, in its node's engine
-    PACKETS = 3  # either end: nothing gets through
+    FORWARD = 8  # the target's place, in its node's FDB
+    PACKETS = 11  # either end, or nobody knows where to: nothing gets through
     DNS = 5  # its resolver does not know the name
 
 

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from netsim.engine.world import World
 
 ENDPOINTS = (What.ATTACH, What.DETACH)
-NAMES = (What.NAME_ADD, What.NAME_REMOVE)
+#: Rows of nodes: what a client on the node misses without them.
+ROWS = {
+    What.NAME_ADD: Cut.NAME,
+    What.NAME_REMOVE: Cut.NAME,
+    What.FORWARD_ADD: Cut.FORWARD,
+    What.FORWARD_REMOVE: Cut.FORWARD,
+}
+GOING = (What.NAME_REMOVE, What.FORWARD_REMOVE)
 
 
 def over(world: World, change: Change) -> Iterator[tuple[Client, Cut]]:
@@ -48,7 +55,7 @@ def ends(world: World, change: Change) -> list[Client]:
 
 
 def names(plane: Machinery, change: Change) -> list[Client]:
-    """A container's name comes or goes on the nodes: the clients that it is told to now; other nodes hear of it later."""
+    """A container's name, or the way to its address, comes or goes on the nodes: the clients that it is told to now; other nodes hear of it later."""
     world, told = plane.world, []
     waiting: dict[int, set[str]] = {}
     for client, end in over(world, change):
@@ -59,8 +66,8 @@ def names(plane: Machinery, change: Change) -> list[Client]:
         index = world.model.nodes[client.node].index
         due = change.at_ps if change.times_ps is None else int(change.times_ps[index])
         if due <= plane.now_ps:
-            gone = change.what == What.NAME_REMOVE
-            client.cut = client.cut | Cut.NAME if gone else client.cut & ~Cut.NAME
+            missed = ROWS[change.what]
+            client.cut = client.cut | missed if change.what in GOING else client.cut & ~missed
             told.append(client)
         elif due < NEVER_PS:
             waiting.setdefault(due, set()).add(client.node)
@@ -79,7 +86,7 @@ def _reference_ends(plane: Reference, change: Change) -> None:
                     conn.peer = Peer.SILENT
 
 
-@REFERENCE_HANDLERS.takes(*NAMES)
+@REFERENCE_HANDLERS.takes(*ROWS)
 def _reference_names(plane: Reference, change: Change) -> None:
     names(plane, change)
 
@@ -93,7 +100,7 @@ def _fast_ends(plane: FastPlane, change: Change) -> None:
         silence_cut(plane.fast.M)
 
 
-@FAST_HANDLERS.takes(*NAMES)
+@FAST_HANDLERS.takes(*ROWS)
 def _fast_names(plane: FastPlane, change: Change) -> None:
     _write(plane, names(plane, change))
 

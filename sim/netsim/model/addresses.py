@@ -111,12 +111,14 @@ class AddressPlan:
         meshed: set[str],
         mesh: str,
         later: Collection[str] = (),
+        balanced: bool = True,
     ) -> None:
-        """``meshed``: services with a port in the routing mesh, which is the network ``mesh``. ``later``: names of tasks
+        """``balanced``: whether there are load balancers at all, which belong to swarm mode. ``meshed``: services with a port in the routing mesh, which is the network ``mesh``. ``later``: names of tasks
         that begin while the clock runs: others have given their addresses back by then, but who is not known here, so
         they get addresses outside of all subnets, and no task that is there from the start loses its own."""
         self.later, self._spare = later, IPv4Network(SPARE_POOL).hosts()
         self.plans, self.nodes, self.meshed, self.mesh = plans, nodes, meshed, mesh
+        self.balanced = balanced
         self.starved: set[str] = set()
         self.full: dict[str, str] = {}
 
@@ -175,7 +177,7 @@ class AddressPlan:
         self, plan: NetworkPlan, members: list[Task]
     ) -> Iterator[tuple[dict[str, str], str, str]]:
         """Virtual addresses of services and load balancers of nodes: where to put them, for whom, their owner."""
-        if not plan.driver.balanced:
+        if not plan.driver.balanced or not self.balanced:
             return
         for service in dict.fromkeys(task.service for task in members if task.service and _virtual(task)):
             yield plan.vips, service, f"vip {service}"

@@ -70,7 +70,9 @@ def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] 
         if key not in gateways or task.service is None:
             gateways[key] = _gateway(key, scenario)
         task.egress = gateways[key]
-    addresses = AddressPlan(plans, nodes, meshed, mesh, {new.name for new in later})
+    addresses = AddressPlan(
+        plans, nodes, meshed, mesh, {new.name for new in later}, scenario.cluster_store is None
+    )
     addresses.give(tasks.values())
     if not scenario.tolerant and not audit:
         addresses.tell(problems)

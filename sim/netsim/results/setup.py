@@ -51,6 +51,10 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
         _fabric(scenario, model),
     ]
     found += _machines(scenario)
+    store = scenario.cluster_store
+    if store is not None:
+        found.append(f"Overlays are shared by {store.kind} on {len(scenario.store_nodes())} nodes, without swarm mode; engines "
+                     "from 23.0 on cannot do this any more. Names and connections that are there need no store.")  # fmt: skip
     profiles = {node.profile.name: node.profile for node in model.nodes.values()}
     for name, profile in sorted(profiles.items()):
         text = f": {profile.description}" if profile.description else ""

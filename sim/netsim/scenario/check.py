@@ -17,6 +17,7 @@ from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_service import Container, Service
 from netsim.scenario.schema_work import TASKS
 from netsim.scenario.support import unsupported
+from netsim.scenario.units import format_duration
 from netsim.scenario.yaml_marks import Node
 
 BUILT_IN_NETWORKS = ("bridge", "host", "none")
@@ -81,6 +82,7 @@ def check(scenario: Scenario, tree: Node) -> list[Problem]:
     finder = Finder(scenario, tree)
     _budget(finder)
     _nodes(finder)
+    _store(finder)
     _networks(finder)
     finder.facts.check()
     _members(finder)
@@ -137,6 +139,52 @@ def _nodes(finder: Finder) -> None:
     if isinstance(scenario.outside.entry.nodes, tuple):
         for i, name in enumerate(scenario.outside.entry.nodes):
             finder.reference(("outside", "entry", "nodes", i), name, names, "node")
+
+
+def _store(finder: Finder) -> None:
+    """A key-value store excludes swarm mode, as dockerd does: its cluster-store and cluster-advertise are refused by
+    docker swarm init and join."""
+    scenario, spec = finder.scenario, finder.scenario.cluster_store
+    if spec is None:
+        return
+    names, why = (
+        scenario.node_names(),
+        "dockerd refuses swarm mode beside --cluster-store: write containers, or leave out cluster_store",
+    )
+    for name in scenario.services:
+        finder.add(
+            ("services", name), "SWARM_AND_STORE", "no service beside cluster_store", name, why, of_key=True
+        )
+    for name, group in scenario.nodes.items():
+        if group.role == "manager":
+            finder.add(
+                ("nodes", name, "role"), "SWARM_AND_STORE", "no manager beside cluster_store", "manager", why
+            )
+    for i, pattern in enumerate(spec.nodes):
+        finder.reference(
+            ("cluster_store", "nodes", i), (fnmatch.filter(names, pattern) or [pattern])[0], names, "node"
+        )
+    if spec.ttl <= spec.heartbeat:
+        finder.add(
+            ("cluster_store", "ttl"),
+            "OUT_OF_RANGE",
+            "more than the heartbeat, which renews it",
+            format_duration(spec.ttl),
+        )
+    for i, operation in enumerate(scenario.operations):
+        if operation.verb not in ("connect", "disconnect"):
+            path: PathTuple = ("operations", i, operation.verb)
+            finder.add(
+                path,
+                "SWARM_AND_STORE",
+                "connect or disconnect beside cluster_store",
+                operation.verb,
+                why,
+                of_key=True,
+            )
+    swarm = scenario.nodes  # every node runs an engine; those of the store hold it
+    if swarm and set(names) <= set(scenario.store_nodes()):
+        finder.add(("cluster_store", "nodes"), "BAD_VALUE", "some nodes beside the store", "all nodes")
 
 
 def _networks(finder: Finder) -> None:

@@ -11,7 +11,7 @@ from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema_events import Fault, Operation
 from netsim.scenario.schema_load import Load
 from netsim.scenario.schema_network import Network
-from netsim.scenario.schema_nodes import Fabric, Hypervisor, NodeGroup, Outside, Swarm
+from netsim.scenario.schema_nodes import ClusterStore, Fabric, Hypervisor, NodeGroup, Outside, Swarm
 from netsim.scenario.schema_service import Container, Service
 from netsim.scenario.schema_types import (
     Duration,
@@ -64,6 +64,10 @@ class Scenario(Strict):
     swarm: Swarm = Field(default=Swarm(), description="Settings of the swarm.")
     nodes: dict[Name, NodeGroup] = Field(description="Groups of machines, by name.")
     hypervisors: dict[Name, Hypervisor] = Field(default={}, description="Machines that nodes share.")
+    cluster_store: ClusterStore | None = Field(
+        default=None,
+        description="A key-value store for overlays without swarm mode; excludes services and managers.",
+    )
     fabric: Fabric = Field(default=Fabric(), description="The switch that connects the nodes.")
     outside: Outside = Field(default=Outside(), description="The world outside the swarm.")
     networks: dict[Name, Network] = Field(default={}, description="Networks, by name.")
@@ -117,6 +121,12 @@ class Scenario(Strict):
     def node_names(self) -> list[str]:
         """The names of all nodes, group by group."""
         return [f"{group}-{i}" for group, spec in self.nodes.items() for i in range(1, spec.count + 1)]
+
+    def store_nodes(self) -> list[str]:
+        """The nodes that the key-value store runs on; none with swarm mode."""
+        names = self.node_names()
+        patterns = () if self.cluster_store is None else self.cluster_store.nodes
+        return list(dict.fromkeys(name for one in patterns for name in fnmatch.filter(names, one)))
 
     def hypervisor_of(self) -> dict[str, str]:
         """The machine that a node shares with others, by the node's name; nodes with one of their own are not in it."""

@@ -296,6 +296,23 @@ class Outside(Strict):
     entry: Entry = Field(default=Entry(), description="The load balancer or DNS list in front of the swarm.")
 
 
+class ClusterStore(Strict):
+    """An external key-value store that engines share overlays by, without swarm mode (engines up to 20.10)."""
+
+    kind: Annotated[str, choice("consul", "etcd", "zookeeper")] = Field(description="Which store.")
+    nodes: tuple[Text, ...] = Field(
+        description="Names of the nodes that it runs on, an odd number; store-* stands for all that begin so."
+    )
+    heartbeat: PositiveDuration = Field(
+        default=20 * PS_PER_S,
+        description="Time between two registrations of an engine (discovery.heartbeat).",
+    )
+    ttl: PositiveDuration = Field(
+        default=60 * PS_PER_S,
+        description="How long a registration lives (discovery.ttl); ZooKeeper goes by its session instead.",
+    )
+
+
 class Swarm(Strict):
     """Settings of the swarm, in the words of docker swarm init and update."""
 

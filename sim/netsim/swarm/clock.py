@@ -43,6 +43,8 @@ class Mark:
     down: set[int] = field(default_factory=set)
     back: set[int] = field(default_factory=set)
     removed: bool = False
+    waits: bool = False  # for the store
+    refused: bool = False
     missed: bool = False  # whether the managers have seen fewer than wanted since
     views: dict[int, int] = field(
         default_factory=dict
@@ -64,6 +66,10 @@ class FailoverClock:
         """A fault happens now."""
         self.marks.append(mark)
         return mark
+
+    def give_up(self, mark: Mark) -> None:
+        """What was asked for is refused: nothing of it is waited for."""
+        self.marks[self.marks.index(mark)].refused = True
 
     def exit_seen(self, task: TaskRow) -> None:
         """The managers know of a task's end."""
@@ -106,9 +112,9 @@ class FailoverClock:
         """Somebody has dropped the rows of a dead node: was it the last one who reaches the managers?"""
         view, live = self.swarm.members.view, self.swarm.ways.live
         for mark in self.marks:
-            if not mark.struck or mark.removed:
+            if not self._with_rows(mark) or mark.removed:
                 continue
-            struck = sorted(mark.struck)
+            struck = sorted(self._with_rows(mark))
             if observer not in mark.struck and bool((view[observer, struck] == DEAD).all()):
                 mark.views.setdefault(observer, self.swarm.env.now)
             others = live.copy()
@@ -116,6 +122,10 @@ class FailoverClock:
             if others.any() and bool((view[np.ix_(np.flatnonzero(others), np.array(struck))] == DEAD).all()):
                 mark.removed = True
                 mark.note("gossip_removed_s", self.swarm.env.now)
+
+    def _with_rows(self, mark: Mark) -> frozenset[int]:
+        """Those struck whose rows the others have."""
+        return mark.struck - self.swarm.apart
 
     def count(self) -> None:
         """Running replicas against the wanted ones, after a change of tasks."""
@@ -146,13 +156,18 @@ class FailoverClock:
     def whole(self) -> None:
         """Replicas complete and all views agree: asked once per gossip tick while something is open."""
         for mark in self.marks:
-            if "whole_s" in mark.found or (mark.counts and "replaced_s" not in mark.found):
+            if (
+                mark.refused
+                or mark.waits
+                or "whole_s" in mark.found
+                or (mark.counts and "replaced_s" not in mark.found)
+            ):
                 continue
-            gone = mark.struck and not (mark.removed or mark.back)
+            gone = self._with_rows(mark) and not (mark.removed or mark.back)
             if not gone and (not mark.led or "leader_elected_s" in mark.found) and self.swarm.views_agree():
                 mark.note("whole_s", self.swarm.env.now)
 
     @property
     def open(self) -> bool:
         """Whether some mark waits to be whole."""
-        return any("whole_s" not in mark.found for mark in self.marks)
+        return any("whole_s" not in mark.found and not mark.refused for mark in self.marks)

@@ -29,6 +29,8 @@ class SwarmTable:
     redial_ps: int
     tick_ps: int
     election_ticks: int
+    election_spread: int
+    campaign_ticks: int
     fsync_ps: int
     scheduler_debounce_ps: int
     scheduler_latest_ps: int

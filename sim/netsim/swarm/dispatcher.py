@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import simpy
@@ -26,6 +26,19 @@ class Session:
         self.registered: list[int] = []
         self.watched = False
         self.weights: dict[int, float] = {}
+
+
+class Sessions(Protocol):
+    """What keeps up the nodes' sessions, as the rest of the control plane sees it."""
+
+    def restart_agent(self, node: int) -> None:
+        """The node's dockerd starts."""
+
+    def lose_agent(self, node: int) -> None:
+        """The node's dockerd is gone."""
+
+    def reachable(self, node: int) -> bool:
+        """Whether what the node reports can be committed, and assignments get to it."""
 
 
 class Dispatcher:

@@ -35,6 +35,7 @@ class Journal:
         self._on: dict[int, list[TaskRow]] = {}  # by node
         self._stopping: set[TaskRow] = set()
         self._spreading: dict[int, tuple[What, Times]] = {}
+        self._quiet_ps: dict[int, int] = {}
         self._told: dict[tuple[What, TaskRow], Times] = {}
         self._links: dict[tuple[int, str], LinkState] = {}
         self._groups: tuple[tuple[str, ...], ...] = ()
@@ -98,14 +99,26 @@ class Journal:
         self.changes.append(Change(what, container, times_ps=times, network=network))
         self.heard(number, [node])
 
-    def heard(self, number: int, nodes: Iterable[int]) -> None:
-        """Nodes learn the latest row of a task. Of a node that they hold for dead they take none."""
+    def forward(self, container: str, network: str, node: int, number: int, quiet_ps: int) -> None:
+        """A container has a new address on an overlay without swarm mode, which the other nodes do not know yet; who hears
+        of it by an event knows it ``quiet_ps`` later. Its own node knows it."""
+        gone = np.full(len(self.swarm.ways.names), self.swarm.env.now, np.int64)
+        gone[node] = NEVER_PS
+        self.changes.append(Change(What.FORWARD_REMOVE, container, times_ps=gone, network=network))
+        times = self._never()
+        self._spreading[number], self._quiet_ps[number] = (What.FORWARD_ADD, times), quiet_ps
+        self.changes.append(Change(What.FORWARD_ADD, container, times_ps=times, network=network))
+
+    def heard(self, number: int, nodes: Iterable[int], asked: bool = False) -> None:
+        """Nodes learn the latest row of a task. Of a node that they hold for dead they take none. ``asked``: by an answer,
+        which no quiet time holds back."""
         what, times = self._spreading[number]
         task, view = self._rows.get(number), self.swarm.members.view
         for node in nodes:
             if task is not None and what == What.BACKEND_ADD and view[node, task.node] == DEAD:
                 continue
-            times[node] = min(int(times[node]), self.swarm.env.now)
+            late_ps = 0 if asked else self._quiet_ps.get(number, 0)
+            times[node] = min(int(times[node]), self.swarm.env.now + late_ps)
             if task is not None and what != What.BACKEND_WEIGHT:
                 self._has[task][node] = what == What.BACKEND_ADD
                 if what == What.BACKEND_REMOVE:

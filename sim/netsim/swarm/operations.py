@@ -131,13 +131,12 @@ def _demote(operations: Operations, operation: Operation) -> Steps:
 
 
 def _endpoints(operations: Operations, operation: Operation) -> Steps:
-    """`docker network connect` and `disconnect`: the daemon of the container's node does it, at once."""
+    """`docker network connect` and `disconnect`: the daemon of the container's node does it."""
     swarm = operations.swarm
     for container, network in (operation.connect or operation.disconnect or {}).items():
         node = swarm.model.tasks[container].node
         if swarm.ways.live[node.index]:
-            swarm.log(f"{operation.verb}ed", container, network)
-            swarm.endpoint(container, network, operation.connect is not None)
+            yield from swarm.attach(container, network, operation.connect is not None)
         else:
             swarm.log("no target", f"{operation.verb} {container}", f"{node.name} does not answer")
     yield operations.env.timeout(0)

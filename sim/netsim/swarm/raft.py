@@ -35,10 +35,11 @@ class Peer:
         self.reset()
 
     def reset(self) -> None:
-        """A new election timeout: uniform in [election, 2 x election - 1] ticks."""
-        base = self.raft.table.election_ticks
+        """A new election timeout: uniform in [election, election + spread - 1] ticks."""
+        table = self.raft.table
+        base = table.campaign_ticks if self.role == CANDIDATE else table.election_ticks
         self.elapsed = 0
-        self.patience = base + self.raft.chance.below(self.name, "election", base)
+        self.patience = base + self.raft.chance.below(self.name, "election", table.election_spread)
 
     def become(self, role: str, term: int, leader: int | None) -> None:
         """Change of role. A new term forgets the vote."""

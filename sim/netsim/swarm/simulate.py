@@ -71,7 +71,12 @@ def views(swarm: Swarm) -> list[dict[str, float]]:
 
 def build(model: Model, seed: int, replication: int) -> Swarm:
     """A swarm with its faults and operations, before its clock starts."""
-    swarm = Swarm(model, seed, replication)
+    if model.scenario.cluster_store is not None:
+        from netsim.swarm.kv.cluster import Cluster  # it is a Swarm itself
+
+        swarm: Swarm = Cluster(model, seed, replication)
+    else:
+        swarm = Swarm(model, seed, replication)
     Faults(swarm)
     Operations(swarm)
     swarm.env.process(swarm.watch())

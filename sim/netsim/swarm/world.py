@@ -11,8 +11,8 @@ from netsim.model.entities import Model
 from netsim.swarm.agent import Agents, has_rows
 from netsim.swarm.chance import Chance
 from netsim.swarm.clock import PS_PER_S, FailoverClock
-from netsim.swarm.constants import swarm_table
-from netsim.swarm.dispatcher import Dispatcher
+from netsim.swarm.constants import SwarmTable, swarm_table
+from netsim.swarm.dispatcher import Dispatcher, Sessions
 from netsim.swarm.gossip import Members
 from netsim.swarm.journal import Journal
 from netsim.swarm.networkdb import Rows
@@ -31,20 +31,23 @@ class Swarm:
     def __init__(self, model: Model, seed: int, replication: int) -> None:
         self.model = model
         self.scenario = model.scenario
-        self.table = swarm_table()
+        self.table = self._table()
         self.env = Clockwork(initial_time=-self.scenario.warmup_ps)
         self.chance = Chance(seed, replication)
         self.ways = Ways(model)
         self.nodes = [NodeRow() for _ in model.nodes]
         self.timeline: list[dict[str, object]] = []
+        self.voters, self.apart = (
+            "managers",
+            frozenset[int](),
+        )  # what they are called; nodes that have no rows at all
         self.ends: dict[TaskRow, int] = {}
         self.tasks_made = 0
         self.journal = Journal(self)
         self.clock = FailoverClock(self)
-        managers = [node.index for node in model.nodes.values() if node.role == "manager"]
-        self.raft = Raft(self, managers or [0])
+        self.raft = Raft(self, self._voters() or [0])
         self.raft.on_leader.append(self._leader)
-        self.dispatcher = Dispatcher(self)
+        self.dispatcher = self._sessions()
         self.members = Members(self)
         self.rows = Rows(self)
         self.agents = Agents(self)
@@ -55,6 +58,17 @@ class Swarm:
         self._endpoints: dict[tuple[str, str], int] = {}  # numbers of their rows, below those of tasks
         self.services: dict[str, ServiceRow] = {}
         self._deploy()
+
+    # What an overlay without swarm mode has in another form (netsim.swarm.kv.cluster).
+
+    def _table(self) -> SwarmTable:
+        return swarm_table()
+
+    def _voters(self) -> list[int]:
+        return [node.index for node in self.model.nodes.values() if node.role == "manager"]
+
+    def _sessions(self) -> Sessions:
+        return Dispatcher(self)
 
     def _deploy(self) -> None:
         """Everything that the scenario places runs when the clock starts."""
@@ -232,7 +246,7 @@ class Swarm:
 
     def _leader(self, leader: int | None) -> None:
         if leader is None:
-            self.log("no leader", "managers")
+            self.log("no leader", self.voters)
             return
         if self.env.now > -self.scenario.warmup_ps:
             self.log("leader elected", self.ways.names[leader], f"term {self.raft.peers[leader].term}")
@@ -250,10 +264,20 @@ class Swarm:
         self.journal.row(What.BACKEND_WEIGHT if stopping else What.BACKEND_REMOVE, task)
         self.rows.put(task, False)
 
+    def attach(self, container: str, network: str, present: bool) -> Generator[simpy.Event, object, None]:
+        """`docker network connect` and `disconnect`: the daemon of the container's node does it, at once."""
+        self.log(f"{'connect' if present else 'disconnect'}ed", container, network)
+        self.endpoint(container, network, present)
+        yield self.env.timeout(0)
+
+    def _number(self, container: str, network: str) -> int:
+        """The number of a container's row, below those of tasks."""
+        return self._endpoints.setdefault((container, network), -1 - len(self._endpoints))
+
     def endpoint(self, container: str, network: str, present: bool) -> None:
         """A container joins or leaves a network: its node at once, the others as they hear of its name."""
         node = self.model.tasks[container].node.index
-        number = self._endpoints.setdefault((container, network), -1 - len(self._endpoints))
+        number = self._number(container, network)
         self.journal.endpoint(container, network, node, number, present)
         if self.model.addresses[network].driver.scope == "swarm":
             self.rows.write(number, node, present)

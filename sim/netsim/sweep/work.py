@@ -79,7 +79,7 @@ def failover_metrics(prefix: str, row: dict[str, Any]) -> dict[str, Any]:
     that got so far, so that of a link which was dark for a while it is the share of false alarms."""
     found: dict[str, Any] = {}
     for name, number in row.items():
-        if isinstance(number, dict):
+        if isinstance(number, dict) and "samples" in number:
             path, samples = f"{prefix}.{name.removesuffix('_s')}", number["samples"]
             found |= {path: number["value"], f"{path}.low": number["low"], f"{path}.high": number["high"]}
             found[f"{path}.reached"] = sum(x is not None for x in samples) / len(samples)

@@ -1,0 +1,1 @@
+"""Overlays without swarm mode: an external key-value store, discovery by heartbeats, endpoints by Serf."""
