@@ -129,3 +129,32 @@ def test_limits_of_racks_and_sites() -> None:
     assert not any(limit.id == "single-point.switch" for limit in audit(model))
     one = build_model(loads(text(", leaf_spine: {spines: 1, uplink: 40Gbit}")))
     assert any(limit.id == "single-point.switch" and limit.where == "spine" for limit in audit(one))
+
+
+ZONES = """netsim: 1
+name: zones
+duration: 4s
+warmup: 1s
+replications: 1
+nodes: {m: {role: manager, count: 3, cores: 8, profile: stock, labels: {zone: [a, b, c]}}}
+fabric: {latency: 1us, wan: {label: zone, latency: 1ms, rate: 10Gbit, between: {b/a: 3ms, a/c: 7ms}}}
+outside: {rtt: 1ms, entry: {nodes: [m-1]}}
+networks: {net: {attachable: true}}
+services: {web: {replicas: 3, networks: [net], ports: ["80:80"], work: {cpu: 10us}}}
+containers: {box: {node: m-2, networks: [net]}}
+load: {users: {from: outside, to: "web:80", arrivals: {constant: 30/s}, connection: {pool: 3}}}
+"""
+
+
+def test_zones_are_as_far_apart_as_each_pair_says() -> None:
+    """From zone a: nothing, 3 ms and 7 ms one way; between b and c 1 ms, which no pair says. The same on the control plane."""
+    scenario = loads(ZONES)
+    model = build_model(scenario)
+    ways = Ways(model)
+    assert [ways.delay(0, k) - HOSTS_PS for k in (1, 2)] == [2 * 10**6 + 3 * 10**9, 2 * 10**6 + 7 * 10**9]
+    assert ways.delay(1, 2) - HOSTS_PS == 2 * 10**6 + 10**9
+    latency = netsim.run(scenario).data["workloads"]["users"]["latency_s"]
+    near = latency["mean"]["value"]
+    # A third of the requests each: by the entry on a itself, to b and back, to c and back.
+    assert latency["max"]["value"] == pytest.approx(0.001 + 2 * 0.007, rel=0.03)
+    assert near == pytest.approx(0.001 + (0 + 2 * 0.003 + 2 * 0.007) / 3, rel=0.03)

@@ -243,6 +243,11 @@ def changes(draw: st.DrawFn) -> Step:
     if what in (What.ATTACH, What.DETACH):
         return Change(what, "box", network="net")
     if what in (What.NAME_ADD, What.NAME_REMOVE):
+        what = draw(
+            st.sampled_from(
+                [what, what, {What.NAME_ADD: What.FORWARD_ADD, What.NAME_REMOVE: What.FORWARD_REMOVE}[what]]
+            )
+        )
         times = draw(st.lists(st.sampled_from([0, 70 * 10**9, 71 * 10**9, NEVER_PS]), min_size=4, max_size=4))
         return Change(what, "box", times_ps=np.array(times, np.int64))
     if what == What.PART:
@@ -491,15 +496,17 @@ ONE_DIES: list[tuple[int, Step]] = [
 ]
 
 
-#: Cards with few packets a second and a credit that runs out, two of them behind one hypervisor's card, and a switch whose ports
+#: Cards with few packets a second and a credit that runs out, in pairs behind hypervisors' cards, and a switch whose ports
 #: share one small buffer.
 RATIONED = """netsim: 1
 duration: 1s
 warmup: 100ms
 nodes:
-  m: {role: manager, count: 3, cores: 2, nic: {rate: 1Gbit, pps: 30000/s, burst: {baseline: 40Mbit, credit: 2MB}}}
+  m: {role: manager, count: 4, cores: 2, nic: {rate: 1Gbit, pps: 30000/s, burst: {baseline: 40Mbit, credit: 2MB}}}
   w: {cores: 2}
-hypervisors: {h: {cores: 4, nodes: [m-1, m-2], nic: {rate: 300Mbit, burst: {baseline: 60Mbit, credit: 1MB}}}}
+hypervisors:
+  h: {cores: 4, nodes: [m-1, m-2], nic: {rate: 300Mbit, burst: {baseline: 60Mbit, credit: 1MB}}}
+  g: {cores: 4, nodes: [m-3, m-4], nic: {rate: 1Gbit}}
 fabric: {latency: 5us, buffer: 300KiB, alpha: 0.5}
 outside: {rtt: 1ms, clients: 20}
 networks: {net: {driver: overlay, attachable: true}}

@@ -100,7 +100,7 @@ class Walk:
         if fabric.wan is not None and source is not None and target is not None:
             site = site_of(model, source)
             if site != site_of(model, target):
-                self._port(site, WAN, 1).delay(site, "wire", fabric.wan.latency)
+                self._port(site, WAN, 1).delay(site, "wire", fabric.wan.one_way(site, site_of(model, target)))
         if climbs and there is not None:
             self._port(there, DOWN, fabric.leaf_spine.spines if fabric.leaf_spine else 1)
         if target is not None and target.uplink is not None:

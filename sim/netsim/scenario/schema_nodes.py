@@ -205,10 +205,20 @@ class Wan(Strict):
 
     label: Text = Field(default="site", description="The label by which nodes stand in sites.")
     latency: PositiveDuration = Field(description="One way between two sites, besides the switches.")
+    between: dict[Text, PositiveDuration] = Field(
+        default={},
+        description="One way between two named sites, as east/west, where that differs from latency.",
+    )
     rate: Rate = Field(description="Rate of each site's line to the others (bit/s).")
     buffer: PositiveSize = Field(
         default=12 * 2**20, description="Buffer before each line (bytes); beyond it, drops."
     )
+
+    def one_way(self, a: str, b: str) -> int:
+        """Between two sites (ps); 0 within one."""
+        if a == b:
+            return 0
+        return self.between.get(f"{a}/{b}", self.between.get(f"{b}/{a}", self.latency))
 
 
 class Fabric(Strict):

@@ -44,7 +44,10 @@ class Ways:
         self.base_ps = model.fabric.latency + HOSTS_PS
         nodes, fabric = list(model.nodes.values()), model.fabric
         self.hop_ps = fabric.latency
-        self.wan_ps = 0 if fabric.wan is None else fabric.latency + fabric.wan.latency
+        places = list(dict.fromkeys(site_of(model, node) for node in nodes))
+        self.wan_ps = np.array(
+            [[0 if fabric.wan is None or a == b else fabric.latency + fabric.wan.one_way(a, b) for b in places]
+             for a in places], np.int64)  # fmt: skip
         self.rack = _numbered(rack_of(model, node) for node in nodes)
         self.site = _numbered(site_of(model, node) for node in nodes)
 
@@ -78,9 +81,7 @@ class Ways:
         """One way (ps), at least 1."""
         if a == b:
             return 1
-        between = 2 * self.hop_ps * (self.rack[a] != self.rack[b]) + self.wan_ps * (
-            self.site[a] != self.site[b]
-        )
+        between = 2 * self.hop_ps * (self.rack[a] != self.rack[b]) + self.wan_ps[self.site[a], self.site[b]]
         return int(self.base_ps + between + self.delay_ps[SENDS, a] + self.delay_ps[RECEIVES, b])
 
     def arrive(self, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], luck: np.random.Generator) -> Bools:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from netsim.datapath.stage import Context
@@ -68,14 +69,23 @@ class Patterns:
         """What two ways have in common when they differ by names only."""
         model = self.builder.world.model
         groups = tuple(model.nodes[n].group if n in model.nodes else n for n in nodes)
-        places = [self._stands(model.nodes[n]) if n in model.nodes else (n,) for n in nodes]
+        places = [self._stands(model.nodes[n]) if n in model.nodes else (n, n) for n in nodes]
         return (
             *network,
             groups,
             tuple(nodes.index(n) for n in nodes),
-            tuple(tuple(kind.index(p) for p in kind) for kind in zip(*places, strict=False)),
+            tuple(tuple(kind.index(p) for p in kind) for kind in zip(*places, strict=True)),
             tuple(n in model.nodes and model.nodes[n].uplink is not None for n in nodes),
+            self._distances(nodes),
         )
+
+    def _distances(self, nodes: Nodes) -> tuple[int, ...]:
+        """Between the sites of the nodes, where pairs of sites differ."""
+        model, wan = self.builder.world.model, self.builder.world.model.fabric.wan
+        if wan is None or not wan.between:
+            return ()
+        sites = [site_of(model, model.nodes[n]) for n in nodes if n in model.nodes]
+        return tuple(wan.one_way(a, b) for a, b in combinations(sites, 2))
 
     def _stands(self, node: Node) -> tuple[str, str]:
         """What has to be equal or different for two nodes alike: the rack and site together, and the machine."""
