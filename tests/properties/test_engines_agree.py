@@ -156,6 +156,9 @@ def scenarios(draw: st.DrawFn) -> str:
     nic += f", rx_queues: {draw(st.integers(1, 3))}" + draw(
         st.sampled_from(["", "", ", pps: 3000/s", ", burst: {baseline: 15Mbit, credit: 200KB}"])
     )
+    nic += draw(
+        st.sampled_from(["", "", "", ", bond: {links: 2}", ", bond: {links: 3, mode: active-backup}"])
+    )
     mtu, other = draw(
         st.sampled_from(
             [(1500, 0), (1500, 0), (1450, 0), (9000, 0), (1500, 1400), (1450, 1500), (9000, 1500)]
@@ -233,7 +236,7 @@ def changes(draw: st.DrawFn) -> Step:
             [
                 What.TASK_GONE, What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.NODE_DOWN,
                 What.NODE_DOWN, What.NODE_UP, What.LINK, What.LINK, What.PART, What.STEAL, What.ENTRY_OUT, What.ENTRY_IN,
-                What.DETACH, What.DETACH, What.ATTACH, What.NAME_REMOVE, What.NAME_ADD,
+                What.CABLE, What.LANES, What.DETACH, What.DETACH, What.ATTACH, What.NAME_REMOVE, What.NAME_ADD,
                 None,
             ]
         )
@@ -250,6 +253,9 @@ def changes(draw: st.DrawFn) -> Step:
         )
         times = draw(st.lists(st.sampled_from([0, 70 * 10**9, 71 * 10**9, NEVER_PS]), min_size=4, max_size=4))
         return Change(what, "box", times_ps=np.array(times, np.int64))
+    if what in (What.CABLE, What.LANES):
+        link = LinkState(draw(st.booleans())) if what == What.CABLE else None
+        return Change(what, draw(st.sampled_from(NODES)), value=draw(st.integers(1, 3)), link=link)
     if what == What.PART:
         return Change(
             what, "", groups=draw(st.sampled_from([(), (("m-1",), ("m-2", "m-3")), (("m-2",), ("m-1",))]))
@@ -295,11 +301,19 @@ def carried_out(
                 plane.send([replace(step, number=number)])
         elif isinstance(step, dict):
             plane.background({name: rate for name, rate in step.items() if name in model.nodes})
+        elif isinstance(step, Change) and not fits(step, model):
+            continue
         elif not step.subject or step.subject in model.nodes or step.subject in plane.world.model.tasks:
             groups = tuple(tuple(n for n in group if n in model.nodes) for group in step.groups)
             plane.apply([replace(step, groups=groups)])
     record = run_out(plane)
     return record, [*told, plane.outcomes()]
+
+
+def fits(step: Change, model: Model) -> bool:
+    """Whether a bond has the cables that a change says it uses."""
+    node = model.nodes.get(step.subject)
+    return step.what != What.LANES or (node is not None and step.value >> node.cables == 0)
 
 
 def filtered(parts: list[dict[str, int]]) -> list[dict[str, int]]:
@@ -517,6 +531,30 @@ load:
   users: {from: outside, to: 'web:8080', arrivals: {poisson: 200/s}, request: 600B, response: 70KiB, timeout: 400ms, connection: {pool: 20, requests: 9}}
   copy: {from: db, to: web, bulk: 5MB, flows: 4}
 """
+#: Cards of two and three cables, one of which is pulled under load: what goes over it is lost until the bond leaves it.
+BONDED = """netsim: 1
+duration: 600ms
+warmup: 0s
+nodes:
+  m: {role: manager, count: 2, cores: 2, nic: {rate: 100Mbit, bond: {links: 2}}}
+  w: {count: 2, cores: 2, nic: {rate: 100Mbit, bond: {links: 3, mode: active-backup}}}
+outside: {rtt: 1ms, clients: 20}
+networks: {net: {driver: overlay, attachable: true}}
+services: {web: {replicas: 4, networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: 300us, workers: 8}}}
+load:
+  users: {from: outside, to: 'web:8080', arrivals: {poisson: 200/s}, request: 600B, response: 70KiB, timeout: 300ms, connection: {pool: 20}}
+  up: {from: outside, to: 'web:8080', bulk: 3MB, flows: 4}
+"""
+PULLED: list[tuple[int, Step]] = [
+    (200 * MS, Change(What.CABLE, "m-1", value=2, link=LinkState(False))),
+    (201 * MS, Change(What.CABLE, "w-1", value=1, link=LinkState(False))),
+    (202 * MS, Message(0, "m-1", "w-1", 300_000, True)),
+    (250 * MS, Change(What.LANES, "m-1", value=1)),
+    (280 * MS, Change(What.LANES, "w-1", value=4)),
+    (400 * MS, Change(What.CABLE, "m-1", value=2)),
+    (450 * MS, Change(What.LANES, "m-1", value=3)),
+    (460 * MS, Change(What.NODE_DOWN, "w-2")),
+]
 A_GUEST_DIES: list[tuple[int, Step]] = [
     (500 * MS, Change(What.NODE_DOWN, "m-2")),
     (501 * MS, Message(0, "m-1", "m-3", 300_000, True)),
@@ -568,6 +606,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(CROSSING, ONE_DIES)
 @example(STALLED, STALLS)
 @example(RATIONED, A_GUEST_DIES)
+@example(BONDED, PULLED)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

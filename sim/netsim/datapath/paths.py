@@ -171,20 +171,28 @@ def link_rates(model: Model) -> dict[str, LinkSpec]:
     """Every LINK station. A cloud's caps hold for each direction of a card by itself."""
     found: dict[str, LinkSpec] = {}
     for node in model.nodes.values():
-        found |= _card(node.nic, node.tx_station, node.switch_station, model.fabric.buffer)
+        for station in node.tx_stations:  # one after the other, as who spreads over them counts on
+            found[station] = _sending(node.nic)
+        for station in node.switch_stations:
+            found[station] = replace(_capped(node.nic), buffer_bytes=model.fabric.buffer)
+        for names in (node.tx_stations, node.switch_stations) if node.nic.bond is not None else ():
+            found |= {name: replace(found[name], cable=cable) for cable, name in enumerate(names, 1)}
     for name, spec in model.scenario.hypervisors.items():
         if spec.nic is not None:
-            found |= _card(spec.nic, card_station(name, spec.nic), f"switch/{name}", model.fabric.buffer)
+            found[card_station(name, spec.nic)] = _sending(spec.nic)
+            found[f"switch/{name}"] = replace(_capped(spec.nic), buffer_bytes=model.fabric.buffer)
     found |= {name: LinkSpec(rate, buffer) for name, rate, buffer in fabric_ports(model)}
     found[f"switch/{OUTSIDE}"] = LinkSpec(None)
     return found
 
 
-def _card(nic: Nic, tx: str, port: str, buffer: int) -> dict[str, LinkSpec]:
+def _capped(nic: Nic) -> LinkSpec:
+    """One direction of one cable."""
     card = LinkSpec(nic.rate, packets_per_s=None if nic.pps is None else round(nic.pps))
-    if nic.burst is not None:
-        card = replace(card, baseline_bps=nic.burst.baseline, credit_bytes=nic.burst.credit)
-    return {
-        tx: replace(card, ring_packets=nic.ring + QDISC_PACKETS),
-        port: replace(card, buffer_bytes=buffer),
-    }
+    if nic.burst is None:
+        return card
+    return replace(card, baseline_bps=nic.burst.baseline, credit_bytes=nic.burst.credit)
+
+
+def _sending(nic: Nic) -> LinkSpec:
+    return replace(_capped(nic), ring_packets=nic.ring + QDISC_PACKETS)

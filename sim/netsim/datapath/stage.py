@@ -35,6 +35,7 @@ class LinkSpec:
     baseline_bps: int | None = None
     credit_bytes: int = 0
     packets_per_s: int | None = None
+    cable: int = 0  # of a bond, from 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,11 +73,11 @@ class Walk:
 
     def depart(self, node: Node) -> Walk:
         """Onto the wire at a node's card."""
-        return self.link(node.name, "nic.tx", node.tx_station, ETHERNET_BYTES)
+        return self.link(node.name, "nic.tx", node.tx_station, ETHERNET_BYTES, node.cables)
 
     def arrive(self, node: Node) -> Walk:
         """Through the switch port of a node and its card's interrupt."""
-        self.link(node.name, "switch", node.switch_station)
+        self.link(node.name, "switch", node.switch_station, lanes=node.cables)
         self.delay(node.name, "wire", self.model.fabric.latency)
         self.pause(node, "irq.moderation")
         return self

@@ -47,6 +47,10 @@ class What(IntEnum):
     NODE_UP = 21  # powered again, with nothing running
     LINK = 22  # subject: a node, the link between its card and the switch, as ``link`` says
     PART = 23  # ``groups``: nodes of different groups do not reach each other; no groups: all do
+    CABLE = (
+        25  # subject: a node with a bond; value: which of its cables, from 1; ``link``: whether it is plugged
+    )
+    LANES = 26  # value: the cables that a bond uses, a bit each, the first of them the lowest
     STEAL = 24  # value: share of processor time taken from the node, in millionths
     ENTRY_OUT = 30  # the entry in front of the swarm does not use this node for new connections
     ENTRY_IN = 31

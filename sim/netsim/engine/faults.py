@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netsim.engine.border import Change, LinkState, What
 from netsim.engine.machinery import REFERENCE_HANDLERS as HANDLERS
-from netsim.engine.wiring import stolen
+from netsim.engine.wiring import stolen, used_lanes
 
 if TYPE_CHECKING:
     from netsim.engine.reference import Reference
@@ -52,7 +52,8 @@ def _down(plane: Reference, change: Change) -> None:
         client.kill()
     for ring in machine.rings[node]:
         ring.clear(now)
-    machine.links[spec.tx_station].clear(now)
+    for station in spec.tx_stations:
+        machine.links[station].clear(now)
     plane.lose_messages(node)
     _rewire(plane)
 
@@ -72,6 +73,19 @@ def _link(plane: Reference, change: Change) -> None:
     plane.wiring.set_link(change.subject, change.link or LinkState())
     plane._set_rates()
     _rewire(plane)
+
+
+@HANDLERS.takes(What.CABLE)
+def _cable(plane: Reference, change: Change) -> None:
+    plane.wiring.set_cable(change)
+    _rewire(plane)
+
+
+@HANDLERS.takes(What.LANES)
+def _lanes(plane: Reference, change: Change) -> None:
+    node = plane.world.model.nodes[change.subject]
+    for station in (node.tx_station, node.switch_station):
+        plane.world.machine.lanes[station] = used_lanes(change.value)
 
 
 @HANDLERS.takes(What.PART)
@@ -97,4 +111,4 @@ def _entry_in(plane: Reference, change: Change) -> None:
 
 def _rewire(plane: Reference) -> None:
     for link in plane.world.machine.links.values():
-        link.trouble = plane.wiring.trouble(link.node, link.port)
+        link.trouble = plane.wiring.trouble(link.node, link.port, link.cable)

@@ -86,6 +86,7 @@ class Link:
     __slots__ = (
         "meter",
         "node",
+        "cable",
         "port",
         "trouble",
         "rate_bps",
@@ -106,6 +107,7 @@ class Link:
         self.node = record.node  # whose card transmits, or whose port it is
         self.port = record.kind == "switch"
         self.trouble: Trouble | None = None
+        self.cable = spec.cable
         self.rate_bps = spec.rate_bps
         self.buffer_bytes = spec.buffer_bytes
         self.ring_packets = spec.ring_packets

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from netsim.datapath.stage import Context, LinkSpec
+from netsim.datapath.stage import Context, LinkSpec, lane
 from netsim.engine.cpu import Core, Cpu, Owner, Quota, Thread
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
@@ -136,6 +136,8 @@ class Machine:
                      q % host.cores)
                 for q in range(host.rx_queues)
             ]  # fmt: skip
+        #: Places of the transmitters side by side that are used, by the name before their numbers, where not all are.
+        self.lanes: dict[str, list[int]] = {}
         for name, spec in links.items():
             kind = "switch" if name.startswith("switch/") else "nic_tx"
             node = name.split("/")[1 if kind == "switch" else 0]
@@ -232,7 +234,10 @@ class Machine:
 
     def _link(self, unit: Unit, visit: Visit) -> None:
         self.visits += 1
-        station = visit.station_of(unit.flow)
+        used = self.lanes.get(str(visit.station)) if self.lanes else None
+        station = (
+            visit.station_of(unit.flow) if used is None else visit.stations[used[lane(unit.flow, len(used))]]
+        )
         link = self.links[station]
         trouble = link.trouble
         if trouble is not None and not self._passes(unit, trouble):

@@ -25,6 +25,7 @@ class Wiring:
         self.states: dict[str, list[LinkState]] = {}  # of the two directions: sends, receives
         self.groups: dict[str, int] = {}
         self.down: set[str] = set()
+        self.cables: set[tuple[str, int]] = set()  # those of bonds that are unplugged
         self.steal: dict[str, int] = {}  # millionths of a node's processor time
         self.background: dict[str, float] = {}  # bit/s that control traffic takes of a card
         self.places = {name: (link.node, link.port) for name, link in world.machine.links.items()}
@@ -84,16 +85,29 @@ class Wiring:
         """The state of a card (sends) or of the switch port to it (receives)."""
         return self.states[node][port] if node in self.states else LinkState()
 
-    def trouble(self, node: str, port: bool) -> Trouble | None:
-        """What is wrong there; None if nothing. The port to the outside is never in trouble."""
+    def set_cable(self, change: Change) -> None:
+        """One cable of a bond is pulled or plugged in. Raises ``KeyError`` for a node that does not exist."""
+        cable = (self.nodes[change.subject].name, change.value)
+        plugged = change.link is None or change.link.up
+        (self.cables.discard if plugged else self.cables.add)(cable)
+
+    def trouble(self, node: str, port: bool, cable: int = 0) -> Trouble | None:
+        """What is wrong there; None if nothing. The port to the outside is never in trouble. ``cable``: of a bond."""
         if node not in self.nodes:
             return None
         state = self.state(node, port)
         groups = self.groups if port and self.groups else None
-        cut = node in self.down or not state.up
+        cut = node in self.down or not state.up or (node, cable) in self.cables
         if not (cut or state.loss or state.delay_ps or groups):
             return None
         return Trouble(cut, round(state.loss * LOSS_UNIT) / LOSS_UNIT, state.delay_ps, groups)
+
+
+def used_lanes(mask: int) -> list[int]:
+    """Places of the transmitters side by side that are used, from their bits. Raises ``ValueError`` for none."""
+    if mask <= 0:
+        raise ValueError(f"expected at least one cable that is used, got {mask}")
+    return [place for place in range(mask.bit_length()) if mask >> place & 1]
 
 
 def stolen(change: Change) -> int:

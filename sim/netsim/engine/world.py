@@ -17,7 +17,7 @@ from netsim.engine.routes import RouteBook
 from netsim.engine.server import Draws, Server
 from netsim.engine.tally import Tally
 from netsim.model.entities import OUTSIDE, Model, Task
-from netsim.model.fabric import shared_buffers
+from netsim.model.fabric import lane_groups, shared_buffers
 from netsim.scenario.schema import Scenario
 
 
@@ -41,6 +41,9 @@ class World:
             self.slice_ps,
             shared_buffers(model),
         )
+        for names, spread in lane_groups(model):
+            if not spread:
+                self.machine.lanes[names[0][:-1]] = [0]
         self.tcp = tcp_table()
         self.book = RouteBook(model)
         self.draws = Draws(seed, replication)

@@ -28,6 +28,11 @@ __all__ = [
 OUTSIDE = "outside"
 
 
+def side_by_side(station: str, count: int) -> tuple[str, ...]:
+    """The names of so many transmitters side by side; of one, its own."""
+    return (station,) if count == 1 else tuple(f"{station}{k}" for k in range(1, count + 1))
+
+
 def card_station(machine: str, nic: Nic) -> str:
     """Name of a card's transmit queue."""
     return f"{machine}/{nic.name}.tx"
@@ -62,8 +67,23 @@ class Node:
 
     @property
     def tx_station(self) -> str:
-        """Name of the card's transmit queue, like ``worker-1/eth0.tx``."""
+        """Name of the card's transmit queue, like ``worker-1/eth0.tx``; of a bond, without the cable's number."""
         return card_station(self.name, self.nic)
+
+    @property
+    def cables(self) -> int:
+        """Cables of its card (count)."""
+        return 1 if self.nic.bond is None else self.nic.bond.links
+
+    @property
+    def tx_stations(self) -> tuple[str, ...]:
+        """The transmit queues of all its cables."""
+        return side_by_side(self.tx_station, self.cables)
+
+    @property
+    def switch_stations(self) -> tuple[str, ...]:
+        """The switch ports towards all its cables."""
+        return side_by_side(self.switch_station, self.cables)
 
     @property
     def cpu_station(self) -> str:
@@ -72,8 +92,8 @@ class Node:
 
     @property
     def switch_station(self) -> str:
-        """Name of the switch port towards this node, like ``switch/worker-1``."""
-        return f"switch/{self.name}"
+        """Name of the switch port towards this node, like ``switch/worker-1``; of a bond, without the cable's number."""
+        return f"switch/{self.name}" if self.nic.bond is None else f"switch/{self.name}/"
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netsim.model.entities import Model, Node
+from netsim.model.entities import Model, Node, side_by_side
 from netsim.model.problems import Problems
 from netsim.scenario.schema import Scenario
 
@@ -65,7 +65,7 @@ def shared_buffers(model: Model) -> dict[str, tuple[int, int, list[str]]]:
     alpha = round(fabric.alpha * THOUSAND)
     ports: dict[str, list[str]] = {}
     for node in model.nodes.values():
-        ports.setdefault(rack_of(model, node) or site_of(model, node), []).append(_port_to(model, node))
+        ports.setdefault(rack_of(model, node) or site_of(model, node), []).extend(_ports_to(node))
     found = {place: (fabric.buffer, alpha, list(dict.fromkeys(names))) for place, names in ports.items()}
     if leaves is not None:
         for rack, (_, _, names) in found.items():
@@ -76,9 +76,21 @@ def shared_buffers(model: Model) -> dict[str, tuple[int, int, list[str]]]:
     return found
 
 
-def _port_to(model: Model, node: Node) -> str:
-    """The port of the fabric that a node stands behind: its own, or its hypervisor's."""
-    return node.switch_station if node.uplink is None else f"switch/{node.machine}"
+def _ports_to(node: Node) -> tuple[str, ...]:
+    """The ports of the fabric that a node stands behind: its own, or its hypervisor's."""
+    return node.switch_stations if node.uplink is None else (f"switch/{node.machine}",)
+
+
+def lane_groups(model: Model) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Transmitters side by side, and whether connections are spread over all of them (otherwise the first takes all)."""
+    for node in model.nodes.values():
+        if node.nic.bond is not None:
+            for names in (node.tx_stations, node.switch_stations):
+                yield names, node.nic.bond.mode == "balance"
+    if model.fabric.leaf_spine is not None and model.fabric.leaf_spine.spines > 1:
+        for rack in racks(model):
+            for kind in (UP, DOWN):
+                yield side_by_side(port(rack, kind), model.fabric.leaf_spine.spines), True
 
 
 def check_labels(scenario: Scenario, problems: Problems) -> None:

@@ -56,7 +56,8 @@ class StationNumbers:
 
 @dataclass(slots=True)
 class NodeNumbers:
-    """One node: shares of its cores and of its card's line rate in each direction, tasks (count)."""
+    """One node: shares of its cores and of its card's line rate in each direction (of a bond, of its busiest cable), tasks
+    (count)."""
 
     name: str
     cpu: Estimate
@@ -100,8 +101,8 @@ def station_names(model: Model) -> list[str]:
     for name, cores in machines.items():
         names += [f"{name}/cpu", *(f"{name}/cpu{k}" for k in range(cores))]
     for node in model.nodes.values():
-        names += [node.tx_station, *(f"{node.name}/{node.nic.name}.rx{q}" for q in range(node.rx_queues))]
-        names.append(node.switch_station)
+        names += [*node.tx_stations, *(f"{node.name}/{node.nic.name}.rx{q}" for q in range(node.rx_queues))]
+        names += node.switch_stations
     for name, spec in model.scenario.hypervisors.items():
         if spec.nic is not None:
             names += [card_station(name, spec.nic), f"switch/{name}"]
@@ -229,13 +230,16 @@ def node_numbers(
         found = stations.get(name)
         return found.utilisation if found is not None else Estimate()
 
+    def busiest(names: Sequence[str]) -> Estimate:
+        return max((utilisation(name) for name in names), key=lambda found: found.value or 0.0)
+
     def one(node: Node) -> NodeNumbers:
         peak = max((record.conntrack_peak.get(node.name, 0) for record in records), default=0)
         return NodeNumbers(
             name=node.name,
             cpu=utilisation(node.cpu_station),
-            nic_tx=utilisation(node.tx_station),
-            nic_rx=utilisation(node.switch_station),
+            nic_tx=busiest(node.tx_stations),
+            nic_rx=busiest(node.switch_stations),
             tasks=tasks[node.name],
             conntrack_peak=peak,
         )

@@ -28,6 +28,7 @@ WORDS = {
     "rate": ("link",),
     "one_way": ("link", "cut", "flap"),
     "share": ("steal",),
+    "cable": ("cut",),
     "factor": ("slow_disk",),
     "period": ("flap",),
     "times": ("flap",),
@@ -54,12 +55,25 @@ def _fault(finder: Finder, path: PathTuple, fault: Fault) -> None:
     if fault.verb in NODE_VERBS:
         if not _labelled(finder, (*path, fault.verb), str(getattr(fault, fault.verb))):
             _node(finder, (*path, fault.verb), getattr(fault, fault.verb))
+        if fault.verb == "cut" and fault.cable is not None:
+            _cable(finder, (*path, "cable"), fault)
     elif fault.verb == "kill_task":
         _task(finder, (*path, "kill_task"), fault.kill_task or "")
     elif fault.verb == "partition":
         _partition(finder, path, fault)
     elif fault.verb == "random":
         _at_random(finder, path, fault)
+
+
+def _cable(finder: Finder, path: PathTuple, fault: Fault) -> None:
+    """Some node that it can mean has so many cables."""
+    scenario, target = finder.scenario, fault.cut or ""
+    groups = [spec for name, spec in scenario.nodes.items() if target.rpartition("-")[0] == name] or list(
+        scenario.nodes.values()
+    )
+    most = max(1 if spec.nic.bond is None else spec.nic.bond.links for spec in groups)
+    if fault.cable is not None and fault.cable > most or most == 1:
+        finder.add(path, "OUT_OF_RANGE", f"a cable of a bond (nic.bond); {target} has {most}", fault.cable)
 
 
 def _late(finder: Finder, path: PathTuple, event: Event) -> None:

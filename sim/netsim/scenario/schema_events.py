@@ -97,6 +97,9 @@ class Fault(Event):
     delay: Duration | None = Field(default=None, description="Delay added (link, slow_disk).")
     rate: Rate | None = Field(default=None, description="Rate left (link).")
     one_way: Flag = Field(default=False, description="Only packets that the node sends (link, cut).")
+    cable: Annotated[int, whole(1, 8)] | None = Field(
+        default=None, description="Only this cable of a bonded card, from 1 (cut)."
+    )
     share: Share | None = Field(default=None, description="Share of processor time taken (steal).")
     factor: Annotated[float, number(1, 1e6)] | None = Field(
         default=None, description="How many times slower (slow_disk)."

@@ -80,6 +80,23 @@ class Burst(Strict):
     )
 
 
+class Bond(Strict):
+    """Several cables that are one card (Linux bonding)."""
+
+    links: Annotated[int, whole(2, 8)] = Field(
+        default=2, description="Cables (count), each with the card's rate."
+    )
+    mode: Annotated[str, choice("balance", "active-backup")] = Field(
+        default="balance",
+        description="balance: each connection keeps to one cable by its hash (802.3ad, balance-xor); "
+        "active-backup: one cable, another when it fails.",
+    )
+    miimon: PositiveDuration = Field(
+        default=100 * MS,
+        description="Time between two looks at the cables; until then, what goes over a dead one is lost.",
+    )
+
+
 class Nic(Strict):
     """The network card of a node."""
 
@@ -96,6 +113,7 @@ class Nic(Strict):
         default=("tso", "gso", "gro", "rx-checksum", "tx-checksum", "udp-tunnel-tso"),
         description="What the card or the kernel does for many packets at once; replaces the default list.",
     )
+    bond: Bond | None = Field(default=None, description="Several cables; without it, one.")
     burst: Burst | None = Field(
         default=None, description="Burst credit of each direction; without it, the line rate always holds."
     )

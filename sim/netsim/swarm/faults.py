@@ -9,6 +9,7 @@ import numpy as np
 import simpy
 
 from netsim.scenario.schema_events import Fault
+from netsim.swarm.bonds import Bonds
 from netsim.swarm.clock import Mark
 from netsim.swarm.power import Power
 from netsim.swarm.store import TaskRow
@@ -32,6 +33,7 @@ class Faults:
         self.env = swarm.env
         self.ways = swarm.ways
         self.power = Power(swarm)
+        self.bonds = Bonds(swarm)
         for fault in swarm.scenario.faults:
             self.env.process(self._at(fault))
 
@@ -105,6 +107,15 @@ def _set_cables(faults: Faults, nodes: list[int], up: bool, one_way: bool) -> No
 def _cut(faults: Faults, fault: Fault) -> Steps:
     nodes = faults.nodes(fault)
     if not nodes:
+        return
+    if fault.cable is not None:
+        nodes = [node for node in nodes if node in faults.bonds.bonds]
+        faults.mark(f"{faults.text(fault)} cable {fault.cable}")
+        for node in nodes:
+            faults.bonds.plug(node, fault.cable, False)
+        yield from faults.lasts(fault)
+        for node in nodes:
+            faults.bonds.plug(node, fault.cable, True)
         return
     faults.mark(faults.text(fault), nodes)
     _set_cables(faults, nodes, False, fault.one_way)

@@ -71,6 +71,16 @@ class Journal:
         """Something happens to a node."""
         self.changes.append(Change(what, self.swarm.ways.names[node], self.swarm.env.now))
 
+    def cable(self, node: int, cable: int, there: bool) -> None:
+        """A cable of a bond is pulled or plugged in."""
+        name, now = self.swarm.ways.names[node], self.swarm.env.now
+        self.changes.append(Change(What.CABLE, name, now, value=cable, link=LinkState(there)))
+
+    def lanes(self, node: int, used: list[int]) -> None:
+        """A bond uses these cables from now on (from 1)."""
+        value = sum(1 << (cable - 1) for cable in used)
+        self.changes.append(Change(What.LANES, self.swarm.ways.names[node], self.swarm.env.now, value=value))
+
     def steals(self, node: int, share: float) -> None:
         """A hypervisor takes a share of the node's processor time from now on."""
         value = min(MOST_STOLEN, round(share * 1e6))

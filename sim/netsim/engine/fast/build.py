@@ -28,6 +28,7 @@ from netsim.engine.sources import GAPS
 from netsim.engine.streams import stream_key
 from netsim.engine.world import World
 from netsim.model.entities import OUTSIDE
+from netsim.model.fabric import lane_groups
 from netsim.scenario.schema_work import Distribution
 from netsim.workload.arrivals import Line
 
@@ -132,6 +133,12 @@ class Builder:
                 L_SHARED=-1,
                 **self._credit(link),
             )
+        for names, spread in lane_groups(self.world.model):
+            first = self.link_index[names[0]]
+            self.links.rows[first][y.L_LANES] = len(names) if spread else 1
+            for place, name in enumerate(names):
+                assert self.link_index[name] == first + place  # one after the other
+                self.links.rows[first + place][y.L_LANE] = place
         rows = {id(machine.links[name]): row for name, row in self.link_index.items()}
         for memory in machine.shared:
             ports = [rows[id(link)] for link in memory.links]

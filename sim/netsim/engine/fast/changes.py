@@ -21,7 +21,7 @@ from netsim.engine.fast.entries import (
 )
 from netsim.engine.fast.ops import DONE, FULL
 from netsim.engine.machinery import FAST_HANDLERS as HANDLERS
-from netsim.engine.wiring import LOSS_UNIT, stolen
+from netsim.engine.wiring import LOSS_UNIT, stolen, used_lanes
 
 if TYPE_CHECKING:
     from netsim.engine.fast.simulate import Fast, FastPlane
@@ -125,7 +125,8 @@ def _down(plane: FastPlane, change: Change) -> None:
     lose_messages(fast.M, row)
     plane.halt |= bool(fast.M[y.H_WATCH])
     fast.M[y.H_WATCH] = 0
-    clear_link(fast.M, fast.builder.link_index[fast.world.model.nodes[node].tx_station])
+    for station in fast.world.model.nodes[node].tx_stations:
+        clear_link(fast.M, fast.builder.link_index[station])
     _rewire(plane)
 
 
@@ -146,6 +147,23 @@ def _link(plane: FastPlane, change: Change) -> None:
     plane.wiring.set_link(change.subject, change.link or LinkState())
     plane._set_rates()
     _rewire(plane)
+
+
+@HANDLERS.takes(What.CABLE)
+def _cable(plane: FastPlane, change: Change) -> None:
+    plane.wiring.set_cable(change)
+    _rewire(plane)
+
+
+@HANDLERS.takes(What.LANES)
+def _lanes(plane: FastPlane, change: Change) -> None:
+    node = plane.world.model.nodes[change.subject]
+    for names in (node.tx_stations, node.switch_stations):
+        first = plane.fast.builder.link_index[names[0]]
+        used = used_lanes(change.value)
+        plane.fast.M[cell(plane.fast, y.B_LINK, y.W_LINK, first, y.L_LANES)] = len(used)
+        for place, lane in enumerate(used):
+            plane.fast.M[cell(plane.fast, y.B_LINK, y.W_LINK, first + place, y.L_LANE)] = lane
 
 
 @HANDLERS.takes(What.PART)
@@ -180,7 +198,7 @@ def _rewire(plane: FastPlane) -> None:
         M[cell(fast, y.B_NODE, y.W_NODE, row, y.N_GROUP)] = wiring.groups.get(name, -1)
     for station, row in fast.builder.link_index.items():
         link = fast.world.machine.links[station]
-        trouble = wiring.trouble(link.node, link.port)
+        trouble = wiring.trouble(link.node, link.port, link.cable)
         o = cell(fast, y.B_LINK, y.W_LINK, row, 0)
         M[o + y.L_CUT] = trouble is not None and trouble.cut
         M[o + y.L_LOSS] = 0 if trouble is None else round(trouble.loss * LOSS_UNIT)

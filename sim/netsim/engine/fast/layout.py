@@ -47,9 +47,9 @@ W_STATION = 9
 # Links
 (
     L_STATION, L_RATE, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_HEAD, L_TAIL, L_NODE, L_PORT, L_CUT, L_LOSS, L_DELAY, L_APART, L_WIRE, L_SERVICE,
-    L_PACKET, L_BASE, L_MOST, L_CREDIT, L_SINCE, L_OUT, L_SHARED,
-) = range(24)  # fmt: skip
-W_LINK = 24
+    L_PACKET, L_BASE, L_MOST, L_CREDIT, L_SINCE, L_OUT, L_SHARED, L_LANES, L_LANE,
+) = range(26)  # fmt: skip
+W_LINK = 26
 # Buffers that ports share: what is used of them counts units that have left by now until their port is settled
 SB_SIZE, SB_ALPHA, SB_USED, SB_FIRST, SB_LINKS = range(5)
 W_SHARED = 5

@@ -169,7 +169,11 @@ class Patterns:
         for name in nodes:
             if name in b.world.model.nodes:
                 node = b.world.model.nodes[name]
-                own = (b.node_index[name], b.link_index[node.tx_station], b.link_index[node.switch_station])
+                own = (
+                    b.node_index[name],
+                    b.link_index[node.tx_stations[0]],
+                    b.link_index[node.switch_stations[0]],
+                )
                 where.append((*own, *(link for _, link, _ in self._ports(node))))
             else:
                 where.append((-1,) * HOST_PORT)

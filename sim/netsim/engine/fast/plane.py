@@ -117,9 +117,11 @@ def visit_row(M, r, step):
 @inner
 def link_of(M, u, v):
     """The transmitter that a unit takes at a visit: one, or that of its flow among several side by side."""
+    first = M[v + V_WHERE]
     if M[v + V_LANES] == 1:
-        return M[v + V_WHERE]
-    return M[v + V_WHERE] + lane(M[M[B_UNIT_] + u * W_UNIT + U_FLOW], M[v + V_LANES])
+        return first
+    place = lane(M[M[B_UNIT_] + u * W_UNIT + U_FLOW], M[M[B_LINK] + first * W_LINK + L_LANES])
+    return first + M[M[B_LINK] + (first + place) * W_LINK + L_LANE]
 
 
 @inner
