@@ -165,14 +165,16 @@ def scenarios(draw: st.DrawFn) -> str:
         )
     )
     profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml", "tight.yaml"]))
-    group = f"role: manager, count: {draw(st.integers(2, 3))}, cores: {draw(st.integers(1, 3))}, profile: {profile}"
+    smt = draw(st.sampled_from(["", "", "", ", cores: 2, smt: 0.6", ", cores: 4, smt: 0.75"]))
+    cores = smt or f", cores: {draw(st.integers(1, 3))}"
+    group = f"role: manager, count: {draw(st.integers(2, 3))}{cores}, profile: {profile}"
     entry = f"choose: {draw(st.sampled_from(['round-robin', 'random', 'source-hash', 'first']))}"
     buffer = draw(st.sampled_from(["4KiB", "40KiB", "12MiB"]))
     text = f"netsim: 1\nseed: {draw(st.integers(0, 9))}\nduration: 300ms\nwarmup: {draw(st.sampled_from(['0s', '50ms']))}\n"
     stands = "labels: {rack: a, site: x}"
     more = f", w: {{cores: 1, profile: {profile}, {stands}, {nic}, mtu: {other}}}}}" if other else ""
     text += f"nodes: {{m: {{{group}, labels: {{rack: [a, b], site: [x, y]}}, {nic}, mtu: {mtu}}}}}{more}}}\n"
-    text += draw(st.sampled_from(["", "", "hypervisors: {h: {cores: 1, nodes: [m-*]}}\n",
+    text += "" if smt else draw(st.sampled_from(["", "", "hypervisors: {h: {cores: 1, nodes: [m-*]}}\n",
                                   "hypervisors: {h: {cores: 3, nodes: [m-2, m-1]}}\n",
                                   "hypervisors: {h: {cores: 4, nodes: [m-2, m-1], nic: {rate: 100Mbit}}}\n"]))  # fmt: skip
     spines, uplink = draw(st.integers(1, 3)), draw(st.sampled_from(["20Mbit", "1Gbit", "40Gbit"]))
@@ -536,7 +538,7 @@ BONDED = """netsim: 1
 duration: 600ms
 warmup: 0s
 nodes:
-  m: {role: manager, count: 2, cores: 2, nic: {rate: 100Mbit, bond: {links: 2}}}
+  m: {role: manager, count: 2, cores: 2, sockets: 2, smt: 0.6, nic: {rate: 100Mbit, bond: {links: 2}}}
   w: {count: 2, cores: 2, nic: {rate: 100Mbit, bond: {links: 3, mode: active-backup}}}
 outside: {rtt: 1ms, clients: 20}
 networks: {net: {driver: overlay, attachable: true}}

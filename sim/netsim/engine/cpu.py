@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from netsim.datapath.processors import smt_loss
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold
 from netsim.engine.meter import Meter
@@ -86,9 +87,12 @@ class Core:
 class Cpu:
     """The cores of one node; ``shared``: other nodes on the same machine run on them, too."""
 
-    __slots__ = ("kernel", "cores", "quantum_ps", "steal", "shared")
+    __slots__ = ("kernel", "cores", "quantum_ps", "steal", "shared", "smt")
 
-    def __init__(self, kernel: Kernel, cores: list[Core], quantum_ps: int, shared: bool = False) -> None:
+    def __init__(
+        self, kernel: Kernel, cores: list[Core], quantum_ps: int, shared: bool = False, smt: int = 0
+    ) -> None:
+        self.smt = smt  # millionths; 0: no core has two hardware threads
         self.kernel = kernel
         self.shared = shared
         self.steal = 0  # millionths of the cores' time that others on the same machine take
@@ -107,7 +111,11 @@ class Cpu:
         return start, core.softirq_free
 
     def stretched(self, cost_ps: int) -> int:
-        """How long work that begins now takes on a machine that others use, too."""
+        """How long work that begins now takes on a machine that others use, too, or beside other hardware threads."""
+        if self.smt:
+            now = self.kernel.now
+            busy = sum(core.thread is not None or core.softirq_free > now for core in self.cores)
+            cost_ps = stretched(cost_ps, smt_loss(min(busy + 1, len(self.cores)), len(self.cores), self.smt))
         return stretched(cost_ps, self.steal) if self.steal else cost_ps
 
     def kill(self, owner: Owner | None) -> None:

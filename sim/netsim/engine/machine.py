@@ -37,6 +37,9 @@ class Host:
     quantum_ps: int = 3 * 10**9
     machine: tuple[str, int] | None = None
     first_core: int = 0
+    smt: int = (
+        0  # millionths of a core's speed that each of two hardware threads on it has; 0: cores of their own
+    )
 
 
 class Ring:
@@ -130,7 +133,7 @@ class Machine:
             if place not in self.cores:
                 self.cores[place] = [self._core(place, k) for k in range(count)]
             cores = [self.cores[place][(host.first_core + k) % count] for k in range(host.cores)]
-            self.cpus[host.name] = Cpu(kernel, cores, host.quantum_ps, host.machine is not None)
+            self.cpus[host.name] = Cpu(kernel, cores, host.quantum_ps, host.machine is not None, host.smt)
             self.rings[host.name] = [
                 Ring(self._meter(f"{host.name}/{host.nic}.rx{q}", "nic_rx", host.name), host.ring_packets,
                      q % host.cores)

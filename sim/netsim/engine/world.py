@@ -163,7 +163,13 @@ def _hosts(model: Model) -> list[Host]:
     hosts = []
     for node in model.nodes.values():
         host = Host(
-            node.name, node.cores, node.rx_queues, node.nic.ring, node.nic.name, node.profile.quantum_ps
+            node.name,
+            node.cores,
+            node.rx_queues,
+            node.nic.ring,
+            node.nic.name,
+            node.profile.quantum_ps,
+            smt=round((node.smt or 0) * 1e6),
         )
         if node.shared:
             name, count = node.machine, node.machine_cores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from netsim.datapath.processors import on_sockets
 from netsim.datapath.profile import HostProfile, load_profile
 from netsim.model.entities import Node
 from netsim.model.fabric import check_labels
@@ -36,12 +37,13 @@ def build_nodes(scenario: Scenario, problems: Problems) -> dict[str, Node]:
                 group_index=i,
                 role=spec.role,
                 cores=spec.cores,
-                profile=profile,
+                profile=on_sockets(profile, spec.sockets),
                 nic=spec.nic,
                 rx_queues=spec.rx_queues(),
                 labels=labels,
                 machine=machine,
                 machine_cores=scenario.hypervisors[machine].cores if name in placed else spec.cores,
+                smt=spec.smt,
                 uplink=scenario.hypervisors[machine].nic if name in placed else None,
             )
             nodes[node.name] = node

@@ -84,6 +84,11 @@ def _machines(scenario: Scenario) -> Iterator[str]:
             )
             rest = f" Of low confidence: {'; '.join(doubtful)}." if doubtful else ""
             yield f"{group} is {spec.machine} as the catalogue of machines has it.{rest}"
+        if spec.smt is not None:
+            yield (f"The cores of {group} are hardware threads, two on a core, each at {spec.smt:g} of its speed while both work: "
+                   f"the second half of them adds {2 * spec.smt - 1:.0%}.")  # fmt: skip
+        if spec.sockets > 1:
+            yield f"Of {spec.sockets} sockets of {group} one has the card; copies on the others cost more, in the mean of all."
         if spec.nic.burst is not None:
             yield (f"Cards of {group} start with full burst credit, {size_text(spec.nic.burst.credit)} in each direction, "
                    f"which comes back at {rate_text(spec.nic.burst.baseline)}.")  # fmt: skip

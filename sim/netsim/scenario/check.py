@@ -136,6 +136,18 @@ def _nodes(finder: Finder) -> None:
                 if node in seen:
                     finder.add(path, "BAD_VALUE", f"a node not yet on {seen[node]}", node)
                 seen.setdefault(node, hypervisor)
+    for name, group in scenario.nodes.items():
+        if group.smt is not None and any(node.rpartition("-")[0] == name for node in seen):
+            finder.add(
+                ("nodes", name, "smt"), "BAD_VALUE", "no smt of nodes that share a machine's cores", group.smt
+            )
+        if group.smt is not None and group.cores % 2:
+            finder.add(
+                ("nodes", name, "cores"),
+                "BAD_VALUE",
+                "an even number of hardware threads with smt",
+                group.cores,
+            )
     if isinstance(scenario.outside.entry.nodes, tuple):
         for i, name in enumerate(scenario.outside.entry.nodes):
             finder.reference(("outside", "entry", "nodes", i), name, names, "node")

@@ -133,6 +133,13 @@ class NodeGroup(Strict):
         default="worker", description="Role in the swarm."
     )
     cores: Annotated[int, whole(1, 1024)] = Field(default=4, description="CPU cores of each machine (count).")
+    sockets: Annotated[int, whole(1, 8)] = Field(
+        default=1, description="Sockets (count); the card is on one, and copies on the others cost more."
+    )
+    smt: Annotated[float, number(0.5, 1)] | None = Field(
+        default=None,
+        description="cores are hardware threads, two on a core: the speed of each while both work (1); usual is 0.6.",
+    )
     profile: Text = Field(
         default="stock", description="Host profile: stock, tuned, or a YAML file relative to the scenario."
     )

@@ -175,7 +175,7 @@ class Builder:
             place = cpu.cores[0].meter.record.node
             self.nodes.add(
                 N_CORE=first[place], N_CORES=len(cpu.cores), N_SHIFT=rows[cpu.cores[0]] - first[place],
-                N_WRAP=len(machine.cores[place]), N_SHARED=cpu.shared, N_RING=len(self.rings.rows), N_RINGS=len(rings),
+                N_WRAP=len(machine.cores[place]), N_SHARED=cpu.shared, N_SMT=cpu.smt, N_RING=len(self.rings.rows), N_RINGS=len(rings),
                 N_QUANTUM=cpu.quantum_ps, N_TLS=tls.fixed_ps, N_REC=record.fixed_ps, N_REC_FS=record.per_byte_fs,
                 N_KEY=name_key(name), N_GROUP=-1,
             )  # fmt: skip

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from netsim.compiled import inner
+from netsim.datapath import processors
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, busy, came, dropped, give_back, hold, let_go, put, row, todo, waited
 from netsim.engine.fast.ops import *
@@ -12,6 +13,7 @@ from netsim.engine.keys import fold_compiled
 
 MILLION = 1_000_000
 QUOTA_PERIOD = 100 * 10**9
+smt_loss = inner(processors.smt_loss)
 
 
 @inner
@@ -42,13 +44,30 @@ def softirq(M, node, index, cost):
 
 
 @inner
-def stretched(M, node, cost):
-    """How long work that begins now takes on a machine that others use, too."""
-    steal = M[M[B_NODE] + node * W_NODE + N_STEAL]
-    if steal == 0:
-        return cost
-    rest = MILLION - steal
+def longer(cost, lost):
+    """How long work takes at a speed of which so many millionths are lost."""
+    rest = MILLION - lost
     return cost // rest * MILLION + cost % rest * MILLION // rest
+
+
+@inner
+def busy_cores(M, node):
+    count = 0
+    for index in range(M[M[B_NODE] + node * W_NODE + N_CORES]):
+        o = core_row(M, node, index)
+        count += M[o + C_THREAD] >= 0 or M[o + C_SOFT] > M[H_NOW]
+    return count
+
+
+@inner
+def stretched(M, node, cost):
+    """How long work that begins now takes on a machine that others use, too, or beside other hardware threads."""
+    n = M[B_NODE] + node * W_NODE
+    if M[n + N_SMT] > 0:
+        cost = longer(
+            cost, smt_loss(min(busy_cores(M, node) + 1, M[n + N_CORES]), M[n + N_CORES], M[n + N_SMT])
+        )
+    return cost if M[n + N_STEAL] == 0 else longer(cost, M[n + N_STEAL])
 
 
 @inner

@@ -75,8 +75,9 @@ W_CORE = 10
     N_SHIFT,
     N_WRAP,
     N_SHARED,
-) = range(17)
-W_NODE = 17
+    N_SMT,
+) = range(18)
+W_NODE = 18
 # Receive rings
 G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL = range(6)
 W_RING = 6

@@ -56,6 +56,8 @@ def unsupported(scenario: Scenario) -> str | None:
     for name, group in scenario.nodes.items():
         if group.nic.burst is not None:
             return f"the burst credit of {name}"
+        if group.smt is not None:
+            return f"the hardware threads of {name}"
         if group.nic.bond is not None:
             return f"the bond of {name}"
     for name, load in scenario.load.items():
