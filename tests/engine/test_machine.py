@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netsim.datapath.stage import Context, Path, PathStage
+from netsim.datapath.stage import Context, LinkSpec, Path, PathStage
 from netsim.engine.cpu import QUOTA_PERIOD_PS, Quota
 from netsim.engine.kernel import PS_PER_S, Kernel, Phase
 from netsim.engine.machine import Host, Machine
@@ -25,7 +25,13 @@ def wire_path(*links: str, rx: bool = False) -> Route:
 def machine(
     links: dict[str, tuple[int | None, int | None, int | None]], cores: int = 1, ring: int = 1024
 ) -> Machine:
-    return Machine(Kernel(0), [Host("n", cores, 1, ring, "eth0")], links, PS_PER_S, PS_PER_S // 100)
+    return Machine(
+        Kernel(0),
+        [Host("n", cores, 1, ring, "eth0")],
+        {name: LinkSpec(*link) for name, link in links.items()},
+        PS_PER_S,
+        PS_PER_S // 100,
+    )
 
 
 def test_a_train_overlaps_on_two_links_and_counts_every_byte() -> None:

@@ -122,6 +122,13 @@ class Nic(Strict):
     )
 
 
+def _or_one_value(schema: dict[str, Any]) -> None:
+    """A label may be one value as well as a list."""
+    values = schema["patternProperties"]
+    for name, many in values.items():
+        values[name] = {"anyOf": [many["items"], {**many, "minItems": 1}]}
+
+
 class NodeGroup(Strict):
     """Machines of one kind. Node names are the group's name and a number: worker-1, worker-2, ..."""
 
@@ -147,14 +154,7 @@ class NodeGroup(Strict):
     labels: dict[Name, Annotated[tuple[LabelValue, ...], BeforeValidator(_as_list)]] = Field(
         default={},
         description="Node labels. A list of values is dealt out over the machines in turn.",
-        json_schema_extra={
-            "additionalProperties": {
-                "anyOf": [
-                    {"type": ["string", "integer", "boolean"]},
-                    {"type": "array", "items": {"type": ["string", "integer", "boolean"]}, "minItems": 1},
-                ]
-            }
-        },
+        json_schema_extra=_or_one_value,
     )
     price: Price | None = Field(default=None, description="Price of one machine (money per hour).")
 

@@ -48,8 +48,9 @@ class Cluster(Swarm):
     def views_agree(self) -> bool:
         """Of the engines; the store's nodes keep no rows."""
         present = self.ways.present(self.raft.acting)
-        present[sorted(self.apart)] = False
-        return self.members.agree(present) and self.rows.stale(present) == 0
+        engines = present.copy()
+        engines[sorted(self.apart)] = False
+        return self.members.agree(present) and self.rows.stale(engines) == 0
 
     def attach(self, container: str, network: str, present: bool) -> Generator[simpy.Event, object, None]:
         """A container joins or leaves a network: first in the store, or not at all."""
