@@ -24,7 +24,7 @@ NODE_VERBS = (
 #: Words of a fault -> the verbs that they belong to.
 WORDS = {
     "loss": ("link",),
-    "delay": ("link", "slow_disk"),
+    "delay": ("link", "slow_disk", "unhealthy"),
     "rate": ("link",),
     "one_way": ("link", "cut", "flap"),
     "share": ("steal",),
@@ -56,6 +56,8 @@ def _fault(finder: Finder, path: PathTuple, fault: Fault) -> None:
             _node(finder, (*path, fault.verb), getattr(fault, fault.verb))
     elif fault.verb == "kill_task":
         _task(finder, (*path, "kill_task"), fault.kill_task or "")
+    elif fault.verb == "unhealthy":
+        _checked(finder, (*path, "unhealthy"), fault.unhealthy or "")
     elif fault.verb == "partition":
         _partition(finder, path, fault)
     elif fault.verb == "random":
@@ -140,12 +142,30 @@ def _of_service(finder: Finder, path: PathTuple, name: str) -> bool:
     return True
 
 
-def _task(finder: Finder, path: PathTuple, target: str) -> None:
+def _checked(finder: Finder, path: PathTuple, target: str) -> None:
+    """A task of a service with a health check, from the start or by an update."""
+    service = _task(finder, path, target)
+    if service is None:
+        return
+    updates = [(o.update or {}).get(service, {}) for o in finder.scenario.operations]
+    check = finder.scenario.services[service].healthcheck
+    if (check is None or check.disable) and not any("healthcheck" in words for words in updates):
+        finder.add(
+            path,
+            "BAD_VALUE",
+            "a task of a service with a health check",
+            target,
+            f"give {service} a health check, like healthcheck: {{interval: 10s}}",
+        )
+
+
+def _task(finder: Finder, path: PathTuple, target: str) -> str | None:
+    """The service of a task; one that is not there is a problem."""
     services = finder.scenario.services
     match = _RANDOM.fullmatch(target)
     word = match[1] if match else target
     if (match and word in services) or (not match and _of_service(finder, path, word)):
-        return
+        return word if word in services else word.rpartition(".")[0]
     tasks = [f"{name}.1" for name in services] + list(services) + [f"random({name})" for name in services]
     finder.add(
         path,
@@ -154,6 +174,7 @@ def _task(finder: Finder, path: PathTuple, target: str) -> None:
         target,
         suggest(target, tasks, "tasks"),
     )
+    return None
 
 
 def _partition(finder: Finder, path: PathTuple, fault: Fault) -> None:
