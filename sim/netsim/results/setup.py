@@ -61,7 +61,7 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
     found.append(
         "Latency is from the start of the first attempt to the last byte, of completed requests only."
     )
-    if not scenario.faults and not scenario.operations:
+    if not scenario.changes:
         found.append("Nothing fails and nobody changes anything during the run.")
     return found
 

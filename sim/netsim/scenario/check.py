@@ -179,6 +179,7 @@ def _members(finder: Finder) -> None:
         for i, network in enumerate(service.networks):
             finder.reference(("services", name, "networks", i), network, known, "network")
         _no_repeats(finder, ("services", name, "networks"), service.networks)
+        _job(finder, name, service)
     nodes = scenario.node_names()
     for name, container in scenario.containers.items():
         if name in scenario.services:
@@ -190,6 +191,16 @@ def _members(finder: Finder) -> None:
             here = [other for other, spec in scenario.containers.items() if spec.node == container.node]
             finder.reference(("containers", name, "links", i), link, here, "container")
         _no_repeats(finder, ("containers", name, "networks"), container.networks)
+
+
+def _job(finder: Finder, name: str, service: Service) -> None:
+    """Words of jobs belong to jobs, and jobs end."""
+    if service.is_job and service.image.run is None:
+        finder.add(("services", name), "MISSING", "how long a task of a job runs", "nothing",
+                   "say image: {run: 30s}")  # fmt: skip
+    if service.max_concurrent and service.mode != "replicated-job":
+        finder.add(("services", name, "max_concurrent"), "BAD_VALUE", "max_concurrent with mode: replicated-job",
+                   f"max_concurrent with {service.mode}")  # fmt: skip
 
 
 def _no_repeats(finder: Finder, path: PathTuple, names: tuple[str, ...]) -> None:

@@ -137,7 +137,7 @@ def _of_service(finder: Finder, path: PathTuple, name: str) -> bool:
         return False
     service = services[match[1]]
     most = max([service.replicas, *(o.scale.get(match[1], 0) for o in finder.scenario.operations if o.scale)])
-    if service.mode == "replicated" and int(match[2]) > most:
+    if not service.is_global and int(match[2]) > most:
         finder.add(path, "UNKNOWN_TASK", f"a task from {match[1]}.1 to {match[1]}.{most}", name)
     return True
 
@@ -215,20 +215,20 @@ def _operation(finder: Finder, path: PathTuple, operation: Operation) -> None:
         finder.reference((*path, verb), operation.rollback or "", services, "service")
     elif verb == "scale":
         for name in operation.scale or {}:
-            if (
-                finder.reference((*path, verb, name), name, services, "service")
-                and services[name].mode != "replicated"
-            ):
+            if finder.reference((*path, verb, name), name, services, "service") and services[name].is_global:
                 finder.add(
                     (*path, verb, name),
                     "BAD_VALUE",
-                    "a replicated service",
+                    "a replicated service or job",
                     f"{name}, which is {services[name].mode}",
                 )
     elif verb == "update":
         for name, words in (operation.update or {}).items():
             if finder.reference((*path, verb, name), name, services, "service"):
                 _words(finder, (*path, verb, name), words)
+                if words.get("mode", services[name].mode) != services[name].mode:
+                    finder.add((*path, verb, name, "mode"), "BAD_VALUE", f"{services[name].mode}, which it is",
+                               str(words["mode"]), "a swarm does not change the mode of a service")  # fmt: skip
     elif verb in ("connect", "disconnect"):
         for name, network in (operation.connect or operation.disconnect or {}).items():
             if finder.reference((*path, verb, name), name, finder.scenario.containers, "container"):

@@ -114,6 +114,13 @@ class Scenario(Strict):
             return self.warmup
         return max(5 * PS_PER_S, self.duration // 10)
 
+    @property
+    def changes(self) -> bool:
+        """Whether the swarm has anything to do while the clock runs: something fails, somebody changes something, tasks
+        end by themselves."""
+        ends = any(service.image.run is not None for service in self.services.values())
+        return bool(self.faults or self.operations) or ends
+
     def node_names(self) -> list[str]:
         """The names of all nodes, group by group."""
         return [f"{group}-{i}" for group, spec in self.nodes.items() for i in range(1, spec.count + 1)]

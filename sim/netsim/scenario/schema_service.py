@@ -24,7 +24,7 @@ from netsim.scenario.schema_types import (
     choice,
     whole,
 )
-from netsim.scenario.schema_work import Call, Work
+from netsim.scenario.schema_work import Call, Spread, Work
 from netsim.scenario.units import PS_PER_S, UnitError
 
 _CONSTRAINT = re.compile(r"\s*([a-zA-Z][\w.-]*)\s*(==|!=)\s*([\w./-]+(?: [\w./-]+)*)\s*")
@@ -179,6 +179,10 @@ class Image(Strict):
         description="Time from SIGTERM until its process ends; without it SIGTERM is ignored, as the first process of "
         "a container does that has no handler for it, and the grace period runs out.",
     )
+    run: Spread | None = Field(
+        default=None,
+        description="Time from the container's start until its process ends by itself, with success; without it, never.",
+    )
 
     short_schema: ClassVar[dict[str, Any] | None] = {"type": "string"}
 
@@ -191,9 +195,16 @@ class Service(Strict):
     """A swarm service."""
 
     mode: Annotated[str, choice("replicated", "global", "replicated-job", "global-job")] = Field(
-        default="replicated", description="replicated: so many tasks; global: one on each node."
+        default="replicated",
+        description="replicated: so many tasks; global: one on each node; jobs: tasks that end and are not started "
+        "again if they succeeded.",
     )
-    replicas: Annotated[int, whole(0, 100_000)] = Field(default=1, description="Tasks wanted (count).")
+    replicas: Annotated[int, whole(0, 100_000)] = Field(
+        default=1, description="Tasks wanted, of a replicated-job tasks to complete (count)."
+    )
+    max_concurrent: _COUNT = Field(
+        default=0, description="Tasks of a replicated-job at the same time (count); 0: all."
+    )
     networks: Networks = Field(default=(), description="Names of the networks that its tasks attach to.")
     endpoint_mode: Annotated[str, choice("vip", "dnsrr")] = Field(
         default="vip", description="vip: one virtual address, balanced by IPVS; dnsrr: the tasks' addresses."
@@ -220,6 +231,21 @@ class Service(Strict):
     @classmethod
     def what(cls) -> str:
         return "a service, like {replicas: 2, networks: [shop]}"
+
+    @property
+    def is_global(self) -> bool:
+        """Whether it has a task on each node."""
+        return self.mode.startswith("global")
+
+    @property
+    def is_job(self) -> bool:
+        """Whether its tasks are to end."""
+        return self.mode.endswith("-job")
+
+    @property
+    def at_once(self) -> int:
+        """Tasks of a service that is not global at the beginning (count)."""
+        return min(self.replicas, self.max_concurrent or self.replicas)
 
 
 class Container(Strict):

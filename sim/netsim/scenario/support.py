@@ -26,6 +26,8 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
             yield ("nodes", name, "nic", "offloads"), "a card without tso and gro", "list tso and gro"
     yield from _services(scenario)
     for name, container in scenario.containers.items():
+        if container.image.run is not None:
+            yield ("containers", name, "image", "run"), "a container that ends by itself", "make it a service"
         for i, port in enumerate(container.ports):
             if port.protocol != "tcp":
                 yield ("containers", name, "ports", i, "protocol"), port.protocol, "tcp can be simulated"
@@ -43,7 +45,7 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
             for word in sorted(set(words) & set(FIXED_WORDS)):
                 path: PathTuple = ("operations", i, "update", changed, word)
                 yield path, f"an update of {word} together with load", "leave out load"
-    if not (scenario.faults or scenario.operations):
+    if not scenario.changes:
         return
     if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None:
         for i, fault in enumerate(scenario.faults):

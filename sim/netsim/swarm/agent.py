@@ -88,6 +88,7 @@ class Agents:
         container.alive = container.joined = True
         self.images[task.node].add(task.spec.image.name)
         self.checks.adopt(container, self.swarm.label(task))
+        self._ends_by_itself(container)
         container.process = self.env.process(self._run(container, task.node))
 
     def assigned(self, task: TaskRow) -> None:
@@ -99,6 +100,17 @@ class Agents:
         elif task.state < State.RUNNING and task.desired <= State.RUNNING:
             container = self._container(task)
             container.process = self.env.process(self._life(container, task.node))
+
+    def _ends_by_itself(self, container: Container) -> None:
+        """Its process has just begun; some end after a time, with success, whether dockerd runs then or not."""
+        takes = container.task.spec.image.run
+        if takes is not None:
+            lasts = self.chance.draw(self.swarm.label(container.task), "run", takes)
+            self.env.process(self._ends(container.task, max(1, lasts)))
+
+    def _ends(self, task: TaskRow, lasts_ps: int) -> Steps:
+        yield self.env.timeout(lasts_ps)
+        self.kill(task, State.COMPLETE)
 
     def kill(self, task: TaskRow, state: State = State.FAILED) -> None:
         """The task's process ends."""
@@ -136,7 +148,7 @@ class Agents:
                 self.swarm.rows_removed(task)
                 task.bound = False
             if task.state <= State.RUNNING:
-                self.env.process(self._report(task, State.FAILED, node))
+                self.env.process(self._report(task, container.ended or State.FAILED, node))
 
     def _container(self, task: TaskRow) -> Container:
         assert task.node is not None
@@ -188,6 +200,7 @@ class Agents:
                 yield from self._work(node, "start", self.table.start_work_ps)
                 container.alive = container.joined = True
                 self.swarm.journal.listens(task, self.env.now + task.spec.image.start)
+                self._ends_by_itself(container)
                 yield from self.checks.first(container)
             yield from self._run(container, node, announce=True)
         except simpy.Interrupt:
