@@ -89,6 +89,11 @@ class NodeGroup(Strict):
             }
         },
     )
+    live_restore: Flag = Field(
+        default=False,
+        description="dockerd keeps its containers when it starts again; a swarm refuses such nodes, so for services it is "
+        "a what-if.",
+    )
     price: Price | None = Field(default=None, description="Price of one machine (money per hour).")
 
     def label(self, key: str, index: int) -> str | None:

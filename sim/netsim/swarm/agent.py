@@ -59,7 +59,8 @@ class Container:
 
 
 class Agents:
-    """All agents. ``containers``: by node, what is or was there."""
+    """All agents. ``containers``: by node, what is or was there; ``outcomes``: how tasks ended that a new dockerd found
+    ended."""
 
     def __init__(self, swarm: Swarm) -> None:
         self.swarm = swarm
@@ -70,6 +71,7 @@ class Agents:
         count = len(self.ways.names)
         self.containers: list[dict[TaskRow, Container]] = [{} for _ in range(count)]
         self.images: list[set[str]] = [set() for _ in range(count)]
+        self.outcomes: dict[TaskRow, State] = {}
         self.registry = True
         self.cores = self._machines()
         self.checks = Checks(self)
@@ -138,7 +140,16 @@ class Agents:
                 container.process = None
 
     def daemon_back(self, node: int) -> None:
-        """dockerd starts without live-restore: it ends what ran on, and the agent tells."""
+        """dockerd starts: with live-restore it takes up what ran on; without, it ends that, and the agent tells."""
+        name = self.ways.names[node]
+        model = self.swarm.model
+        if self.swarm.scenario.nodes[model.nodes[name].group].live_restore:
+            for container in self.containers[node].values():
+                container.process = self.env.process(self._resume(container, node))
+            return
+        for alone in model.containers.values():
+            if alone.node.index == node:
+                self.swarm.journal.alone(alone.name)
         for task, container in list(self.containers[node].items()):
             container.alive = False
             del self.containers[node][task]
@@ -148,7 +159,8 @@ class Agents:
                 self.swarm.rows_removed(task)
                 task.bound = False
             if task.state <= State.RUNNING:
-                self.env.process(self._report(task, container.ended or State.FAILED, node))
+                self.outcomes[task] = container.ended or State.FAILED
+                self.env.process(self._report(task, self.outcomes[task], node))
 
     def _container(self, task: TaskRow) -> Container:
         assert task.node is not None
@@ -205,6 +217,21 @@ class Agents:
             yield from self._run(container, node, announce=True)
         except simpy.Interrupt:
             return
+
+    def _resume(self, container: Container, node: int) -> Steps:
+        """A dockerd that has been away goes on where it was; of checks it knows nothing any more."""
+        task = container.task
+        if not container.alive and container.ended is None:
+            yield from self._life(container, node)
+            return
+        container.checked = self.env.now
+        try:
+            if task.started is None:
+                yield from self.checks.first(container)
+            self.checks.watch(container)
+        except simpy.Interrupt:
+            return
+        yield from self._run(container, node, announce=task.started is None)
 
     def _prepare(self, container: Container, node: int) -> Generator[simpy.Event, object, bool]:
         """Pull and create; tells READY. False if that failed."""

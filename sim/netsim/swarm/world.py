@@ -228,7 +228,7 @@ class Swarm:
             if task in self.agents.containers[node] or task.state < State.PREPARING:
                 self.agents.assigned(task)
             elif task.state >= State.RUNNING:
-                self.task_reported(task, State.FAILED)
+                self.task_reported(task, self.agents.outcomes.get(task, State.FAILED))
             elif task.desired <= State.RUNNING:
                 self.agents.assigned(task)
         self.orchestrator.node_here(node)
