@@ -116,10 +116,12 @@ class Scenario(Strict):
 
     @property
     def changes(self) -> bool:
-        """Whether the swarm has anything to do while the clock runs: something fails, somebody changes something, tasks
-        end by themselves."""
-        ends = any(service.image.run is not None for service in self.services.values())
-        return bool(self.faults or self.operations) or ends
+        """Whether the swarm has anything to do while the clock runs: something fails, somebody or a rule changes something,
+        tasks end by themselves."""
+        return bool(self.faults or self.operations) or any(
+            service.image.run is not None or service.autoscale is not None
+            for service in self.services.values()
+        )
 
     def node_names(self) -> list[str]:
         """The names of all nodes, group by group."""

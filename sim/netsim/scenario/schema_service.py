@@ -14,6 +14,7 @@ from netsim.scenario.schema_types import (
     Duration,
     Flag,
     Name,
+    PerSecond,
     PositiveDuration,
     PositiveSize,
     Share,
@@ -22,6 +23,7 @@ from netsim.scenario.schema_types import (
     Text,
     Value,
     choice,
+    fail,
     whole,
 )
 from netsim.scenario.schema_work import Call, Spread, Work
@@ -191,6 +193,54 @@ class Image(Strict):
         return {"name": value} if isinstance(value, str) else value
 
 
+class ScaleTarget(Strict):
+    """What a rule looks at, and how much of it a task shall have: one of the two."""
+
+    requests: PerSecond | None = Field(default=None, description="Requests that come to a task (per second).")
+    workers: Share | None = Field(
+        default=None, description="Share of a task's workers that are busy, by the requests that have ended."
+    )
+
+    @classmethod
+    def short_form(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) != 1:
+            raise fail("BAD_VALUE", "one metric, like {requests: 50/s}", found=f"{len(value)} keys")
+        return value
+
+    @classmethod
+    def what(cls) -> str:
+        return "a metric and its target, like {requests: 50/s} or {workers: 70%}"
+
+    @property
+    def per_task(self) -> float:
+        """The target of one task: requests per second, or a share of its workers."""
+        return (self.requests if self.workers is None else self.workers) or 0.0
+
+    def text(self, value: float) -> str:
+        """A measured value in words."""
+        if self.workers is None:
+            return f"{value:.4g} requests/s a task"
+        return f"{value:.3g} of the workers busy"
+
+
+class Autoscale(Strict):
+    """A rule that sets a service's replicas while the clock runs, from outside the swarm, as Docker has none."""
+
+    target: ScaleTarget = Field(description="The metric, and what each task shall have of it at most.")
+    min: Annotated[int, whole(1, 100_000)] = Field(default=1, description="Fewest replicas (count).")
+    max: Annotated[int, whole(1, 100_000)] = Field(description="Most replicas (count).")
+    interval: PositiveDuration = Field(
+        default=15 * PS_PER_S, description="Time between two looks, over which the metric is taken."
+    )
+    cooldown: Duration = Field(
+        default=60 * PS_PER_S, description="Time after a change in which there is no other."
+    )
+
+    @classmethod
+    def what(cls) -> str:
+        return "a rule, like {target: {requests: 50/s}, min: 2, max: 10}"
+
+
 class Service(Strict):
     """A swarm service."""
 
@@ -204,6 +254,9 @@ class Service(Strict):
     )
     max_concurrent: _COUNT = Field(
         default=0, description="Tasks of a replicated-job at the same time (count); 0: all."
+    )
+    autoscale: Autoscale | None = Field(
+        default=None, description="A rule that changes the replicas while the clock runs (a what-if)."
     )
     networks: Networks = Field(default=(), description="Names of the networks that its tasks attach to.")
     endpoint_mode: Annotated[str, choice("vip", "dnsrr")] = Field(

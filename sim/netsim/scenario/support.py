@@ -9,7 +9,7 @@ from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_service import Container, Service
 
 #: Words of a service that an update under load may not change: the data planes make networks and ports at the start.
-FIXED_WORDS = ("calls", "endpoint_mode", "ipvs", "mode", "networks", "ports")
+FIXED_WORDS = ("autoscale", "calls", "endpoint_mode", "ipvs", "mode", "networks", "ports")
 
 Finding = tuple[PathTuple, str, str | None]
 _KNOWN_KEYS = ("node.role", "node.hostname", "node.labels.")
@@ -106,6 +106,8 @@ def _services(scenario: Scenario) -> Iterator[Finding]:
         path: PathTuple = ("services", name)
         if scenario.load and service.mode not in ("replicated", "global"):
             yield (*path, "mode"), f"the mode {service.mode} under load", None
+        if service.autoscale is not None and not scenario.load:
+            yield (*path, "autoscale"), "a rule without load to follow", "add load"
         for i, port in enumerate(service.ports):
             if port.protocol != "tcp":
                 yield (*path, "ports", i, "protocol"), port.protocol, "tcp can be simulated"

@@ -48,7 +48,7 @@ def unsupported(scenario: Scenario) -> str | None:
     if scenario.faults or scenario.operations:
         return "faults and operations"
     if scenario.changes:
-        return "tasks that end by themselves"
+        return "tasks that end by themselves or services that scale themselves"
     if scenario.hypervisors:
         return "nodes that share a machine"
     if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None:
