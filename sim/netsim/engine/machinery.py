@@ -164,6 +164,11 @@ class Machinery(ABC):
         """Visits of stations done so far."""
 
     @abstractmethod
+    def pool(self, task: str) -> tuple[int, int]:
+        """Of a task's workers: requests that have come to them since the warm-up's start, and how long they were busy in the
+        measured period with those that have ended (ps). Raises ``KeyError`` for a task that is not there."""
+
+    @abstractmethod
     def count(self) -> None:
         """Hand the requests that have ended to the tally."""
 

@@ -119,6 +119,11 @@ class Reference(Machinery):
         """Requests that started in the measured period."""
         return sum(w.recorder.started for w in self.workloads.values())
 
+    def pool(self, task: str) -> tuple[int, int]:
+        """Requests that have come to a task's workers, and how long these were busy (ps)."""
+        record = self.world.machine.meters[f"{task}/workers"].record
+        return record.arrived, record.busy_ps
+
     def visits(self) -> int:
         """Visits of stations done so far."""
         return self.world.machine.visits

@@ -24,7 +24,7 @@ class Placer(Ranking):
         allowed = self.allowed(service)
         here: Counter[str] = Counter()
         placed: list[Node] = []
-        if service.mode.startswith("global"):
+        if service.is_global:
             for node in allowed:
                 if self.refusal(node, service, here) is None:
                     self.take(node, service, here)
@@ -37,7 +37,7 @@ class Placer(Ranking):
             return placed
         if not service.placement.preferences:
             return self._fewest_first(name, service, allowed, here)
-        for slot in range(1, service.replicas + 1):
+        for slot in range(1, service.at_once + 1):
             fitting = [node for node in allowed if self.refusal(node, service, here) is None]
             if not fitting:
                 self._tell(name, service, slot, allowed, here)
@@ -54,7 +54,7 @@ class Placer(Ranking):
         rank = [(0, self.total[node.name], node.index, node) for node in allowed]
         heapq.heapify(rank)
         placed: list[Node] = []
-        for slot in range(1, service.replicas + 1):
+        for slot in range(1, service.at_once + 1):
             while rank and self.refusal(rank[0][3], service, here) is not None:
                 heapq.heappop(rank)
             if not rank:
@@ -73,11 +73,7 @@ class Placer(Ranking):
         reasons: Counter[str] = Counter()
         for node in candidates:
             reasons[self.refusal(node, service, here) or ""] += 1
-        unmet = (
-            len(self.nodes) - len(candidates)
-            if not service.mode.startswith("global") or not candidates
-            else 0
-        )
+        unmet = len(self.nodes) - len(candidates) if not service.is_global or not candidates else 0
         if unmet:
             reasons["scheduling constraints not satisfied"] = unmet
         told = "; ".join(f"{why} on {n} node{'s' if n != 1 else ''}" for why, n in reasons.items() if why)

@@ -90,7 +90,7 @@ def _unfit_for_flow(scenario: Scenario, model: Model) -> str | None:
 
 def fitting_engine(engine: str, scenario: Scenario, model: Model) -> str:
     """The engine that runs a scenario: without load, the control plane alone. Raises `EngineError`."""
-    if not scenario.load and (scenario.faults or scenario.operations):
+    if not scenario.load and scenario.changes:
         return "swarm"
     if engine == "flow":
         what = _unfit_for_flow(scenario, model)
@@ -169,7 +169,7 @@ def run(
         warm_up(on_compile)
     check_stations(scenario, station_names(model))
     plan.began = time.perf_counter()
-    managed = scenario.load and (scenario.faults or scenario.operations)
+    managed = scenario.load and scenario.changes
     with stop_flag() as flag:
         complete, interrupted = _replicate(
             scenario,

@@ -69,7 +69,13 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
     found.append(
         "Latency is from the start of the first attempt to the last byte, of completed requests only."
     )
-    if not scenario.faults and not scenario.operations:
+    kept = ", ".join(name for name, group in scenario.nodes.items() if group.live_restore)
+    if kept and scenario.services:
+        found.append(
+            f"dockerd of {kept} keeps the containers of services when it starts again: a what-if, since a swarm refuses "
+            "nodes with live-restore (MB daemon/config IsSwarmCompatible)."
+        )
+    if not scenario.changes:
         found.append("Nothing fails and nobody changes anything during the run.")
     return found
 

@@ -12,7 +12,7 @@ from netsim.scenario.schema import Scenario
 #: Words of ``when`` in data/validity.yaml: whether a scenario on an engine has such a thing in it.
 WHEN: dict[str, Callable[[Scenario, str], bool]] = {
     "load": lambda scenario, _: bool(scenario.load),
-    "changes": lambda scenario, _: bool(scenario.faults or scenario.operations),
+    "changes": lambda scenario, _: scenario.changes,
     "flow": lambda _, engine: engine == "flow",
     "bulk": lambda scenario, _: any(load.bulk is not None for load in scenario.load.values()),
 }

@@ -239,6 +239,8 @@ def _members(finder: Finder) -> None:
         for i, network in enumerate(service.networks):
             finder.reference(("services", name, "networks", i), network, known, "network")
         _no_repeats(finder, ("services", name, "networks"), service.networks)
+        _job(finder, name, service)
+        _autoscale(finder, name, service)
     nodes = scenario.node_names()
     for name, container in scenario.containers.items():
         if name in scenario.services:
@@ -250,6 +252,38 @@ def _members(finder: Finder) -> None:
             here = [other for other, spec in scenario.containers.items() if spec.node == container.node]
             finder.reference(("containers", name, "links", i), link, here, "container")
         _no_repeats(finder, ("containers", name, "networks"), container.networks)
+
+
+def _job(finder: Finder, name: str, service: Service) -> None:
+    """Words of jobs belong to jobs, and jobs end."""
+    if service.is_job and service.image.run is None:
+        finder.add(("services", name), "MISSING", "how long a task of a job runs", "nothing",
+                   "say image: {run: 30s}")  # fmt: skip
+    if service.max_concurrent and service.mode != "replicated-job":
+        finder.add(("services", name, "max_concurrent"), "BAD_VALUE", "max_concurrent with mode: replicated-job",
+                   f"max_concurrent with {service.mode}")  # fmt: skip
+
+
+def _autoscale(finder: Finder, name: str, service: Service) -> None:
+    """A rule has room, a target, and the service for itself."""
+    rule, path = service.autoscale, ("services", name, "autoscale")
+    if rule is None:
+        return
+    if service.mode != "replicated":
+        finder.add(
+            path, "BAD_VALUE", "a rule for a replicated service", f"one for a service that is {service.mode}"
+        )
+    if rule.min > rule.max:
+        finder.add((*path, "min"), "BAD_VALUE", f"at most max, which is {rule.max}", str(rule.min))
+    elif not rule.min <= service.replicas <= rule.max:
+        finder.add(("services", name), "BAD_VALUE", f"replicas from {rule.min} to {rule.max}, as autoscale allows",
+                   f"{service.replicas} replicas")  # fmt: skip
+    if not rule.target.per_task:
+        finder.add((*path, "target"), "BAD_VALUE", "a target above 0", "0")
+    for i, operation in enumerate(finder.scenario.operations):
+        if name in (operation.scale or {}):
+            finder.add(("operations", i, "scale", name), "BAD_VALUE", "a service without autoscale", name,
+                       "its rule would scale it back")  # fmt: skip
 
 
 def _no_repeats(finder: Finder, path: PathTuple, names: tuple[str, ...]) -> None:

@@ -24,7 +24,7 @@ NODE_VERBS = (
 #: Words of a fault -> the verbs that they belong to.
 WORDS = {
     "loss": ("link",),
-    "delay": ("link", "slow_disk"),
+    "delay": ("link", "slow_disk", "unhealthy"),
     "rate": ("link",),
     "one_way": ("link", "cut", "flap"),
     "share": ("steal",),
@@ -59,6 +59,8 @@ def _fault(finder: Finder, path: PathTuple, fault: Fault) -> None:
             _cable(finder, (*path, "cable"), fault)
     elif fault.verb == "kill_task":
         _task(finder, (*path, "kill_task"), fault.kill_task or "")
+    elif fault.verb == "unhealthy":
+        _checked(finder, (*path, "unhealthy"), fault.unhealthy or "")
     elif fault.verb == "partition":
         _partition(finder, path, fault)
     elif fault.verb == "random":
@@ -149,17 +151,35 @@ def _of_service(finder: Finder, path: PathTuple, name: str) -> bool:
         return False
     service = services[match[1]]
     most = max([service.replicas, *(o.scale.get(match[1], 0) for o in finder.scenario.operations if o.scale)])
-    if service.mode == "replicated" and int(match[2]) > most:
+    if not service.is_global and int(match[2]) > most:
         finder.add(path, "UNKNOWN_TASK", f"a task from {match[1]}.1 to {match[1]}.{most}", name)
     return True
 
 
-def _task(finder: Finder, path: PathTuple, target: str) -> None:
+def _checked(finder: Finder, path: PathTuple, target: str) -> None:
+    """A task of a service with a health check, from the start or by an update."""
+    service = _task(finder, path, target)
+    if service is None:
+        return
+    updates = [(o.update or {}).get(service, {}) for o in finder.scenario.operations]
+    check = finder.scenario.services[service].healthcheck
+    if (check is None or check.disable) and not any("healthcheck" in words for words in updates):
+        finder.add(
+            path,
+            "BAD_VALUE",
+            "a task of a service with a health check",
+            target,
+            f"give {service} a health check, like healthcheck: {{interval: 10s}}",
+        )
+
+
+def _task(finder: Finder, path: PathTuple, target: str) -> str | None:
+    """The service of a task; one that is not there is a problem."""
     services = finder.scenario.services
     match = _RANDOM.fullmatch(target)
     word = match[1] if match else target
     if (match and word in services) or (not match and _of_service(finder, path, word)):
-        return
+        return word if word in services else word.rpartition(".")[0]
     tasks = [f"{name}.1" for name in services] + list(services) + [f"random({name})" for name in services]
     finder.add(
         path,
@@ -168,6 +188,7 @@ def _task(finder: Finder, path: PathTuple, target: str) -> None:
         target,
         suggest(target, tasks, "tasks"),
     )
+    return None
 
 
 def _partition(finder: Finder, path: PathTuple, fault: Fault) -> None:
@@ -208,20 +229,20 @@ def _operation(finder: Finder, path: PathTuple, operation: Operation) -> None:
         finder.reference((*path, verb), operation.rollback or "", services, "service")
     elif verb == "scale":
         for name in operation.scale or {}:
-            if (
-                finder.reference((*path, verb, name), name, services, "service")
-                and services[name].mode != "replicated"
-            ):
+            if finder.reference((*path, verb, name), name, services, "service") and services[name].is_global:
                 finder.add(
                     (*path, verb, name),
                     "BAD_VALUE",
-                    "a replicated service",
+                    "a replicated service or job",
                     f"{name}, which is {services[name].mode}",
                 )
     elif verb == "update":
         for name, words in (operation.update or {}).items():
             if finder.reference((*path, verb, name), name, services, "service"):
                 _words(finder, (*path, verb, name), words)
+                if words.get("mode", services[name].mode) != services[name].mode:
+                    finder.add((*path, verb, name, "mode"), "BAD_VALUE", f"{services[name].mode}, which it is",
+                               str(words["mode"]), "a swarm does not change the mode of a service")  # fmt: skip
     elif verb in ("connect", "disconnect"):
         for name, network in (operation.connect or operation.disconnect or {}).items():
             if finder.reference((*path, verb, name), name, finder.scenario.containers, "container"):

@@ -118,6 +118,15 @@ class Scenario(Strict):
             return self.warmup
         return max(5 * PS_PER_S, self.duration // 10)
 
+    @property
+    def changes(self) -> bool:
+        """Whether the swarm has anything to do while the clock runs: something fails, somebody or a rule changes something,
+        tasks end by themselves."""
+        return bool(self.faults or self.operations) or any(
+            service.image.run is not None or service.autoscale is not None
+            for service in self.services.values()
+        )
+
     def node_names(self) -> list[str]:
         """The names of all nodes, group by group."""
         return [f"{group}-{i}" for group, spec in self.nodes.items() for i in range(1, spec.count + 1)]

@@ -23,7 +23,7 @@ from netsim.scenario.schema_types import (
 
 FAULT_VERBS = (
     "crash", "reboot", "kill_daemon", "cut", "flap", "link", "partition", "switch_down", "kill_task",
-    "steal", "slow_disk", "registry_down", "random",
+    "unhealthy", "steal", "slow_disk", "registry_down", "random",
 )  # fmt: skip
 OPERATION_VERBS = (
     "drain", "pause", "activate", "scale", "update", "rollback", "promote", "demote", "connect",
@@ -89,12 +89,19 @@ class Fault(Event):
     )
     switch_down: Flag | Text | None = Field(default=None, description="A switch fails.")
     kill_task: Text | None = Field(default=None, description="A task's process ends.")
+    unhealthy: Text | None = Field(
+        default=None, description="A task's health checks fail; the task serves on until it is stopped."
+    )
     steal: Text | None = Field(default=None, description="A hypervisor takes processor time of a node.")
     slow_disk: Text | None = Field(default=None, description="A node's disk slows down.")
     registry_down: Flag | Text | None = Field(default=None, description="Images cannot be pulled.")
     random: Text | None = Field(default=None, description="Faults at random: of a node group or service.")
     loss: Share | None = Field(default=None, description="Share of packets lost (link).")
-    delay: Duration | None = Field(default=None, description="Delay added (link, slow_disk).")
+    delay: Duration | None = Field(
+        default=None,
+        description="Delay added (link, slow_disk), or how long a check takes until it fails, at most its timeout "
+        "(unhealthy).",
+    )
     rate: Rate | None = Field(default=None, description="Rate left (link).")
     one_way: Flag = Field(default=False, description="Only packets that the node sends (link, cut).")
     cable: Annotated[int, whole(1, 8)] | None = Field(

@@ -156,6 +156,11 @@ class NodeGroup(Strict):
         description="Node labels. A list of values is dealt out over the machines in turn.",
         json_schema_extra=_or_one_value,
     )
+    live_restore: Flag = Field(
+        default=False,
+        description="dockerd keeps its containers when it starts again; a swarm refuses such nodes, so for services it is "
+        "a what-if.",
+    )
     price: Price | None = Field(default=None, description="Price of one machine (money per hour).")
 
     @classmethod

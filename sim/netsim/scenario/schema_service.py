@@ -14,6 +14,7 @@ from netsim.scenario.schema_types import (
     Duration,
     Flag,
     Name,
+    PerSecond,
     PositiveDuration,
     PositiveSize,
     Share,
@@ -22,9 +23,10 @@ from netsim.scenario.schema_types import (
     Text,
     Value,
     choice,
+    fail,
     whole,
 )
-from netsim.scenario.schema_work import Call, Work
+from netsim.scenario.schema_work import Call, Spread, Work
 from netsim.scenario.units import PS_PER_S, UnitError
 
 _CONSTRAINT = re.compile(r"\s*([a-zA-Z][\w.-]*)\s*(==|!=)\s*([\w./-]+(?: [\w./-]+)*)\s*")
@@ -179,6 +181,10 @@ class Image(Strict):
         description="Time from SIGTERM until its process ends; without it SIGTERM is ignored, as the first process of "
         "a container does that has no handler for it, and the grace period runs out.",
     )
+    run: Spread | None = Field(
+        default=None,
+        description="Time from the container's start until its process ends by itself, with success; without it, never.",
+    )
 
     short_schema: ClassVar[dict[str, Any] | None] = {"type": "string"}
 
@@ -187,13 +193,71 @@ class Image(Strict):
         return {"name": value} if isinstance(value, str) else value
 
 
+class ScaleTarget(Strict):
+    """What a rule looks at, and how much of it a task shall have: one of the two."""
+
+    requests: PerSecond | None = Field(default=None, description="Requests that come to a task (per second).")
+    workers: Share | None = Field(
+        default=None, description="Share of a task's workers that are busy, by the requests that have ended."
+    )
+
+    @classmethod
+    def short_form(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) != 1:
+            raise fail("BAD_VALUE", "one metric, like {requests: 50/s}", found=f"{len(value)} keys")
+        return value
+
+    @classmethod
+    def what(cls) -> str:
+        return "a metric and its target, like {requests: 50/s} or {workers: 70%}"
+
+    @property
+    def per_task(self) -> float:
+        """The target of one task: requests per second, or a share of its workers."""
+        return (self.requests if self.workers is None else self.workers) or 0.0
+
+    def text(self, value: float) -> str:
+        """A measured value in words."""
+        if self.workers is None:
+            return f"{value:.4g} requests/s a task"
+        return f"{value:.3g} of the workers busy"
+
+
+class Autoscale(Strict):
+    """A rule that sets a service's replicas while the clock runs, from outside the swarm, as Docker has none."""
+
+    target: ScaleTarget = Field(description="The metric, and what each task shall have of it at most.")
+    min: Annotated[int, whole(1, 100_000)] = Field(default=1, description="Fewest replicas (count).")
+    max: Annotated[int, whole(1, 100_000)] = Field(description="Most replicas (count).")
+    interval: PositiveDuration = Field(
+        default=15 * PS_PER_S, description="Time between two looks, over which the metric is taken."
+    )
+    cooldown: Duration = Field(
+        default=60 * PS_PER_S, description="Time after a change in which there is no other."
+    )
+
+    @classmethod
+    def what(cls) -> str:
+        return "a rule, like {target: {requests: 50/s}, min: 2, max: 10}"
+
+
 class Service(Strict):
     """A swarm service."""
 
     mode: Annotated[str, choice("replicated", "global", "replicated-job", "global-job")] = Field(
-        default="replicated", description="replicated: so many tasks; global: one on each node."
+        default="replicated",
+        description="replicated: so many tasks; global: one on each node; jobs: tasks that end and are not started "
+        "again if they succeeded.",
     )
-    replicas: Annotated[int, whole(0, 100_000)] = Field(default=1, description="Tasks wanted (count).")
+    replicas: Annotated[int, whole(0, 100_000)] = Field(
+        default=1, description="Tasks wanted, of a replicated-job tasks to complete (count)."
+    )
+    max_concurrent: _COUNT = Field(
+        default=0, description="Tasks of a replicated-job at the same time (count); 0: all."
+    )
+    autoscale: Autoscale | None = Field(
+        default=None, description="A rule that changes the replicas while the clock runs (a what-if)."
+    )
     networks: Networks = Field(default=(), description="Names of the networks that its tasks attach to.")
     endpoint_mode: Annotated[str, choice("vip", "dnsrr")] = Field(
         default="vip", description="vip: one virtual address, balanced by IPVS; dnsrr: the tasks' addresses."
@@ -220,6 +284,21 @@ class Service(Strict):
     @classmethod
     def what(cls) -> str:
         return "a service, like {replicas: 2, networks: [shop]}"
+
+    @property
+    def is_global(self) -> bool:
+        """Whether it has a task on each node."""
+        return self.mode.startswith("global")
+
+    @property
+    def is_job(self) -> bool:
+        """Whether its tasks are to end."""
+        return self.mode.endswith("-job")
+
+    @property
+    def at_once(self) -> int:
+        """Tasks of a service that is not global at the beginning (count)."""
+        return min(self.replicas, self.max_concurrent or self.replicas)
 
 
 class Container(Strict):

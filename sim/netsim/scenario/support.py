@@ -9,7 +9,7 @@ from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_service import Container, Service
 
 #: Words of a service that an update under load may not change: the data planes make networks and ports at the start.
-FIXED_WORDS = ("calls", "endpoint_mode", "ipvs", "mode", "networks", "ports")
+FIXED_WORDS = ("autoscale", "calls", "endpoint_mode", "ipvs", "mode", "networks", "ports")
 
 Finding = tuple[PathTuple, str, str | None]
 _KNOWN_KEYS = ("node.role", "node.hostname", "node.labels.")
@@ -26,6 +26,8 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
             yield ("nodes", name, "nic", "offloads"), "a card without tso and gro", "list tso and gro"
     yield from _services(scenario)
     for name, container in scenario.containers.items():
+        if container.image.run is not None:
+            yield ("containers", name, "image", "run"), "a container that ends by itself", "make it a service"
         for i, port in enumerate(container.ports):
             if port.protocol != "tcp":
                 yield ("containers", name, "ports", i, "protocol"), port.protocol, "tcp can be simulated"
@@ -43,7 +45,7 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
             for word in sorted(set(words) & set(FIXED_WORDS)):
                 path: PathTuple = ("operations", i, "update", changed, word)
                 yield path, f"an update of {word} together with load", "leave out load"
-    if not (scenario.faults or scenario.operations):
+    if not scenario.changes:
         return
     guests = any(machine.nic is not None for machine in scenario.hypervisors.values())
     if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None or guests:
@@ -105,6 +107,8 @@ def _services(scenario: Scenario) -> Iterator[Finding]:
         path: PathTuple = ("services", name)
         if scenario.load and service.mode not in ("replicated", "global"):
             yield (*path, "mode"), f"the mode {service.mode} under load", None
+        if service.autoscale is not None and not scenario.load:
+            yield (*path, "autoscale"), "a rule without load to follow", "add load"
         for i, port in enumerate(service.ports):
             if port.protocol != "tcp":
                 yield (*path, "ports", i, "protocol"), port.protocol, "tcp can be simulated"

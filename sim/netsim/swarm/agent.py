@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import simpy
 
 from netsim.engine.border import What
+from netsim.swarm.health import Checks
 from netsim.swarm.machine import Cores
 from netsim.swarm.store import State, TaskRow
 from netsim.swarm.time import Clockwork
@@ -25,9 +26,24 @@ def has_rows(task: TaskRow) -> bool:
 
 class Container:
     """A container on a node. ``alive``: its process runs; ``joined``: it has endpoints in its networks; ``wake`` is
-    fired when something may have changed."""
+    fired when something may have changed.
 
-    __slots__ = ("alive", "ended", "joined", "process", "task", "wake")
+    ``checked``: when a health check last succeeded (ps); ``ill``: how long each of the faults lets a check take that
+    fails (ps); ``unhealthy``: enough of them have failed; ``checks``: who follows them meanwhile.
+    """
+
+    __slots__ = (
+        "alive",
+        "checked",
+        "checks",
+        "ended",
+        "ill",
+        "joined",
+        "process",
+        "task",
+        "unhealthy",
+        "wake",
+    )
 
     def __init__(self, env: Clockwork, task: TaskRow) -> None:
         self.task = task
@@ -36,10 +52,15 @@ class Container:
         self.ended: State | None = None
         self.wake = env.event()
         self.process: simpy.Process | None = None
+        self.checked = env.now
+        self.checks: simpy.Process | None = None
+        self.ill: list[int] = []
+        self.unhealthy = False
 
 
 class Agents:
-    """All agents. ``containers``: by node, what is or was there."""
+    """All agents. ``containers``: by node, what is or was there; ``outcomes``: how tasks ended that a new dockerd found
+    ended."""
 
     def __init__(self, swarm: Swarm) -> None:
         self.swarm = swarm
@@ -50,8 +71,10 @@ class Agents:
         count = len(self.ways.names)
         self.containers: list[dict[TaskRow, Container]] = [{} for _ in range(count)]
         self.images: list[set[str]] = [set() for _ in range(count)]
+        self.outcomes: dict[TaskRow, State] = {}
         self.registry = True
         self.cores = self._machines()
+        self.checks = Checks(self)
 
     def _machines(self) -> list[Cores]:
         """The cores on which containers are started: a node's, or those of the machine that nodes share."""
@@ -66,6 +89,8 @@ class Agents:
         container = self._container(task)
         container.alive = container.joined = True
         self.images[task.node].add(task.spec.image.name)
+        self.checks.adopt(container, self.swarm.label(task))
+        self._ends_by_itself(container)
         container.process = self.env.process(self._run(container, task.node))
 
     def assigned(self, task: TaskRow) -> None:
@@ -73,18 +98,29 @@ class Agents:
         assert task.node is not None
         known = self.containers[task.node].get(task)
         if known is not None:
-            self._wake(known)
+            self.wake(known)
         elif task.state < State.RUNNING and task.desired <= State.RUNNING:
             container = self._container(task)
             container.process = self.env.process(self._life(container, task.node))
 
+    def _ends_by_itself(self, container: Container) -> None:
+        """Its process has just begun; some end after a time, with success, whether dockerd runs then or not."""
+        takes = container.task.spec.image.run
+        if takes is not None:
+            lasts = self.chance.draw(self.swarm.label(container.task), "run", takes)
+            self.env.process(self._ends(container.task, max(1, lasts)))
+
+    def _ends(self, task: TaskRow, lasts_ps: int) -> Steps:
+        yield self.env.timeout(lasts_ps)
+        self.kill(task, State.COMPLETE)
+
     def kill(self, task: TaskRow, state: State = State.FAILED) -> None:
         """The task's process ends."""
-        container = self.containers[task.node].get(task) if task.node is not None else None
+        container = self.container(task)
         if container is not None and container.alive:
             container.alive, container.ended = False, state
             self.swarm.journal.task(What.TASK_GONE, task)
-            self._wake(container)
+            self.wake(container)
 
     def lose(self, node: int) -> None:
         """The node's power is gone: nothing of it is left."""
@@ -98,12 +134,22 @@ class Agents:
     def daemon_gone(self, node: int) -> None:
         """dockerd is killed: containers run on, nobody watches them."""
         for container in self.containers[node].values():
+            self.checks.end(container)
             if container.process is not None and container.process.is_alive:
                 container.process.interrupt()
                 container.process = None
 
     def daemon_back(self, node: int) -> None:
-        """dockerd starts without live-restore: it ends what ran on, and the agent tells."""
+        """dockerd starts: with live-restore it takes up what ran on; without, it ends that, and the agent tells."""
+        name = self.ways.names[node]
+        model = self.swarm.model
+        if self.swarm.scenario.nodes[model.nodes[name].group].live_restore:
+            for container in self.containers[node].values():
+                container.process = self.env.process(self._resume(container, node))
+            return
+        for alone in model.containers.values():
+            if alone.node.index == node:
+                self.swarm.journal.alone(alone.name)
         for task, container in list(self.containers[node].items()):
             container.alive = False
             del self.containers[node][task]
@@ -113,7 +159,8 @@ class Agents:
                 self.swarm.rows_removed(task)
                 task.bound = False
             if task.state <= State.RUNNING:
-                self.env.process(self._report(task, State.FAILED, node))
+                self.outcomes[task] = container.ended or State.FAILED
+                self.env.process(self._report(task, self.outcomes[task], node))
 
     def _container(self, task: TaskRow) -> Container:
         assert task.node is not None
@@ -121,11 +168,17 @@ class Agents:
         self.containers[task.node][task] = container
         return container
 
-    def _wake(self, container: Container) -> None:
+    def container(self, task: TaskRow) -> Container | None:
+        """The task's container, if its node has one."""
+        return None if task.node is None else self.containers[task.node].get(task)
+
+    def wake(self, container: Container) -> None:
+        """Something may have changed."""
         if not container.wake.triggered:
             container.wake.succeed()
 
-    def _pause(self, container: Container) -> simpy.Event:
+    def pause(self, container: Container) -> simpy.Event:
+        """What is fired when something may have changed."""
         if container.wake.triggered:
             container.wake = self.env.event()
         return container.wake
@@ -154,17 +207,31 @@ class Agents:
             if not (yield from self._prepare(container, node)):
                 return
             while task.desired < State.RUNNING:
-                yield self._pause(container)
+                yield self.pause(container)
             if task.desired == State.RUNNING:
                 yield from self._work(node, "start", self.table.start_work_ps)
                 container.alive = container.joined = True
                 self.swarm.journal.listens(task, self.env.now + task.spec.image.start)
-                check = task.spec.healthcheck
-                if check is not None and not check.disable:
-                    yield from self._first_health(container)
+                self._ends_by_itself(container)
+                yield from self.checks.first(container)
             yield from self._run(container, node, announce=True)
         except simpy.Interrupt:
             return
+
+    def _resume(self, container: Container, node: int) -> Steps:
+        """A dockerd that has been away goes on where it was; of checks it knows nothing any more."""
+        task = container.task
+        if not container.alive and container.ended is None:
+            yield from self._life(container, node)
+            return
+        container.checked = self.env.now
+        try:
+            if task.started is None:
+                yield from self.checks.first(container)
+            self.checks.watch(container)
+        except simpy.Interrupt:
+            return
+        yield from self._run(container, node, announce=task.started is None)
 
     def _prepare(self, container: Container, node: int) -> Generator[simpy.Event, object, bool]:
         """Pull and create; tells READY. False if that failed."""
@@ -184,31 +251,26 @@ class Agents:
         self.env.process(self._report(task, State.READY, node))
         return True
 
-    def _first_health(self, container: Container) -> Steps:
-        """The first probe comes one interval after the start; inside the start period, one start interval."""
-        check = container.task.spec.healthcheck
-        assert check is not None
-        wait = check.start_interval if check.start_period else check.interval
-        ready = self.env.now + container.task.spec.image.start
-        while container.alive:
-            yield self.env.any_of([self.env.timeout(wait), self._pause(container)])
-            if self.env.now >= ready or container.task.desired > State.RUNNING:
-                return
-
     def _run(self, container: Container, node: int, announce: bool = False) -> Steps:
         """From running to the end, whatever ends it."""
         task = container.task
         try:
-            if announce and container.alive and task.desired == State.RUNNING:
+            if announce and container.alive and not container.unhealthy and task.desired == State.RUNNING:
                 if has_rows(task):
                     self.swarm.rows_added(task)
                     task.bound = True
                 task.started = self.env.now
                 self.env.process(self._report(task, State.RUNNING, node))
-            while container.alive and task.desired <= State.RUNNING:
-                yield self._pause(container)
-            if container.alive:
+            while container.alive and not container.unhealthy and task.desired <= State.RUNNING:
+                yield self.pause(container)
+            if container.alive and container.unhealthy:
+                # The controller shuts it down itself, and tells its end as soon as the process has ended.
                 yield from self._stop(container, node)
+                yield from self._end(container, node, State.FAILED)
+            elif container.alive:
+                yield self.env.timeout(self.table.controller_retry_ps)
+                yield from self._stop(container, node)
+                yield from self._leave(container, node)
                 yield from self._end(container, node, State.SHUTDOWN)
             else:
                 yield from self._work(node, "stop", self.table.stop_work_ps)
@@ -219,10 +281,11 @@ class Agents:
     def _stop(self, container: Container, node: int) -> Steps:
         """Weight 0 and out of DNS, 2 s, SIGTERM, what the process takes to end, at most the grace, SIGKILL."""
         task = container.task
-        yield self.env.timeout(self.table.controller_retry_ps)
         if task.bound:
             self.swarm.rows_removed(task, stopping=True)
+        if has_rows(task):
             yield self.env.timeout(self.table.binding_drain_ps)
+        self.checks.end(container)
         grace, takes = task.spec.stop_grace_period, task.spec.image.stop
         if takes is not None:  # else the process ignores the signal
             self.swarm.journal.task(What.TASK_TERMS, task)
@@ -231,9 +294,11 @@ class Agents:
         self.swarm.journal.task(What.TASK_GONE, task)
         yield from self._work(node, "stop", self.table.stop_work_ps)
         container.joined = False
-        for network in task.spec.networks:
+
+    def _leave(self, container: Container, node: int) -> Steps:
+        """A shutdown that was asked for is over, and told, only when networks that nobody on the node needs are gone."""
+        for network in container.task.spec.networks:
             if not any(c.joined and network in c.task.spec.networks for c in self.containers[node].values()):
-                # Shutdown is over, and told, only when networks that nobody on the node needs are gone.
                 yield from self._work(node, "network", self.table.network_removal_work_ps)
 
     def _end(self, container: Container, node: int, state: State) -> Steps:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from netsim.engine.streams import stream_key, uniform
+from netsim.scenario.schema_work import Distribution
 
 Item = TypeVar("Item")
 
@@ -49,6 +50,16 @@ class Chance:
     def exponential(self, name: str, purpose: str, mean: float) -> float:
         """An exponential number."""
         return -mean * math.log(self.uniform(name, purpose))
+
+    def draw(self, name: str, purpose: str, of: Distribution) -> int:
+        """A duration (ps)."""
+        if of.kind == "lognormal":
+            return round(self.lognormal(name, purpose, of.mean, of.cv))
+        if of.kind == "exponential":
+            return round(self.exponential(name, purpose, of.mean))
+        if of.kind == "uniform":
+            return round(self.uniform(name, purpose, of.low, of.high))
+        return of.mean
 
     def arrays(self, name: str) -> np.random.Generator:
         """Many numbers at once, for what is simulated over all nodes together (a counter-based generator)."""

@@ -45,6 +45,7 @@ class Mark:
     removed: bool = False
     waits: bool = False  # for the store
     refused: bool = False
+    finishes: bool = False  # whether a job's tasks have to complete, not only to run
     missed: bool = False  # whether the managers have seen fewer than wanted since
     views: dict[int, int] = field(
         default_factory=dict
@@ -138,9 +139,14 @@ class FailoverClock:
 
     def _complete(self, mark: Mark, name: str) -> bool:
         service = self.swarm.services[name]
+        if service.spec.is_job and mark.finishes:
+            return self.swarm.jobs.over(service)
+        gone = mark.struck | mark.away
+        found = self.swarm.running(name)
+        if service.spec.is_job:
+            runs = sum(task.node not in gone and task not in mark.tasks for task in found)
+            return runs >= self.swarm.jobs.wanted(service)
         if service.spec.mode == "replicated":
-            found = self.swarm.running(name)
-            gone = mark.struck | mark.away
             left_out = {t for node in gone for t in self.swarm.nodes[node].tasks if t in found}
             running = len(found) - len(left_out | {t for t in mark.tasks if t in found})
             return (
@@ -149,8 +155,7 @@ class FailoverClock:
                 else running == service.replicas
             )
         return not any(t.runnable and t in mark.tasks for t in service.tasks) and all(
-            any(t.slot == k for t in self.swarm.running(name))
-            for k in self.swarm.wanted_nodes(service) - mark.struck - mark.away
+            any(t.slot == k for t in found) for k in self.swarm.wanted_nodes(service) - gone
         )
 
     def whole(self) -> None:

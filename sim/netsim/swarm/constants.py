@@ -45,6 +45,7 @@ class SwarmTable:
     network_removal_work_ps: int
     work_cv: float
     boot_ps: int
+    autoscale_tolerance: float
     registry_rate_bps: int
     registry_retry_ps: int
     probe_ps: int

@@ -11,6 +11,7 @@ import simpy
 from netsim.scenario.schema_events import Fault
 from netsim.swarm.bonds import Bonds
 from netsim.swarm.clock import Mark
+from netsim.swarm.health import check_of
 from netsim.swarm.power import Power
 from netsim.swarm.store import TaskRow
 from netsim.swarm.targets import RANDOM, nodes_of, task_of
@@ -199,6 +200,23 @@ def _kill_task(faults: Faults, fault: Fault) -> Steps:
     yield faults.env.timeout(0)
 
 
+def _unhealthy(faults: Faults, fault: Fault) -> Steps:
+    """Checks of one container fail; it serves on. Found out too late or not at all, nothing has to be replaced."""
+    agents, takes = faults.swarm.agents, fault.delay or 0
+    task = task_of(faults.swarm, fault.unhealthy or "")
+    container = None if task is None or check_of(task.spec) is None else agents.container(task)
+    if task is None or container is None:
+        faults.swarm.log("no target", faults.text(fault))
+        return
+    mark = faults.mark(faults.text(fault), tasks=[task])
+    agents.checks.falls_ill(container, takes)
+    yield from faults.lasts(fault)
+    yield from agents.checks.recovers(container, takes)
+    if container.alive and not container.unhealthy:
+        mark.tasks = mark.counts = ()
+        faults.swarm.log("healthy again", faults.swarm.label(task))
+
+
 def _steal(faults: Faults, fault: Fault) -> Steps:
     share = fault.share if fault.share is not None else 0.5
     nodes = faults.nodes(fault)
@@ -291,6 +309,7 @@ VERBS: dict[str, Verb] = {
     "partition": _partition,
     "switch_down": _switch_down,
     "kill_task": _kill_task,
+    "unhealthy": _unhealthy,
     "steal": _steal,
     "slow_disk": _slow_disk,
     "registry_down": _registry_down,

@@ -67,6 +67,11 @@ class Journal:
         if task in self._names:
             self.changes.append(Change(what, self._names[task], self.swarm.env.now))
 
+    def alone(self, container: str) -> None:
+        """A container outside any service ends, and nobody starts it again."""
+        for what in (What.TASK_GONE, What.SANDBOX_GONE):
+            self.changes.append(Change(what, container, self.swarm.env.now))
+
     def node(self, what: What, node: int) -> None:
         """Something happens to a node."""
         self.changes.append(Change(what, self.swarm.ways.names[node], self.swarm.env.now))
@@ -152,9 +157,11 @@ class Journal:
 
     def restarted(self, node: int) -> None:
         """The daemon of a node starts anew: it gets the rows of all others, and they drop those of what it ran before
-        (MB networkdb/event_delegate.go purgeReincarnation)."""
+        (MB networkdb/event_delegate.go purgeReincarnation), unless they are told of its end by gossip anyway."""
         for task, has in self._has.items():
             if task.node == node and not task.bound:
+                if self._spreading.get(task.number, (None,))[0] == What.BACKEND_REMOVE:
+                    continue
                 for observer in np.flatnonzero(has).tolist():
                     self._tell(What.BACKEND_REMOVE, task, observer)
             elif self._stands(task) != has[node]:

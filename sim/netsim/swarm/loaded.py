@@ -1,23 +1,24 @@
 """One replication of a swarm under load: the control plane runs first, and the data plane takes up its changes.
 
-Nothing of the load reaches the control plane (its messages do not queue behind data), so the order of the two
-does not matter for the outcome; see docs/design.md.
+Nothing of the load reaches the control plane (its messages do not queue behind data) but what rules of autoscaling
+read, so the order of the two does not matter for the outcome; see docs/design.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from netsim.engine.border import NEVER_PS, Change, What
-from netsim.engine.machinery import DRAIN_PS, Machinery, run_out, watch
+from netsim.engine.machinery import DRAIN_PS, Machinery, Progress, run_out, watch
 from netsim.engine.record import RunRecord
 from netsim.engine.world import World
 from netsim.model.build import build_model
 from netsim.model.entities import DEFAULT_BRIDGE, Model
 from netsim.scenario.schema import Scenario
+from netsim.swarm.autoscale import Decision, Watcher
 from netsim.swarm.journal import Journal
 from netsim.swarm.simulate import build, failovers, views
 
@@ -35,9 +36,29 @@ def simulate(
     """Like `netsim.engine.reference.simulate`, on a machinery of the given kind, with ``timeline`` and ``failovers``.
 
     Stations of tasks that the scenario did not place (replacements) are simulated and not told: they are others
-    in every replication.
+    in every replication. What rules decide is found in passes (see `netsim.swarm.autoscale`).
     """
-    swarm = build(model, seed, replication)
+    decisions: list[Decision] = []
+    progress = _forward(watch(on_progress, stop))
+    while True:
+        found = one_pass(kind, model, seed, replication, decisions, progress, keep_requests)
+        if isinstance(found, RunRecord):
+            return found
+        decisions.append(found)
+
+
+def one_pass(
+    kind: type[Machinery],
+    model: Model,
+    seed: int,
+    replication: int,
+    decisions: Sequence[Decision],
+    progress: Progress,
+    keep_requests: bool,
+) -> RunRecord | Decision:
+    """A run with these decisions: its record, or the first decision that they do not have."""
+    scenario = model.scenario
+    swarm = build(model, seed, replication, decisions)
     swarm.env.run(until=scenario.duration)
     timeline, marks, seen = list(swarm.timeline), failovers(swarm), views(swarm)
     swarm.env.run(until=scenario.duration + DRAIN_PS)
@@ -45,14 +66,38 @@ def simulate(
     world = World(scenario, build_model(scenario, later=journal.later), seed, replication, keep_requests)
     for task in journal.later:
         world.servers[task.name].listens, world.servers[task.name].awaited = False, True
-    plane = kind(world, watch(on_progress, stop))
+    plane = kind(world, progress)
     plane.apply([*absent(journal, plane.now_ps, len(model.nodes)), *outside(model, plane.now_ps)])
     plane.apply(journal.changes)
     plane.apply(list(entry_checks(scenario, model, journal.changes)))
+    new = Watcher(scenario, tasks_of(model, journal), decisions).follow(plane)
+    if new is not None:
+        return new
     record = run_out(plane)
     later = {f"{task.name}/workers" for task in journal.later}
     stations = {name: found for name, found in record.stations.items() if name not in later}
     return replace(record, timeline=timeline, failovers=marks, views=seen, stations=stations)
+
+
+def tasks_of(model: Model, journal: Journal) -> dict[str, list[str]]:
+    """The names of all tasks that a service has in a run."""
+    found = {name: [task.name for task in tasks] for name, tasks in model.services.items()}
+    for task in journal.later:
+        found[task.service].append(task.name)
+    return found
+
+
+def _forward(progress: Progress) -> Progress:
+    """A clock that does not go back when a pass begins anew."""
+    reached: list[int] = []
+
+    def told(now_ps: int) -> bool:
+        if reached and now_ps < reached[0]:
+            now_ps = reached[0]
+        reached[:] = [now_ps]
+        return progress(now_ps)
+
+    return told
 
 
 def absent(journal: Journal, now_ps: int, nodes: int) -> Iterator[Change]:

@@ -42,7 +42,9 @@ class Operations:
     def mark(self, text: str, struck: frozenset[int] = frozenset(), counts: tuple[str, ...] = ()) -> None:
         """The clock of an operation."""
         self.swarm.log("operation", text)
-        self.swarm.clock.begin(Mark(text, self.env.now, counts=counts, away=struck))
+        self.swarm.clock.begin(
+            Mark(text, self.env.now, counts=counts, away=struck, finishes=bool(counts) and not struck)
+        )
 
 
 def _drain(operations: Operations, operation: Operation) -> Steps:
@@ -84,8 +86,10 @@ def _scale(operations: Operations, operation: Operation) -> Steps:
     for name, replicas in (operation.scale or {}).items():
         operations.mark(f"scale {name} to {replicas}", counts=(name,))
         # The count to reach is the new one from now on, whatever a commit takes.
-        operations.swarm.services[name].replicas = replicas
-        operations.env.process(operations.swarm.orchestrator.scale(name, replicas))
+        service = operations.swarm.services[name]
+        service.replicas = replicas
+        who = operations.swarm.jobs if service.spec.is_job else operations.swarm.orchestrator
+        operations.env.process(who.scale(name, replicas))
     yield operations.env.timeout(0)
 
 

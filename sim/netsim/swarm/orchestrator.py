@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Orchestrator:
-    """Replicated and global services and jobs. Every change is committed before it counts."""
+    """Replicated and global services. Every change is committed before it counts."""
 
     def __init__(self, swarm: Swarm) -> None:
         self.swarm = swarm
@@ -23,7 +23,9 @@ class Orchestrator:
 
     def ended(self, task: TaskRow) -> None:
         """A task's end has been reported, or its node is down or drained: replace it if it is wanted."""
-        if task.desired <= State.RUNNING:
+        if task.spec.is_job:
+            self.swarm.jobs.ended(task)
+        elif task.desired <= State.RUNNING:
             self.env.process(self._replace(task))
 
     def _replace(self, task: TaskRow) -> Generator[simpy.Event, object, None]:
@@ -32,15 +34,11 @@ class Orchestrator:
             return
         service = self.swarm.services[task.service]
         drained = task.node is not None and self.swarm.nodes[task.node].availability == "drain"
-        again = task.state <= State.RUNNING or self._restarts(service, task)
+        again = task.state <= State.RUNNING or self.restarts(service, task)
         failed = task.state > State.RUNNING
         self.swarm.want(task, State.SHUTDOWN)
-        is_global = service.spec.mode.startswith("global")
-        if service.spec.mode.endswith("-job"):
-            if task.state == State.COMPLETE:
-                service.done += 1
-                return
-        elif not is_global and self._crowded(service, task):
+        is_global = service.spec.is_global
+        if not is_global and self._crowded(service, task):
             return
         if is_global and (
             task.node is None or self.swarm.nodes[task.node].invalid or self._others(service, task)
@@ -60,11 +58,9 @@ class Orchestrator:
             waits_for=task if drained else None,
         )
 
-    def _restarts(self, service: ServiceRow, task: TaskRow) -> bool:
+    def restarts(self, service: ServiceRow, task: TaskRow) -> bool:
         """The restart policy: condition, attempts, window."""
         policy = service.spec.restart_policy
-        if service.spec.mode.endswith("-job") and task.state == State.COMPLETE:
-            return False
         if policy.condition == "none" or (policy.condition == "on-failure" and task.state == State.COMPLETE):
             return False
         if not policy.max_attempts:

@@ -59,7 +59,7 @@ class Power:
         swarm.members.wake()
 
     def daemon_on(self, node: int) -> None:
-        """dockerd starts; without live-restore it ends what ran on."""
+        """dockerd starts; what ran on ends, or lives on with live-restore."""
         if self.swarm.ways.daemon[node]:
             return
         self.swarm.ways.daemon[node] = True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from netsim.engine.record import RunRecord
 from netsim.model.entities import Model
 from netsim.scenario.schema import Scenario
+from netsim.swarm.autoscale import Autoscaler, Decision
 from netsim.swarm.clock import NUMBERS
 from netsim.swarm.faults import Faults
 from netsim.swarm.operations import Operations
@@ -69,14 +70,15 @@ def views(swarm: Swarm) -> list[dict[str, float]]:
     ]
 
 
-def build(model: Model, seed: int, replication: int) -> Swarm:
-    """A swarm with its faults and operations, before its clock starts."""
+def build(model: Model, seed: int, replication: int, decisions: Iterable[Decision] = ()) -> Swarm:
+    """A swarm with its faults and operations and what rules have decided, before its clock starts."""
     if model.scenario.cluster_store is not None:
         from netsim.swarm.kv.cluster import Cluster  # it is a Swarm itself
 
         swarm: Swarm = Cluster(model, seed, replication)
     else:
         swarm = Swarm(model, seed, replication)
+    Autoscaler(swarm, decisions)
     Faults(swarm)
     Operations(swarm)
     swarm.env.process(swarm.watch())

@@ -69,7 +69,6 @@ class ServiceRow:
     restarts: dict[int, list[int]] = field(default_factory=dict)
     failures: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     updating: int = 0
-    done: int = 0  # completed tasks of a job
 
     def slots(self) -> dict[int, list[TaskRow]]:
         """Runnable tasks by slot."""

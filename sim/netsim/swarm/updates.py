@@ -26,9 +26,12 @@ class Updater:
         self.env = swarm.env
 
     def update(self, name: str, spec: Service) -> Steps:
-        """A new form of a service."""
+        """A new form of a service; a job runs once more."""
         yield from self.swarm.raft.commit()
         service = self.swarm.services[name]
+        if service.spec.is_job:
+            self.swarm.jobs.again(service, spec)
+            return
         service.previous, service.spec = service.spec, spec
         yield from self._roll(service, rolling_back=False)
 
@@ -38,6 +41,9 @@ class Updater:
         service = self.swarm.services[name]
         if service.previous is None:
             self.swarm.log("no previous form", name)
+            return
+        if service.spec.is_job:
+            self.swarm.jobs.again(service, service.previous)
             return
         service.spec, service.previous = service.previous, None
         yield from self._roll(service, rolling_back=True)
@@ -110,7 +116,7 @@ class Updater:
     ) -> Generator[simpy.Event, object, TaskRow]:
         """The new task of a slot; stop-first: prepared at once, started when the old one has stopped."""
         yield from self.swarm.raft.commit()
-        node = old[0].node if service.spec.mode.startswith("global") else None
+        node = old[0].node if service.spec.is_global else None
         if order == "start-first":
             return self.swarm.create(service, old[0].slot, node=node)
         for task in old:

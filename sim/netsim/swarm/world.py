@@ -14,6 +14,7 @@ from netsim.swarm.clock import PS_PER_S, FailoverClock
 from netsim.swarm.constants import SwarmTable, swarm_table
 from netsim.swarm.dispatcher import Dispatcher, Sessions
 from netsim.swarm.gossip import Members
+from netsim.swarm.jobs import Jobs
 from netsim.swarm.journal import Journal
 from netsim.swarm.networkdb import Rows
 from netsim.swarm.orchestrator import Orchestrator
@@ -53,6 +54,7 @@ class Swarm:
         self.agents = Agents(self)
         self.scheduler = Scheduler(self)
         self.orchestrator = Orchestrator(self)
+        self.jobs = Jobs(self)
         self.updater = Updater(self)
         self._running: dict[str, set[TaskRow]] = {}
         self._endpoints: dict[tuple[str, str], int] = {}  # numbers of their rows, below those of tasks
@@ -74,13 +76,12 @@ class Swarm:
         """Everything that the scenario places runs when the clock starts."""
         for name, spec in self.scenario.services.items():
             placed = self.model.services.get(name, [])
-            is_global = spec.mode.startswith("global")
             service = self.services[name] = ServiceRow(
-                name, spec, len(placed) if is_global else spec.replicas
+                name, spec, len(placed) if spec.is_global else spec.replicas
             )
             self._running[name] = set()
             for task in placed:
-                slot = task.node.index if is_global else task.slot
+                slot = task.node.index if spec.is_global else task.slot
                 row = self._row(service, slot)
                 row.node, row.state, row.started = task.node.index, State.RUNNING, self.env.now
                 row.bound = has_rows(row)
@@ -89,6 +90,8 @@ class Swarm:
                 self._running[name].add(row)
                 self.scheduler.count(row)
                 self.agents.adopt(row)
+            if spec.is_job:
+                self.jobs.adopt(service)
 
     def _row(self, service: ServiceRow, slot: int) -> TaskRow:
         self.tasks_made += 1
@@ -98,7 +101,7 @@ class Swarm:
 
     def label(self, task: TaskRow) -> str:
         """A task's name, like ``web.3``."""
-        where = self.ways.names[task.slot] if task.spec.mode.startswith("global") else str(task.slot)
+        where = self.ways.names[task.slot] if task.spec.is_global else str(task.slot)
         return f"{task.service}.{where}"
 
     def log(self, what: str, who: str, detail: str = "") -> None:
@@ -176,7 +179,7 @@ class Swarm:
             self.ends[task] = self.env.now
             if task.node is not None:
                 self.nodes[task.node].tasks.discard(task)
-                if task.desired <= State.RUNNING:
+                if task.desired <= State.RUNNING and state in (State.FAILED, State.REJECTED):
                     service = self.services[task.service]
                     service.failures.setdefault((task.node, task.version), []).append(self.env.now)
             self.scheduler.count(task) if task.node is not None else None
@@ -239,7 +242,7 @@ class Swarm:
             if task in self.agents.containers[node] or task.state < State.PREPARING:
                 self.agents.assigned(task)
             elif task.state >= State.RUNNING:
-                self.task_reported(task, State.FAILED)
+                self.task_reported(task, self.agents.outcomes.get(task, State.FAILED))
             elif task.desired <= State.RUNNING:
                 self.agents.assigned(task)
         self.orchestrator.node_here(node)

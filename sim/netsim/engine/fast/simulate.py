@@ -353,6 +353,12 @@ class FastPlane(Machinery):
         """Visits of stations done so far."""
         return int(self.fast.M[y.H_VISITS])
 
+    def pool(self, task: str) -> tuple[int, int]:
+        """Requests that have come to a task's workers, and how long these were busy (ps)."""
+        M, station = self.fast.M, self.fast.builder.station_index[f"{task}/workers"]
+        row = int(M[y.B_STATION]) + station * y.W_STATION
+        return int(M[row + y.S_ARRIVED]), int(M[row + y.S_BUSY])
+
     def count(self) -> None:
         """Hand the requests that have ended to the tally."""
         self.fast.count()

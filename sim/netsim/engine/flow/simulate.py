@@ -47,6 +47,8 @@ def unsupported(scenario: Scenario) -> str | None:
     """What of a scenario the flow engine cannot run; None if nothing."""
     if scenario.faults or scenario.operations:
         return "faults and operations"
+    if scenario.changes:
+        return "tasks that end by themselves or services that scale themselves"
     if scenario.hypervisors:
         return "nodes that share a machine"
     if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None:
