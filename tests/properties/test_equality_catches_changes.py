@@ -52,8 +52,17 @@ CHANGES = {
         "tcp.py", "M[o + T_ARRIVED] >= M[o + T_SIZE] and M[o + T_HEAD] < 0", "M[o + T_ARRIVED] >= M[o + T_SIZE]",
     ),
     "all flows take the first of several uplinks": (
-        "plane.py", "+ lane(M[M[B_UNIT_] + u * W_UNIT + U_FLOW], M[v + V_LANES])", "+ 0",
+        "plane.py", "place = lane(M[M[B_UNIT_] + u * W_UNIT + U_FLOW], ", "place = lane(0, ",
     ),
+    "a bond goes on with a pulled cable": (
+        "plane.py", "M[M[B_LINK] + (first + place) * W_LINK + L_LANE]", "place",
+    ),
+    "credit that was waited for counts twice": ("plane.py", "M[k + L_SINCE] = since + wait * US", "M[k + L_SINCE] = since"),
+    "a shared buffer keeps what has left": ("plane.py", "M[o + L_BYTES] - left", "0"),
+    "packets per second hold nothing back": (
+        "plane.py", "max(M[k + L_SERVICE], packets * M[k + L_PACKET])", "M[k + L_SERVICE]",
+    ),
+    "two hardware threads on a core are two cores": ("cores.py", "if M[n + N_SMT] > 0:", "if M[n + N_SMT] > MILLION:"),
     "the bytes of a flow do not count": (
         "bulk.py", "WL_GOODPUT] += size", "WL_GOODPUT] += 0",
     ),

@@ -35,14 +35,19 @@ LIMITS = """
 | `switch/NODE` | skbs as trains, cut through after the first packet | first come first served | buffer bytes, tail drop |
 | `switch/RACK.upK`, `switch/RACK.downK` | the same, between a leaf and spine K | first come first served | buffer bytes, tail drop |
 | `switch/SITE.wan` | the same, from a site to the others | first come first served | buffer bytes, tail drop |
+| `NODE/NIC.txK`, `switch/NODE/K` | the same, of cable K of a bond | first come first served | as above |
+| `HYPERVISOR/NIC.tx`, `switch/HYPERVISOR` | the same, of the card that guests share | first come first served | as above |
 | `TASK/workers` | requests | first come first served | listen queue for new connections, SYN dropped |
 
 ## What is simplified
 
 - The world outside is half a round trip each way. It has no stations and never loses anything.
 - Without `leaf_spine` or `wan` one switch joins all nodes. Ports queue, back planes do not; each port has a buffer of its own
-  with tail drop, and none is shared. A connection keeps to one spine, there and back, by its flow hash. The outside stands at the
+  with tail drop, or with `alpha` the ports of a switch share one. A connection keeps to one spine, there and back, by its flow hash. The outside stands at the
   spines, and each site has its own way there. Switches and uplinks between them do not fail under load.
+- Burst credit is a token bucket for each direction of a card; packets per second are a least time for each packet, without a burst.
+- Vhost's work is done by the virtual core that sends or receives, and hardware threads slow each other by the mean over the machine.
+- A bond moves connections by their hash alone; nothing is told of a moved address (gratuitous ARP takes no time).
 - A receiver's core is woken for every message, busy or not.
 - Acknowledgements travel as packets only while the sender waits for them.
 - After a loss the window is cut once per round trip (to 0.7) and then grows by one segment per window.
