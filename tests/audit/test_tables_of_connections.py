@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import netsim
 from netsim.audit import Limit, audit
 from netsim.audit.flows import openings
 from netsim.model.build import build_model
@@ -82,3 +83,28 @@ def test_connections_that_rest_too_long() -> None:
     assert sorted((limit.used, limit.status) for limit in every) == [(30, "ok"), (960, "risk")]
     closed = audit(build_model(loads(TEXT % ", idle: 10m"), audit=True))
     assert max(limit.used for limit in closed if limit.id == "ipvs-idle") == 600
+
+
+FEW = """netsim: 1
+duration: 2s
+warmup: 1s
+replications: 1
+nodes: {{m: {{role: manager, count: 2}}}}
+networks: {{shop: {{}}}}
+services: {{web: {{replicas: 4, networks: [shop], ports: ["8080:80"]}}}}
+load: {{kept: {{from: outside, to: "web:8080", arrivals: 100/s, connection: {{pool: {pool}}}}}}}
+"""
+
+
+@pytest.mark.parametrize(("pool", "met"), [(2, 1), (6, 3), (7, None), (16, None)])
+def test_few_kept_connections_meet_the_first_tasks_of_every_entry(pool: int, met: int | None) -> None:
+    """Two entries and four tasks: of 6 connections each entry has three, for the first three tasks of its list; of 7 one has
+    four. It is what happens in a run: the tasks beyond get nothing."""
+    text = FEW.format(pool=pool)
+    limit = found(text, "balance.first-tasks").get("web by kept")
+    assert (limit is None) == (met is None)
+    if limit is not None:
+        assert (limit.used, limit.most, limit.status) == (4, met, "risk")
+    stations = netsim.run(loads(text)).stations_all
+    used = [stations[f"web.{k}/workers"]["utilisation"]["value"] for k in range(1, 5)]
+    assert sum(use > 0 for use in used) == (met or 4)

@@ -190,6 +190,26 @@ def resting(model: Model) -> Iterator[Limit]:
                     "seconds that a kept connection rests", help if rests_s > most_s else None)  # fmt: skip
 
 
+@rule
+def same_first_back_ends(model: Model) -> Iterator[Limit]:
+    """Each entry node has a round-robin pointer of its own, and all begin at the same back end: kept connections that are
+    few for each entry meet the first tasks of the list on every one of them."""
+    doors = len(entries(model))
+    for name, load in model.scenario.load.items():
+        service = meshed(model, load.from_, load.to)
+        if service is None or load.bulk is not None or load.connection.kind == "new" or doors < 2:
+            continue
+        tasks = len(model.services[service])
+        spec = model.scenario.services[service]
+        if spec.ipvs.scheduler not in ("rr", "wrr") or tasks < 2 or load.connection.requests is not None:
+            continue
+        met = min(tasks, -(-load.connection.pool // doors))
+        if met < tasks:
+            yield Limit("balance.first-tasks", f"{service} by {name}", tasks, met, ("load", name), False,
+                        f"tasks, of which {load.connection.pool} kept connections by {doors} entries meet the first",
+                        "more kept connections, some that end (requests: 100), or fewer entries")  # fmt: skip
+
+
 def _balanced(model: Model, load: Load) -> bool:
     """Whether IPVS stands between the two ends."""
     spec = model.scenario.services.get(load.to.partition(":")[0])
