@@ -61,7 +61,8 @@ def test_on_its_way_out_an_unhealthy_task_is_not_replaced_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("period", "runs"), [("", False), ("start_period: 20s, ", True), ("retries: 5, ", True)]
+    ("period", "runs"),
+    [("", False), ("start_period: 20s, start_interval: 2s, ", True), ("retries: 5, ", True)],
 )
 def test_a_process_that_starts_slower_than_its_checks_allow_never_runs(period: str, runs: bool) -> None:
     """15 s of start against three checks, one every 4 s: a crash loop by the health check, unless failures in the start

@@ -114,6 +114,19 @@ def test_an_update_runs_it_once_more() -> None:
     assert 20 < float(str(world.clock.marks[0].found["replaced_s"])) < 23
 
 
+def test_a_task_that_fails_as_the_job_begins_anew_is_not_restarted() -> None:
+    """The managers know of its end, and have not yet decided about it, when the update comes."""
+    world = swarm(job(3, "image: {run: 60s, stop: 1s}", "faults: [{at: 1s, kill_task: job.2}]"))
+    service = world.services["job"]
+    while not states(world)[State.FAILED]:
+        world.env.step()
+    world.jobs.again(service, service.spec)
+    world.env.run(until=119 * S)
+    found = Counter((task.version, task.state) for task in service.tasks)
+    assert found[1, State.COMPLETE] == len([task for task in service.tasks if task.version == 1]) == 3
+    assert world.jobs.over(service)
+
+
 def test_a_global_job_runs_once_on_each_node() -> None:
     spec = "services: {job: {mode: global-job, image: {run: 25s}}}\n"
     acts = "operations: [{at: 8s, drain: worker-2}, {at: 60s, activate: worker-2}]"

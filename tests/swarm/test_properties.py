@@ -51,6 +51,23 @@ def test_converges_after_every_fault_has_healed(faults: list[tuple[str, str, int
     converged(world)
 
 
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(st.lists(FAULT, min_size=1, max_size=3), st.booleans())
+def test_a_job_completes_each_of_its_slots_once(faults: list[tuple[str, str, int, int]], live: bool) -> None:
+    """Whatever ends its tasks, and wherever they end while nobody hears of it."""
+    lines = "".join(f"  - {{at: {at}s, {verb}: {node}, for: {lasts}s}}\n" for verb, node, at, lasts in faults)
+    spec = "services: {job: {mode: replicated-job, replicas: 12, max_concurrent: 7, image: {run: 20s}}}\n"
+    scenario = text(f"{spec}faults:\n{lines}", workers=3, duration="300s")
+    if live:
+        scenario = scenario.replace("cores: 2}", "cores: 2, live_restore: true}")
+    world = swarm(scenario)
+    world.env.run(until=299 * 10**12)
+    tasks = world.services["job"].tasks
+    assert sorted(t.slot for t in tasks if t.state == State.COMPLETE) == list(range(1, 13))
+    assert all(t.state > State.RUNNING for t in tasks) and world.jobs.over(world.services["job"])
+    assert len([row for row in world.timeline if row["what"] == "job completed"]) == 1
+
+
 def test_a_partition_makes_duplicates_and_heals() -> None:
     faults = "faults: [{at: 1s, partition: [[worker-1, worker-2], [manager-1, manager-2, manager-3, worker-3]], for: 60s}]"
     world = swarm(text(SERVICES + faults, workers=3, duration="200s"))
