@@ -69,7 +69,7 @@ def packet_sizes(model: Model) -> Iterator[Limit]:
     for sent in largest_sent(model):
         detail = "largest packet between nodes (bytes)"
         help = mtu_help(sent) if sent.oversize else None
-        yield Limit("mtu", f"{sent.plan.name} on {sent.node.name}", sent.bytes, sent.node.nic.mtu,
+        yield Limit("mtu", f"{sent.plan.name} on {sent.node.name}", sent.bytes, sent.node.takes_bytes,
                     cause(model, sent.plan.name), True, detail, help, near=1)  # fmt: skip
 
 

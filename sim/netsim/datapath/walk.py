@@ -30,7 +30,7 @@ class Walk:
         switch, packets pass vhost next to the card."""
         for name in _through_vhost(names) if node.uplink is not None else names:
             cost = node.profile.cost(name)
-            most = node.nic.mtu - self._headers() if name == "nic.rx" else None
+            most = node.takes_bytes - self._headers() if name == "nic.rx" else None
             self.stages.append(
                 PathStage(
                     name, node.name, context, node.cpu_station, cost.fixed_ps, cost.per_packet_ps, cost.per_byte_fs,

@@ -60,6 +60,7 @@ class Node:
     machine_cores: int
     uplink: Nic | None = None
     smt: float | None = None
+    fabric_mtu: int | None = None
 
     @property
     def shared(self) -> bool:
@@ -70,6 +71,11 @@ class Node:
     def tx_station(self) -> str:
         """Name of the card's transmit queue, like ``worker-1/eth0.tx``; of a bond, without the cable's number."""
         return card_station(self.name, self.nic)
+
+    @property
+    def takes_bytes(self) -> int:
+        """The largest IP packet that gets to it: its card's MTU, or the fabric's if that is less."""
+        return self.nic.mtu if self.fabric_mtu is None else min(self.nic.mtu, self.fabric_mtu)
 
     @property
     def cables(self) -> int:

@@ -44,6 +44,7 @@ def build_nodes(scenario: Scenario, problems: Problems) -> dict[str, Node]:
                 machine=machine,
                 machine_cores=scenario.hypervisors[machine].cores if name in placed else spec.cores,
                 smt=spec.smt,
+                fabric_mtu=scenario.fabric.mtu,
                 uplink=scenario.hypervisors[machine].nic if name in placed else None,
             )
             nodes[node.name] = node

@@ -27,7 +27,7 @@ class Sent:
     @property
     def oversize(self) -> bool:
         """Whether the card does not take it."""
-        return self.bytes > self.node.nic.mtu
+        return self.bytes > self.node.takes_bytes
 
 
 def largest_sent(model: Model) -> Iterator[Sent]:
@@ -48,7 +48,7 @@ def largest_sent(model: Model) -> Iterator[Sent]:
             sizes = [(most, node) for _, node in sizes]
         sent = [Sent(plan, node, size) for size, node in sizes if size]
         if sent:
-            yield max(sent, key=lambda found: found.bytes - found.node.nic.mtu)
+            yield max(sent, key=lambda found: found.bytes - found.node.takes_bytes)
 
 
 def check_sizes(model: Model, problems: Problems) -> None:
@@ -61,16 +61,20 @@ def check_sizes(model: Model, problems: Problems) -> None:
         cut = sent.plan.driver.fragments(sent.plan.spec)
         if sent.oversize and (cut or not model.scenario.tolerant):
             name = sent.plan.name
-            most = f"packets between nodes of at most {sent.node.nic.mtu} bytes, the MTU of {sent.node.name}"
+            most = f"packets between nodes of at most {sent.node.takes_bytes} bytes, the MTU of {_whose(sent.node)}"
             found = f"{sent.bytes} bytes" + (": fragments" if cut else "")
             own = name in model.scenario.networks
             path = ("networks", name) if own else ("nodes", sent.node.group, "nic", "mtu")
             problems.add(path, "UNSUPPORTED" if cut else "PACKET_TOO_LARGE", most, found, mtu_help(sent))
 
 
+def _whose(node: Node) -> str:
+    return node.name if node.takes_bytes == node.nic.mtu else "the fabric"
+
+
 def mtu_help(sent: Sent) -> str:
     """The MTU of the network with which its packets fit."""
-    driver, network, most = sent.plan.driver, sent.plan.spec, sent.node.nic.mtu
+    driver, network, most = sent.plan.driver, sent.plan.spec, sent.node.takes_bytes
     fits = driver.mtu(network, most) - (sent.bytes - most)
     while driver.underlay_mtu(network.model_copy(update={"mtu": fits}), most) > most:
         fits -= 1

@@ -261,6 +261,10 @@ class Fabric(Strict):
     buffer: PositiveSize = Field(
         default=12 * 2**20, description="Buffer of each port (bytes); beyond it, drops."
     )
+    mtu: Mtu | None = Field(
+        default=None,
+        description="Largest IP packet that it carries (bytes), which nobody is told; without it, any.",
+    )
     alpha: Annotated[float, number(0.01, 100)] | None = Field(
         default=None,
         description="The ports of a switch share one buffer: each may queue up to alpha times what is free of it (1).",
