@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from netsim.report.glossary import kind_text
+from netsim.report.ground import credit_numbers, on_credit
 from netsim.report.tables import Table, first_to_fill
 from netsim.results.credit import draining, gone
 from netsim.results.result import Result
-from netsim.results.text import duration, quantity, times, with_interval
+from netsim.results.text import duration, quantity, times
 
 #: A station that is busier than this has long queues when load varies; sizes are recommended for it.
 TARGET = 0.7
@@ -144,7 +145,7 @@ def verdict(result: Result) -> tuple[str, str]:
     if not result.data["workloads"] and result.data.get("failovers"):
         head, text = _recovery(result)
     elif (short := draining(result.data.get("credit", []))) is not None:
-        head, text = _on_credit(short)
+        head, text = on_credit(short)
     elif kind == "idle":
         head, text = "Idle", "Nothing was busy: the run tells nothing of capacity."
     elif kind == "full" and (found["utilisation"]["value"] or 0) >= FULL:
@@ -189,24 +190,6 @@ def verdict(result: Result) -> tuple[str, str]:
     elif judged:
         text += " All expectations are met." if len(judged) > 1 else " The expectation is met."
     return head, text
-
-
-def _on_credit(short: Mapping[str, Any]) -> tuple[str, str]:
-    """The verdict where a card sends more than what always passes."""
-    base = quantity(short["baseline_bps"], "bit/s")
-    if gone(short):
-        at = duration(short["out_s"]["value"] or 0.0)
-        return (
-            "Too small for good",
-            f"The burst credit of {short['station']} is gone after {at}; the {base} that always pass do not carry this load.",
-        )
-    last = short["lasts_s"]["value"]
-    until = "" if last is None else f" until its burst credit is gone, after about {duration(last)}"
-    return (
-        "For a while",
-        f"It carries this load{until}; for good, {short['station']} would have to pass "
-        f"{quantity(short['sustained']['value'], 'share')} of its baseline of {base}.",
-    )
 
 
 def slowest_recovery(result: Result) -> tuple[str, Ends] | None:
@@ -266,7 +249,7 @@ def numbers(result: Result) -> list[Number]:
     short = draining(result.data.get("credit", []))
     if short is not None:
         return [
-            *_of_credit(short),
+            *(Number(*words) for words in credit_numbers(short)),
             _worst(result),
             Number(
                 "Recommended size",
@@ -285,24 +268,6 @@ def numbers(result: Result) -> list[Number]:
         *_of_table(table),
         _worst(result),
         Number("Recommended size", "unknown", "", f"more cores do not help: {table.help}", True),
-    ]
-
-
-def _of_credit(short: Mapping[str, Any]) -> list[Number]:
-    """Capacity remaining and what limits it, where a card lives on its burst credit."""
-    asked = (
-        "all of the baseline is used"
-        if gone(short)
-        else f"sends {with_interval(short['sustained'], 'share')} of what always passes"
-    )
-    lasts = (
-        f"gone after {with_interval(short['out_s'], 's')}"
-        if short["out"]
-        else f"lasts {with_interval(short['lasts_s'], 's')} at this load"
-    )
-    return [
-        Number("Capacity remaining", "none for good", "", asked, True),
-        Number("What limits it", f"burst credit of {short['station']}", "", lasts),
     ]
 
 
