@@ -139,6 +139,8 @@ def verdict(result: Result) -> tuple[str, str]:
     failing = judged.count("fail")
     if not result.data["workloads"] and result.data.get("failovers"):
         head, text = _recovery(result)
+    elif not result.data["workloads"] and result.data.get("services"):
+        head, text = "No load", "Nothing is said of capacity; what the services did stands below."
     elif kind == "idle":
         head, text = "Idle", "Nothing was busy: the run tells nothing of capacity."
     elif kind == "full" and (found["utilisation"]["value"] or 0) >= FULL:

@@ -16,6 +16,7 @@ from netsim.results.judging import Numbers, judge_all
 from netsim.results.result import MOST_STATIONS, SCHEMA_VERSION, Result
 from netsim.results.samples import samples, unknown
 from netsim.results.series import series
+from netsim.results.services import service_numbers
 from netsim.results.settling import settling_warnings
 from netsim.results.setup import setup
 from netsim.results.stations import bottleneck, node_numbers, station_numbers
@@ -55,6 +56,7 @@ def build_result(
     each = samples(model, workloads, stations, MOST_STATIONS)
     against = Against.of(each, complete[0].seed, baseline)
     numbers = Numbers(workloads, stations, nodes, busiest, failover_numbers(complete))
+    services = service_numbers(complete)
     judged = judge_all(scenario, numbers, against, len(complete))
     all_stations = {name: station.to_dict() for name, station in stations.items()}
     data: dict[str, object] = {
@@ -76,6 +78,7 @@ def build_result(
         "paths": request_ways(model),
         "timeline": list(complete[0].timeline),
         "failovers": failover_rows(complete),
+        **({"services": services} if services else {}),
         "expectations": [_expectation(found, scenario, k) for k, found in enumerate(judged)],
         "unknown": unknown(workloads, stations.values()),
         "samples": each,
