@@ -23,7 +23,12 @@ BURST = "nodes.node.nic.burst.credit"
 )
 def test_a_load_is_carried_for_good_for_a_while_or_not(load: str, credit: str, head: str, words: str) -> None:
     path = ROOT / "scenarios" / "cloud-burst.yaml"
-    given = {"duration": "120s" if credit == "3GB" else "20s", "load.users.arrivals": load, BURST: credit, "expect": "[]"}
+    given = {
+        "duration": "120s" if credit == "3GB" else "20s",
+        "load.users.arrivals": load,
+        BURST: credit,
+        "expect": "[]",
+    }
     result = netsim.run(netsim.load(path, given), replications=1)
     found, sentence = verdict(result)
     assert found == head and words in sentence

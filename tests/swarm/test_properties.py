@@ -25,6 +25,12 @@ FAULT = st.tuples(
     st.integers(1, 25),
     st.integers(1, 30),
 )
+ILL = st.tuples(
+    st.sampled_from(["unhealthy", "kill_task"]),
+    st.sampled_from(["web.1", "web.2", "web.3", "random(web)"]),
+    st.integers(1, 40),
+    st.integers(1, 20),
+)
 
 
 def converged(world: Swarm) -> None:
@@ -47,6 +53,24 @@ def test_converges_after_every_fault_has_healed(faults: list[tuple[str, str, int
     lines = "".join(f"  - {{at: {at}s, {verb}: {node}, for: {lasts}s}}\n" for verb, node, at, lasts in faults)
     # The last repair is at 55 s; a crashed node boots for 30 s, a new leader waits 33 s for nodes, a restart 5 s.
     world = swarm(text(f"{SERVICES}faults:\n{lines}", workers=3, duration="250s"))
+    world.env.run(until=249 * 10**12)
+    converged(world)
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(st.lists(FAULT, max_size=2), st.lists(ILL, min_size=1, max_size=4), st.booleans())
+def test_converges_after_sick_and_killed_tasks_too(
+    faults: list[tuple[str, str, int, int]], ill: list[tuple[str, str, int, int]], live: bool
+) -> None:
+    """Also where a dockerd goes away while it shuts an unhealthy task down, with and without live-restore."""
+    lines = "".join(
+        f"  - {{at: {at}s, {verb}: {node}, for: {lasts}s}}\n" for verb, node, at, lasts in faults + ill
+    )
+    services = SERVICES.replace("replicas: 8,", "replicas: 8, healthcheck: {interval: 2s, retries: 2},")
+    scenario = text(f"{services}faults:\n{lines}", workers=3, duration="250s")
+    if live:
+        scenario = scenario.replace("cores: 2}", "cores: 2, live_restore: true}")
+    world = swarm(scenario)
     world.env.run(until=249 * 10**12)
     converged(world)
 

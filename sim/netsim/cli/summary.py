@@ -11,6 +11,7 @@ from netsim.report.data import busiest, error_share
 from netsim.results.checking import check_table
 from netsim.results.failovers import failover_table
 from netsim.results.result import Result
+from netsim.results.services import service_lines
 from netsim.results.text import found_text, quantity, with_interval
 
 MOST_WORKLOADS = 8
@@ -22,8 +23,9 @@ MOST_FAILOVERS = 12
 def summary(result: Result, paths: Sequence[str] = ()) -> str:
     """Load, throughput, latency and errors by workload; bottleneck, expectations, where the files are."""
     blocks = [_head(result), _workloads(result.data["workloads"]), _unknown(result.data.get("unknown", {}))]
-    if result.data["workloads"] or not result.data["failovers"]:
+    if result.data["workloads"] or not (result.data["failovers"] or result.data.get("services")):
         blocks.append("\n".join(busiest(result)))
+    blocks.append("\n".join(service_lines(result.data.get("services", {}))))
     blocks.append(_failovers(result.data["failovers"]))
     blocks.append(_check(result.data.get("check")))
     blocks += [_expectations(result.data["expectations"]), _files(paths)]

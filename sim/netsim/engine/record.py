@@ -112,4 +112,6 @@ class RunRecord:
     failovers: list[dict[str, str | float | None]] = field(default_factory=list)
     #: For each of them: node -> seconds after which its own view had dropped all rows of what was gone, in order of time.
     views: list[dict[str, float]] = field(default_factory=list)
+    #: Of services that change by themselves: number -> value, None where it is not known.
+    services: dict[str, dict[str, float | None]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)

@@ -146,6 +146,8 @@ def verdict(result: Result) -> tuple[str, str]:
         head, text = _recovery(result)
     elif (short := draining(result.data.get("credit", []))) is not None:
         head, text = on_credit(short)
+    elif not result.data["workloads"] and result.data.get("services"):
+        head, text = "No load", "Nothing is said of capacity; what the services did stands below."
     elif kind == "idle":
         head, text = "Idle", "Nothing was busy: the run tells nothing of capacity."
     elif kind == "full" and (found["utilisation"]["value"] or 0) >= FULL:

@@ -25,6 +25,7 @@ from netsim.report.ways import way_chart, ways
 from netsim.results.checking import check_table
 from netsim.results.failovers import failover_table
 from netsim.results.result import Result
+from netsim.results.services import service_lines
 from netsim.results.text import duration, found_text, quantity, with_interval
 
 QUANTILES = (
@@ -90,6 +91,7 @@ def page(result: Result) -> dict[str, Any]:
             :MOST_FAILOVERS
         ],
         "clock": failover_table(data["failovers"]) if data.get("failovers") else [],
+        "services": service_lines(data.get("services", {})),
         "groups": groups(result),
         "ways": [f"way-{k}" for k in range(len(ways(result)))],
         "places": place_table(data.get("places", [])),

@@ -19,6 +19,7 @@ from netsim.results.places import place_rows
 from netsim.results.result import MOST_STATIONS, SCHEMA_VERSION, Result
 from netsim.results.samples import samples, unknown
 from netsim.results.series import series
+from netsim.results.services import service_numbers
 from netsim.results.settling import settling_warnings
 from netsim.results.setup import setup
 from netsim.results.stations import StationNumbers, bottleneck, node_numbers, station_numbers
@@ -58,6 +59,7 @@ def build_result(
     each = samples(model, workloads, stations, MOST_STATIONS)
     against = Against.of(each, complete[0].seed, baseline)
     numbers = Numbers(workloads, stations, nodes, busiest, failover_numbers(complete))
+    services = service_numbers(complete)
     judged = judge_all(scenario, numbers, against, len(complete))
     ground = _grounds(model, stations, complete)
     spent = any(row["out"] for row in ground["credit"])  # then no warm-up would make the rest alike
@@ -82,6 +84,7 @@ def build_result(
         "paths": request_ways(model),
         "timeline": list(complete[0].timeline),
         "failovers": failover_rows(complete),
+        **({"services": services} if services else {}),
         "expectations": [_expectation(found, scenario, k) for k, found in enumerate(judged)],
         "unknown": unknown(workloads, stations.values()),
         "samples": each,

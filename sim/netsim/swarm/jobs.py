@@ -26,10 +26,12 @@ Steps = Generator[simpy.Event, object, None]
 
 @dataclass(eq=False, slots=True)
 class Iteration:
-    """One time that a job runs. ``active``: tasks that are wanted and have not succeeded; ``free``: slots below ``total``
+    """One time that a job runs. ``over_at``: when all that is wanted had completed (ps). ``active``: tasks that are wanted and have not succeeded; ``free``: slots below ``total``
     in which nothing runs or has succeeded, as a heap; ``total``: slots that have been dealt with."""
 
     done: int = 0
+    failed: int = 0
+    over_at: int | None = None
     active: set[TaskRow] = field(default_factory=set)
     free: list[int] = field(default_factory=list)
     total: int = 0
@@ -65,6 +67,7 @@ class Jobs:
     def ended(self, task: TaskRow) -> None:
         """The managers know of a task's end: a success is counted, and what is to be done about it decided."""
         run = self.now[task.service]
+        run.failed += task.state in (State.FAILED, State.REJECTED) and task in run.active
         if task.state <= State.RUNNING or task.desired > State.RUNNING or task not in run.active:
             return
         if task.state == State.COMPLETE:
@@ -72,6 +75,7 @@ class Jobs:
             run.done += 1
             service = self.swarm.services[task.service]
             if self.over(service):
+                run.over_at = self.env.now
                 self.swarm.log("job completed", service.name, f"{run.done} tasks")
         self.env.process(self._ended(task, run))
 
@@ -123,6 +127,8 @@ class Jobs:
     def _reconcile(self, service: ServiceRow) -> None:
         """New tasks, as many as may run at the same time and are still to complete."""
         run = self.now[service.name]
+        if not self.over(service):
+            run.over_at = None
         if service.spec.is_global:
             self._everywhere(service, run)
             return

@@ -19,6 +19,7 @@ from netsim.model.build import build_model
 from netsim.model.entities import DEFAULT_BRIDGE, Model
 from netsim.scenario.schema import Scenario
 from netsim.swarm.autoscale import Decision, Watcher
+from netsim.swarm.counted import counted
 from netsim.swarm.journal import Journal
 from netsim.swarm.simulate import build, failovers, views
 
@@ -61,6 +62,7 @@ def one_pass(
     swarm = build(model, seed, replication, decisions)
     swarm.env.run(until=scenario.duration)
     timeline, marks, seen = list(swarm.timeline), failovers(swarm), views(swarm)
+    services = counted(swarm, decisions)
     swarm.env.run(until=scenario.duration + DRAIN_PS)
     journal = swarm.journal
     world = World(scenario, build_model(scenario, later=journal.later), seed, replication, keep_requests)
@@ -76,7 +78,9 @@ def one_pass(
     record = run_out(plane)
     later = {f"{task.name}/workers" for task in journal.later}
     stations = {name: found for name, found in record.stations.items() if name not in later}
-    return replace(record, timeline=timeline, failovers=marks, views=seen, stations=stations)
+    return replace(
+        record, timeline=timeline, failovers=marks, views=seen, services=services, stations=stations
+    )
 
 
 def tasks_of(model: Model, journal: Journal) -> dict[str, list[str]]:

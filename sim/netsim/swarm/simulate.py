@@ -9,6 +9,7 @@ from netsim.model.entities import Model
 from netsim.scenario.schema import Scenario
 from netsim.swarm.autoscale import Autoscaler, Decision
 from netsim.swarm.clock import NUMBERS
+from netsim.swarm.counted import counted
 from netsim.swarm.faults import Faults
 from netsim.swarm.operations import Operations
 from netsim.swarm.world import Swarm
@@ -47,6 +48,7 @@ def simulate(
         timeline=swarm.timeline,
         failovers=failovers(swarm),
         views=views(swarm),
+        services=counted(swarm),
     )
 
 

@@ -57,7 +57,7 @@ def _run(scenario: Scenario, seed: int, replications: int, engine: str) -> dict[
 
 def metrics(data: dict[str, Any]) -> dict[str, Any]:
     """Metric path -> value: ``users.latency.p99`` with ``.low`` and ``.high``, counts, the bottleneck, the failover
-    clock, and what all nodes cost together where each group has a price."""
+    clock, what jobs and rules did, and what all nodes cost together where each group has a price."""
     found: dict[str, Any] = {}
     for name, workload in data["workloads"].items():
         flat = {k: v for k, v in workload.items() if k not in ("attribution", "errors", "reasons")}
@@ -68,6 +68,10 @@ def metrics(data: dict[str, Any]) -> dict[str, Any]:
         found[f"bottleneck.{_path(column)}"] = value
     for number, row in enumerate(data["failovers"], 1):
         found |= failover_metrics(f"failover.{number}", row)
+    for name, row in data.get("services", {}).items():
+        for number, value in row.items():
+            path = f"services.{name}.{number.removesuffix('_s')}"
+            found |= {path: value["value"], f"{path}.low": value["low"], f"{path}.high": value["high"]}
     prices = [(group.get("price_per_h"), group["count"]) for group in data["setup"]["nodes"]]
     if all(price is not None for price, _ in prices):
         found["price_per_h"] = sum(price * count for price, count in prices)
@@ -79,7 +83,7 @@ def failover_metrics(prefix: str, row: dict[str, Any]) -> dict[str, Any]:
     that got so far, so that of a link which was dark for a while it is the share of false alarms."""
     found: dict[str, Any] = {}
     for name, number in row.items():
-        if isinstance(number, dict) and "samples" in number:
+        if isinstance(number, dict) and "samples" in number:  # views of nodes are no number
             path, samples = f"{prefix}.{name.removesuffix('_s')}", number["samples"]
             found |= {path: number["value"], f"{path}.low": number["low"], f"{path}.high": number["high"]}
             found[f"{path}.reached"] = sum(x is not None for x in samples) / len(samples)
