@@ -60,7 +60,7 @@ CHANGES = {
     "credit that was waited for counts twice": ("plane.py", "M[k + L_SINCE] = since + wait * US", "M[k + L_SINCE] = since"),
     "a shared buffer keeps what has left": ("plane.py", "M[o + L_BYTES] - left", "0"),
     "packets per second hold nothing back": (
-        "plane.py", "max(M[k + L_SERVICE], packets * M[k + L_PACKET])", "M[k + L_SERVICE]",
+        "plane.py", "max(service, packets * M[k + L_PACKET])", "service",
     ),
     "two hardware threads on a core are two cores": ("cores.py", "if M[n + N_SMT] > 0:", "if M[n + N_SMT] > MILLION:"),
     "the bytes of a flow do not count": (

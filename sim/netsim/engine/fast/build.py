@@ -129,6 +129,9 @@ class Builder:
                 L_HEAD=-1,
                 L_NODE=self.node_index.get(link.node, -1),
                 L_PORT=link.port,
+                L_LIMITS=y.LIMIT_PACKETS * (link.packet_ps > 0)
+                + y.LIMIT_CREDIT * (link.credit is not None)
+                + y.LIMIT_SHARED * (link.shared is not None),
                 L_PACKET=link.packet_ps,
                 L_SHARED=-1,
                 **self._credit(link),

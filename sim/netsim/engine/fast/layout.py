@@ -46,10 +46,12 @@ S_BUSY, S_WAIT, S_WAITS, S_DROPS, S_ARRIVED, S_SERVED, S_DROPPED, S_BYTES, S_LAB
 W_STATION = 9
 # Links
 (
-    L_STATION, L_RATE, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_HEAD, L_TAIL, L_NODE, L_PORT, L_CUT, L_LOSS, L_DELAY, L_APART, L_WIRE, L_SERVICE,
+    L_STATION, L_LIMITS, L_RATE, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_HEAD, L_TAIL, L_NODE, L_PORT, L_CUT, L_LOSS, L_DELAY, L_APART, L_WIRE, L_SERVICE,
     L_PACKET, L_BASE, L_MOST, L_CREDIT, L_SINCE, L_OUT, L_SHARED, L_LANES, L_LANE,
-) = range(26)  # fmt: skip
-W_LINK = 26
+) = range(27)  # fmt: skip
+W_LINK = 27
+# What limits a link besides its rate and buffer (L_LIMITS): without any, the columns from L_PACKET on are not looked at
+LIMIT_PACKETS, LIMIT_CREDIT, LIMIT_SHARED = 1, 2, 4
 # Buffers that ports share: what is used of them counts units that have left by now until their port is settled
 SB_SIZE, SB_ALPHA, SB_USED, SB_FIRST, SB_LINKS = range(5)
 W_SHARED = 5

@@ -199,7 +199,7 @@ def settle_link(M, link, now):
         M[o + L_PACKETS] -= M[q + 2]
         served += 1
     M[M[B_STATION] + M[o + L_STATION] * W_STATION + S_SERVED] += served
-    if M[o + L_SHARED] >= 0:
+    if M[o + L_LIMITS] & LIMIT_SHARED:
         M[M[B_SHARED] + M[o + L_SHARED] * W_SHARED + SB_USED] += M[o + L_BYTES] - left
 
 
@@ -240,7 +240,8 @@ def link(M, HIST, u, visit, lost):
     came(M, s)
     settle_link(M, where, now)
     wire = max(M[o + U_PAYLOAD] + packets * M[v + V_OVER], MIN_FRAME * packets)
-    if M[k + L_SHARED] >= 0:
+    limits = M[k + L_LIMITS]
+    if limits & LIMIT_SHARED:
         over = not memory_takes(M, k, now, wire)
     else:
         over = M[k + L_BUFFER] >= 0 and M[k + L_BYTES] + wire > M[k + L_BUFFER]
@@ -251,10 +252,13 @@ def link(M, HIST, u, visit, lost):
     if wire != M[k + L_WIRE]:  # a division takes as long as everything else here, and sizes repeat
         M[k + L_WIRE] = wire
         M[k + L_SERVICE] = max(1, wire * PS_BITS // M[k + L_RATE]) if M[k + L_RATE] > 0 else 1
-    service = max(M[k + L_SERVICE], packets * M[k + L_PACKET])
+    service, held = M[k + L_SERVICE], 0
+    if limits:
+        service = max(service, packets * M[k + L_PACKET])
     start = max(now, M[k + L_FREE])
     one = service if packets == 1 else max(1, service // packets)
-    held = wait_for_credit(M, k, start, wire) if M[k + L_BASE] > 0 else 0
+    if limits & LIMIT_CREDIT:
+        held = wait_for_credit(M, k, start, wire)
     finish = max(start + held + service, M[o + U_LAST] + one)
     busy(M, s, start, start + held + service)
     waited(M, HIST, s, now, start - now)
@@ -262,7 +266,7 @@ def link(M, HIST, u, visit, lost):
     append(M, k + L_HEAD, k + L_TAIL, finish, wire, packets)
     M[k + L_BYTES] += wire
     M[k + L_PACKETS] += packets
-    if M[k + L_SHARED] >= 0:
+    if limits & LIMIT_SHARED:
         M[M[B_SHARED] + M[k + L_SHARED] * W_SHARED + SB_USED] += wire
     z = M[B_STATION] + s * W_STATION
     if 0 <= start < M[H_DUR]:
