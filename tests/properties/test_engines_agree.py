@@ -505,6 +505,8 @@ load:
   copy: {from: db, to: web, bulk: 20MB, flows: 4}
 """
 ONE_DIES: list[tuple[int, Step]] = [
+    (200 * MS, Change(What.PART, "", groups=(("m-1", "m-3"), ("m-2", "m-4")))),
+    (260 * MS, Change(What.PART, "")),
     (300 * MS, Change(What.LINK, "m-1", link=LinkState(loss=0.05, delay_ps=10**8, direction="both"))),
     (500 * MS, Change(What.NODE_DOWN, "m-2")),
     (501 * MS, Message(0, "m-3", "m-4", 300_000, True)),

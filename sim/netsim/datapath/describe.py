@@ -44,7 +44,7 @@ LIMITS = """
 - The world outside is half a round trip each way. It has no stations and never loses anything.
 - Without `leaf_spine` or `wan` one switch joins all nodes. Ports queue, back planes do not; each port has a buffer of its own
   with tail drop, or with `alpha` the ports of a switch share one. A connection keeps to one spine, there and back, by its flow hash. The outside stands at the
-  spines, and each site has its own way there. Switches and uplinks between them do not fail under load.
+  spines, and each site has its own way there. Spines and uplinks do not fail.
 - Burst credit is a token bucket for each direction of a card; packets per second are a least time for each packet, without a burst.
 - Vhost's work is done by the virtual core that sends or receives, and hardware threads slow each other by the mean over the machine.
 - A bond moves connections by their hash alone; nothing is told of a moved address (gratuitous ARP takes no time).

@@ -271,13 +271,24 @@ class Machine:
         if trouble.cut:
             return False
         if trouble.groups is not None:
-            before = unit.route.visits[unit.at - 1] if unit.at else None
-            if before is not None and before.context == Context.LINK:
-                here = trouble.groups.get(unit.route.visits[unit.at].node)
-                there = trouble.groups.get(before.node)
-                if here is not None and there is not None and here != there:
-                    return False
+            here = trouble.groups.get(unit.route.visits[unit.at].node)
+            there = self._side(unit, trouble.groups)
+            if here is not None and there is not None and here != there:
+                return False
         return True
+
+    def _side(self, unit: Unit, groups: dict[str, int]) -> int | None:
+        """The side of a partition that a unit comes from: of the node whose card it left last."""
+        for visit in reversed(unit.route.visits[: unit.at]):
+            if visit.context == Context.SOFTIRQ:
+                return None
+            if (
+                visit.context == Context.LINK
+                and visit.node in groups
+                and not self.links[visit.stations[0]].port
+            ):
+                return groups[visit.node]
+        return None
 
     def _survives(self, unit: Unit, loss: float) -> bool:
         """Whether something of a unit is left on a wire where each packet has its own chance to be lost."""

@@ -63,6 +63,8 @@ def _fault(finder: Finder, path: PathTuple, fault: Fault) -> None:
         _checked(finder, (*path, "unhealthy"), fault.unhealthy or "")
     elif fault.verb == "partition":
         _partition(finder, path, fault)
+    elif fault.verb == "switch_down":
+        _leaf(finder, (*path, "switch_down"), fault.switch_down)
     elif fault.verb == "random":
         _at_random(finder, path, fault)
 
@@ -76,6 +78,22 @@ def _cable(finder: Finder, path: PathTuple, fault: Fault) -> None:
     most = max(1 if spec.nic.bond is None else spec.nic.bond.links for spec in groups)
     if fault.cable is not None and fault.cable > most or most == 1:
         finder.add(path, "OUT_OF_RANGE", f"a cable of a bond (nic.bond); {target} has {most}", fault.cable)
+
+
+def _leaf(finder: Finder, path: PathTuple, rack: str | bool | None) -> None:
+    """A leaf switch is called like its rack; the one switch that joins all nodes is called switch."""
+    leaves = finder.scenario.fabric.leaf_spine
+    racks: set[str] = set()
+    for group in finder.scenario.nodes.values() if leaves is not None else ():
+        racks |= {
+            label
+            for i in range(group.count)
+            if leaves and (label := group.label(leaves.label, i)) is not None
+        }
+    one = leaves is None and finder.scenario.fabric.wan is None
+    if rack is not True and rack not in racks and not (one and rack == "switch"):
+        help = suggest(rack, sorted(racks), "racks") if racks else "racks are those of fabric.leaf_spine"
+        finder.add(path, "UNKNOWN_SWITCH", "true, for all switches, or the name of a rack", rack, help)
 
 
 def _late(finder: Finder, path: PathTuple, event: Event) -> None:

@@ -87,7 +87,9 @@ class Fault(Event):
     partition: tuple[tuple[Text, ...], ...] | None = Field(
         default=None, description="Groups of nodes that cannot reach each other."
     )
-    switch_down: Flag | Text | None = Field(default=None, description="A switch fails.")
+    switch_down: Flag | Text | None = Field(
+        default=None, description="All switches fail (true), or the leaf of a rack, by the rack's name."
+    )
     kill_task: Text | None = Field(default=None, description="A task's process ends.")
     unhealthy: Text | None = Field(
         default=None, description="A task's health checks fail; the task serves on until it is stopped."

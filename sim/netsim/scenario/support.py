@@ -47,16 +47,6 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
                 yield path, f"an update of {word} together with load", "leave out load"
     if not scenario.changes:
         return
-    guests = any(machine.nic is not None for machine in scenario.hypervisors.values())
-    if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None or guests:
-        for i, fault in enumerate(scenario.faults):
-            for word in ("partition", "switch_down"):
-                if getattr(fault, word):
-                    yield (
-                        ("faults", i, word),
-                        f"{word} in a fabric of several switches under load",
-                        "cut nodes, or leave out load",
-                    )
     yield from _moving(scenario)
     for name, load in scenario.load.items():
         if load.from_ != "outside":

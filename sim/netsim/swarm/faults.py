@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import simpy
 
+from netsim.model.fabric import rack_of
 from netsim.scenario.schema_events import Fault
 from netsim.swarm.bonds import Bonds
 from netsim.swarm.clock import Mark
@@ -181,6 +182,19 @@ def _partition(faults: Faults, fault: Fault) -> Steps:
 
 
 def _switch_down(faults: Faults, fault: Fault) -> Steps:
+    if (
+        isinstance(fault.switch_down, str) and faults.swarm.model.fabric.leaf_spine is not None
+    ):  # a leaf: its rack is cut off
+        nodes = [
+            node.index
+            for node in faults.swarm.model.nodes.values()
+            if rack_of(faults.swarm.model, node) == fault.switch_down
+        ]
+        faults.mark(faults.text(fault), nodes)
+        _set_cables(faults, nodes, False, False)
+        yield from faults.lasts(fault)
+        _set_cables(faults, nodes, True, False)
+        return
     faults.mark("switch_down", range(len(faults.ways.names)))
     faults.ways.switch = False
     faults.swarm.rewired()

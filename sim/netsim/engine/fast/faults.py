@@ -34,6 +34,21 @@ def sender_of(M, u):
 
 
 @inner
+def origin_of(M, u):
+    """The node whose card a unit on its way to a port left last, through whatever switches and cards of hypervisors, or -1."""
+    r = route_of(M, u)
+    for place in range(M[M[B_UNIT_] + u * W_UNIT + U_AT] - 1, -1, -1):
+        v = visit_row(M, r, place)
+        if M[v + V_CONTEXT] == SOFTIRQ:
+            return -1
+        if M[v + V_CONTEXT] == LINK:
+            k = M[B_LINK] + link_of(M, u, v) * W_LINK
+            if not M[k + L_PORT] and M[k + L_NODE] >= 0:
+                return M[k + L_NODE]
+    return -1
+
+
+@inner
 def passes(M, u):
     """Whether a transmitter takes a unit at all."""
     o = M[B_UNIT_] + u * W_UNIT
@@ -42,7 +57,7 @@ def passes(M, u):
     if M[k + L_CUT]:
         return False
     if M[k + L_APART]:
-        before = sender_of(M, u)
+        before = origin_of(M, u)
         if before >= 0:
             here = M[M[B_NODE] + M[k + L_NODE] * W_NODE + N_GROUP]
             there = M[M[B_NODE] + before * W_NODE + N_GROUP]
