@@ -255,10 +255,13 @@ def _slow_disk(faults: Faults, fault: Fault) -> Steps:
     if not nodes:
         return
     faults.mark(faults.text(fault))
-    faults.swarm.raft.slow |= dict.fromkeys(nodes, fault.factor or 10.0)
+    raft, usual = faults.swarm.raft, 10.0 if fault.delay is None else 1.0
+    raft.slow |= dict.fromkeys(nodes, fault.factor or usual)
+    raft.late_ps |= dict.fromkeys(nodes, fault.delay or 0)
     yield from faults.lasts(fault)
     for node in nodes:
-        faults.swarm.raft.slow.pop(node, None)
+        raft.slow.pop(node, None)
+        raft.late_ps.pop(node, None)
 
 
 def _registry_down(faults: Faults, fault: Fault) -> Steps:

@@ -85,12 +85,16 @@ def _activate(operations: Operations, operation: Operation) -> Steps:
 def _scale(operations: Operations, operation: Operation) -> Steps:
     for name, replicas in (operation.scale or {}).items():
         operations.mark(f"scale {name} to {replicas}", counts=(name,))
-        # The count to reach is the new one from now on, whatever a commit takes.
-        service = operations.swarm.services[name]
-        service.replicas = replicas
-        who = operations.swarm.jobs if service.spec.is_job else operations.swarm.orchestrator
-        operations.env.process(who.scale(name, replicas))
+        _set_count(operations, name, replicas)
     yield operations.env.timeout(0)
+
+
+def _set_count(operations: Operations, name: str, replicas: int) -> None:
+    """The count to reach is the new one from now on, whatever a commit takes."""
+    service = operations.swarm.services[name]
+    service.replicas = replicas
+    who = operations.swarm.jobs if service.spec.is_job else operations.swarm.orchestrator
+    operations.env.process(who.scale(name, replicas))
 
 
 def changed(spec: Service, words: Mapping[str, Any]) -> Service:
@@ -103,9 +107,13 @@ def _update(operations: Operations, operation: Operation) -> Steps:
     swarm = operations.swarm
     for name, words in (operation.update or {}).items():
         operations.mark(f"update {name}", counts=(name,))
-        swarm.clock.marks[-1].tasks = tuple(swarm.running(name))
-        spec = changed(swarm.services[name].spec, words)
-        operations.env.process(swarm.updater.update(name, spec))
+        service = swarm.services[name]
+        form = {word: value for word, value in words.items() if word != "replicas"}
+        if len(form) < len(words):  # a new count starts or stops tasks, it does not replace any
+            _set_count(operations, name, changed(service.spec, words).replicas)
+        if form:
+            swarm.clock.marks[-1].tasks = tuple(swarm.running(name))
+            operations.env.process(swarm.updater.update(name, changed(service.spec, words)))
     yield operations.env.timeout(0)
 
 

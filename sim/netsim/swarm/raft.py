@@ -71,7 +71,8 @@ class Raft:
         self.ways = swarm.ways
         self.peers: dict[int, Peer] = {}
         self.leaders_of: dict[int, int] = {}
-        self.slow: dict[int, float] = {}
+        self.slow: dict[int, float] = {}  # how many times as long a node's disk takes, and how much longer
+        self.late_ps: dict[int, int] = {}
         self.on_leader: list[Callable[[int | None], None]] = []
         for node in members:
             self.join(node)
@@ -167,7 +168,7 @@ class Raft:
 
     def _fsync(self, node: int) -> int:
         draw = self.chance.exponential(self.ways.names[node], "fsync", self.table.fsync_ps)
-        return round(draw * self.slow.get(node, 1.0))
+        return round(draw * self.slow.get(node, 1.0)) + self.late_ps.get(node, 0)
 
     def _send(self, src: int, dst: int, act: Callable[[Peer], None]) -> None:
         """A message between peers; lost if there is no way now or the receiver is gone by then."""
