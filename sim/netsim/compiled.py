@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import numba
-from llvmlite import binding
+from llvmlite import binding, ir
 from numba import njit, types
 from numba.core import event
 from numba.core.dispatcher import Dispatcher
@@ -169,6 +169,21 @@ def _at_address(typing: Any, number: Any) -> Any:
 
 
 at_address: Any = intrinsic(_at_address)
+
+
+def _call_at(typing: Any, address: Any, memory: Any, a: Any, b: Any, c: Any) -> Any:
+    """The answer of what stands at an address: a function of memory and three numbers."""
+    signature = types.int64(types.int64, types.CPointer(types.int64), types.int64, types.int64, types.int64)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        number = context.get_value_type(types.int64)
+        kind = ir.FunctionType(number, [arg.type for arg in args[1:]])
+        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+
+    return signature, code
+
+
+call_at: Any = intrinsic(_call_at)
 
 
 def _lowest_bit(typing: Any, number: Any) -> Any:

@@ -76,7 +76,9 @@ def mva(users: int, think_s: float, demands_s: list[float]) -> tuple[float, floa
     return throughput, response
 
 
-@pytest.mark.parametrize("users", [6, 11, pytest.param(16, marks=pytest.mark.slow)])  # 0.5, 0.8 and 0.95 busy
+@pytest.mark.parametrize(
+    "users", [6, pytest.param(11, marks=pytest.mark.slow), pytest.param(16, marks=pytest.mark.slow)]
+)  # 0.5, 0.8 and 0.95 busy
 def test_closed_network_against_mean_value_analysis(tmp_path: Path, users: int) -> None:
     text = FREE.format(duration="200s") + "services:\n" + place("src", 1, "work: {}")
     text += place("a", 2, "work: {cpu: {exponential: {mean: 10ms}}, workers: 64}, calls: [{to: b}]")

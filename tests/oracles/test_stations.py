@@ -94,6 +94,7 @@ def test_many_servers_wait_as_erlang_c_says(load: float) -> None:
     assert abs(mean - erlang_c * 0.010 / (servers * (1 - load))) < half
 
 
+@pytest.mark.slow
 def test_threads_share_a_core_like_processor_sharing() -> None:
     """M/G/1-PS: mean time in system = S / (1 - load) for any law of work; here lognormal, cv 2."""
     load, mean_ps, length = 0.7, 300 * MS, 3000 * PS_PER_S

@@ -9,6 +9,7 @@ from functools import lru_cache
 from netsim.datapath.flows import layout as y
 from netsim.datapath.flows.table import FlowTable
 from netsim.datapath.ipvs.layout import BY_PORT, FALLBACK
+from netsim.datapath.ipvs.plugged import plugged_warnings
 from netsim.datapath.kernel_settings import drops_reused_syn, settings
 from netsim.datapath.paths import Reach
 from netsim.datapath.stage import Path
@@ -165,9 +166,10 @@ class NetState:
     def warnings(self) -> list[str]:
         """What broke connections without a request's error naming it, and what helps."""
         broken = self.table.count(y.T_BROKEN)
+        own = plugged_warnings({service.ipvs.scheduler for service in self.model.scenario.services.values()})
         if not broken:
-            return []
-        return [
+            return own
+        return own + [
             f"{broken} packets of open connections met no IPVS entry and were answered with RST: entries are dropped "
             "after 900 s without a packet, or with their back end; let clients send keep-alives before that "
             "(net.ipv4.tcp_keepalive_time below 900 s), close idle connections (idle: 10min), or go round IPVS with "

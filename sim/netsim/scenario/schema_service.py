@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pkgutil import resolve_name
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from netsim.scenario.problems import suggest
 from netsim.scenario.schema_attach import Networks
 from netsim.scenario.schema_network import Port
 from netsim.scenario.schema_types import (
@@ -159,11 +161,32 @@ class Healthcheck(Strict):
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos")
 
 
+def _scheduler(value: Any) -> str:
+    """One that the kernel has, or one of an installed package."""
+    if isinstance(value, str) and value in SCHEDULERS:
+        return value
+    registry = resolve_name("netsim.datapath.ipvs.registry")  # a later room
+    try:
+        known = tuple(registry.names())
+    except registry.SchedulerError as error:
+        raise UnitError("BAD_SCHEDULER", "schedulers that can be loaded", found=str(error)) from None
+    if not isinstance(value, str) or value not in known:
+        raise UnitError(
+            "BAD_VALUE",
+            "the name of a scheduler",
+            help=suggest(value, known, "schedulers") or f"schedulers: {', '.join(known)}",
+        )
+    return value
+
+
 class Ipvs(Strict):
     """How IPVS balances a service. Docker has no such setting: rr, each task of weight 1."""
 
-    scheduler: Annotated[str, choice(*SCHEDULERS)] = Field(
-        default="rr", description="Who gets a new connection; anything but rr is a what-if."
+    scheduler: Annotated[
+        str, Value(_scheduler, {"anyOf": [{"enum": list(SCHEDULERS)}, {"type": "string", "minLength": 1}]})
+    ] = Field(
+        default="rr",
+        description="Who gets a new connection; anything but rr is a what-if. Packages may bring more (netsim.schedulers).",
     )
     flags: tuple[Annotated[str, choice("fallback", "port")], ...] = Field(
         default=(), description="Of sh and mh: go on when a task is unavailable; hash the source port, too."

@@ -13,21 +13,25 @@ from netsim.compiled import entry, pointer
 from netsim.datapath.flows import layout as y
 from netsim.datapath.flows import steps
 from netsim.datapath.flows.keys import port_key, put, tuple_key
-from netsim.datapath.ipvs import dispatch, service
+from netsim.datapath.ipvs import service
 from netsim.datapath.ipvs.dispatch import start
 from netsim.datapath.ipvs.layout import (
     DE_ADDRESS,
     DE_NEXT,
     DE_WHO,
     SV_CELLS,
+    SV_CHANGED,
     SV_FLAGS,
     SV_HEAD,
+    SV_SCHEDULE,
     SV_SCHEDULER,
+    SV_START,
     SV_TABLE,
     W_DEST,
     W_SERVICE,
 )
 from netsim.datapath.ipvs.layout import W_FLOW as W_INFO
+from netsim.datapath.ipvs.plugged import placed
 from netsim.datapath.kernel_settings import timeouts_ps
 
 Ints = npt.NDArray[np.int64]
@@ -162,9 +166,8 @@ class FlowTable:
     ) -> int:  # fmt: skip
         """A virtual service with its destinations, the newest first: address and weight (-1: not in the list yet).
         They are known by their places. ``key``: names it in draws."""
-        number = dispatch.NAMES.index(scheduler)
+        number, cells, addresses = placed(scheduler, len(dests))
         b, s = self._take(y.W_BALANCER), self._take(W_SERVICE)
-        cells = dispatch.cells(number, len(dests))
         table = self._take(cells)
         first = self._take(len(dests) * W_DEST)
         T = self.T
@@ -173,6 +176,7 @@ class FlowTable:
         T[b + y.BA_NEXT] = -1
         T[s + SV_SCHEDULER], T[s + SV_FLAGS], T[s + SV_HEAD] = number, flags, -1
         T[s + SV_TABLE], T[s + SV_CELLS] = table, cells
+        T[s + SV_SCHEDULE], T[s + SV_START], T[s + SV_CHANGED] = addresses
         _start(T, s)
         for place in range(len(dests) - 1, -1, -1):
             d = first + place * W_DEST

@@ -3,14 +3,16 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
 from __future__ import annotations
 
-from netsim.compiled import inner
+from netsim.compiled import call_at, inner
 from netsim.datapath.ipvs import dh, fo, lblc, lblcr, lc, mh, nq, ovf, rr, sed, sh, twos, wlc, wrr
-from netsim.datapath.ipvs.layout import SV_SCHEDULER
+from netsim.datapath.ipvs.layout import SV_CHANGED, SV_SCHEDULE, SV_SCHEDULER, SV_START
 
 #: Their order gives their numbers.
 MODULES = (rr, wrr, lc, wlc, lblc, lblcr, dh, sh, sed, nq, fo, ovf, mh, twos)
 NAMES = tuple(module.__name__.rpartition(".")[2] for module in MODULES)
 RR, WRR, LC, WLC, LBLC, LBLCR, DH, SH, SED, NQ, FO, OVF, MH, TWOS = range(len(MODULES))
+#: Those of installed packages (netsim.datapath.ipvs.plugged).
+PLUGGED = len(MODULES)
 
 
 def cells(number: int, most: int) -> int:
@@ -38,6 +40,8 @@ def start(M, s):
         lblc.start(M, s)
     elif number == LBLCR:
         lblcr.start(M, s)
+    elif number == PLUGGED and M[s + SV_START]:
+        call_at(M[s + SV_START], M, s, 0, 0)
 
 
 @inner
@@ -54,6 +58,8 @@ def changed(M, s, d, what):
         sh.changed(M, s, d, what)
     elif number == MH:
         mh.changed(M, s, d, what)
+    elif number == PLUGGED and M[s + SV_CHANGED]:
+        call_at(M[s + SV_CHANGED], M, s, d, what)
 
 
 @inner
@@ -92,4 +98,6 @@ def _by_address(M, s, f, number):
         return lblc.schedule(M, s, f)
     if number == LBLCR:
         return lblcr.schedule(M, s, f)
+    if number == PLUGGED:
+        return call_at(M[s + SV_SCHEDULE], M, s, f, 0)
     return twos.schedule(M, s, f)

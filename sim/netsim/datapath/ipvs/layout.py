@@ -18,8 +18,11 @@ from __future__ import annotations
     SV_D,
     SV_TABLE,  # cells of the scheduler's own table; -1: none
     SV_CELLS,  # how many
+    SV_SCHEDULE,  # of an installed package's: addresses of its functions; 0: it has none
+    SV_START,
+    SV_CHANGED,
     W_SERVICE,
-) = range(11)
+) = range(14)
 
 (
     DE_NEXT,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netsim.compiled import entry
+from netsim.compiled import entry, pointer
 from netsim.datapath.ipvs import dispatch, service
 from netsim.datapath.ipvs.layout import (
     DE_ACTIVE,
@@ -25,20 +25,25 @@ from netsim.datapath.ipvs.layout import (
     FL_SOURCE_PORT,
     FL_TARGET,
     SV_CELLS,
+    SV_CHANGED,
     SV_FLAGS,
     SV_HEAD,
+    SV_SCHEDULE,
     SV_SCHEDULER,
+    SV_START,
     SV_TABLE,
     W_DEST,
     W_FLOW,
     W_SERVICE,
 )
+from netsim.datapath.ipvs.plugged import placed
 
 _START, _ADD, _CHANGE, _REMOVE, _BIND, _TURN, _UNBIND, _SCHEDULE = range(8)
 
 
 @entry
-def _call(M: Any, what: Any, s: Any, d: Any, a: Any, b: Any, c: Any) -> Any:
+def _call(memory: Any, what: Any, s: Any, d: Any, a: Any, b: Any, c: Any) -> Any:
+    M = pointer(memory)
     if what == _SCHEDULE:
         return dispatch.schedule(M, s, d)
     if what == _START:
@@ -66,8 +71,7 @@ class Service:
     """
 
     def __init__(self, scheduler: str, most: int, flags: int = 0) -> None:
-        number = dispatch.NAMES.index(scheduler)
-        cells = dispatch.cells(number, most)
+        number, cells, addresses = placed(scheduler, most)
         table = W_FLOW + W_SERVICE
         self.M: npt.NDArray[np.int64] = np.zeros(table + cells + most * W_DEST, np.int64)
         self._flow, self._s = 0, W_FLOW
@@ -76,6 +80,7 @@ class Service:
         M, s = self.M, self._s
         M[s + SV_SCHEDULER], M[s + SV_FLAGS], M[s + SV_HEAD] = number, flags, -1
         M[s + SV_TABLE], M[s + SV_CELLS] = table, cells
+        M[s + SV_SCHEDULE], M[s + SV_START], M[s + SV_CHANGED] = addresses
         self._do(_START)
 
     def copy(self) -> Service:
