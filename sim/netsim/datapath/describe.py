@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
-import yaml
-
 from netsim.datapath.profile import SHIPPED, STAGES, load_profile
 from netsim.drivers.base import Driver, Stages
 from netsim.drivers.registry import BUILT_IN, OWN_NETWORKS, driver_of
 from netsim.scenario.schema_network import Network
+from netsim.tables import table
 
 INTRO = """# What is modelled
 
@@ -88,8 +85,7 @@ def page() -> str:
 def _constants(title: str, file: str) -> list[str]:
     """The table of a data file of constants."""
     lines = [f"## {title}", "", "| constant | value | unit | source | confidence |", "|---|---:|---|---|---|"]
-    rows = yaml.safe_load((files("netsim") / "data" / file).read_text(encoding="utf-8"))
-    for name, row in rows.items():
+    for name, row in table(file).items():
         cells = (f"`{name}`", f"{row['value']:g}", row["unit"], row["source"], row["confidence"])
         lines.append("| " + " | ".join(cells) + " |")
     return lines

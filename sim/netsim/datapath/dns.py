@@ -9,14 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-
-import yaml
 
 from netsim.datapath.reach import Reach
 from netsim.model.entities import OUTSIDE, Model
-
-PS_PER_S = 1_000_000_000_000
+from netsim.tables import table, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +34,7 @@ class DnsTable:
 @cache
 def dns_table() -> DnsTable:
     """The shipped table."""
-    rows = yaml.safe_load((files("netsim") / "data" / "dns.yaml").read_text(encoding="utf-8"))
-    values = {name: row["value"] for name, row in rows.items()}
-    return DnsTable(round(values.pop("ttl_s") * PS_PER_S), **values)
+    return DnsTable(**values(table("dns.yaml")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 
-import yaml
+from netsim.tables import table, values
 
 PS_PER_S = 1_000_000_000_000
 
@@ -24,13 +23,13 @@ RANGES: dict[str, tuple[float, float]] = {
 @cache
 def settings() -> Mapping[str, float]:
     """The kernel that a profile without settings of its own has."""
-    return {name: row["value"] for name, row in _rows("sysctls.yaml").items()}
+    return values(table("sysctls.yaml"))
 
 
 @cache
 def timeouts_ps() -> Mapping[str, int]:
     """``syn``, ``idle``, ``time_wait``, ``client_time_wait`` (ps)."""
-    return {name[:-2]: round(row["value"] * PS_PER_S) for name, row in _rows("conntrack.yaml").items()}
+    return {name.removesuffix("_ps"): ps for name, ps in values(table("conntrack.yaml")).items()}
 
 
 def drops_reused_syn(version: float) -> bool:
@@ -41,8 +40,3 @@ def drops_reused_syn(version: float) -> bool:
     """
     major, _, minor = str(version).partition(".")
     return (int(major), int(minor or 0)) < (5, 9)
-
-
-def _rows(name: str) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = yaml.safe_load((files("netsim") / "data" / name).read_text("utf-8"))
-    return found

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
-
-import yaml
 
 from netsim.datapath.profile import HostProfile
+from netsim.tables import table
 
 MILLION = 10**6
 #: Stages that copy between the application and the kernel.
@@ -31,8 +29,7 @@ def smt_loss(busy: int, threads: int, speed: int) -> int:
 @cache
 def remote_copy() -> float:
     """How many times the copy costs on another socket than the card's."""
-    data = yaml.safe_load((files("netsim") / "data" / "processors.yaml").read_text(encoding="utf-8"))
-    return float(data["remote_copy"]["value"])
+    return float(table("processors.yaml")["remote_copy"]["value"])
 
 
 def on_sockets(profile: HostProfile, sockets: int) -> HostProfile:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
-import yaml
-
-PS_PER_S = 1_000_000_000_000
+from netsim.tables import table, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +47,4 @@ class TcpTable:
 @cache
 def tcp_table() -> TcpTable:
     """The shipped table."""
-    rows = yaml.safe_load((files("netsim") / "data" / "tcp.yaml").read_text(encoding="utf-8"))
-    values: dict[str, float] = {}
-    for name, row in rows.items():
-        value = row["value"]
-        if name.endswith("_s"):
-            values[name[:-1] + "ps"] = round(value * PS_PER_S)
-        else:
-            values[name] = value
-    return TcpTable(**values)  # type: ignore[arg-type]
+    return TcpTable(**values(table("tcp.yaml")))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from netsim.tables import table
 
 if TYPE_CHECKING:
     from netsim.model.entities import Model
@@ -44,8 +43,7 @@ class Choice:
 
 def costs() -> dict[str, float]:
     """The shipped costs of the engines, by name (seconds, or counts)."""
-    rows = yaml.safe_load((files("netsim") / "data" / "engines.yaml").read_text(encoding="utf-8"))
-    return {name: float(row["value"]) for name, row in rows.items()}
+    return {name: float(row["value"]) for name, row in table("engines.yaml").items()}
 
 
 def choose(scenario: Scenario, model: Model, replications: int, unfit: str | None) -> Choice:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.resources import files
-
-import yaml
 
 from netsim.scenario.schema import Scenario
+from netsim.tables import table
 
 #: Words of ``when`` in data/validity.yaml: whether a scenario on an engine has such a thing in it.
 WHEN: dict[str, Callable[[Scenario, str], bool]] = {
@@ -20,9 +18,8 @@ WHEN: dict[str, Callable[[Scenario, str], bool]] = {
 
 def validity(scenario: Scenario, engine: str) -> list[str]:
     """One or two sentences for each kind of thing that the scenario has, with where it was shown."""
-    rows = yaml.safe_load((files("netsim") / "data" / "validity.yaml").read_text(encoding="utf-8"))
     return [
         f"{' '.join(row['text'].split())} ({row['source']})"
-        for row in rows.values()
+        for row in table("validity.yaml").values()
         if WHEN[row["when"]](scenario, engine)
     ]

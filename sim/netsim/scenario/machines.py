@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
+
+from netsim.tables import table
 
 INTRO = """# Machines by name
 
@@ -40,10 +41,7 @@ class Fact:
 @cache
 def catalogue() -> dict[str, dict[str, Fact]]:
     """Facts by machine: ``cores``, ``rate``, and where they are known ``baseline``, ``credit`` and ``price``."""
-    import yaml
-
-    text = resources.files("netsim").joinpath("data", "machines.yaml").read_text("utf-8")
-    data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    data = table("machines.yaml")
     sources = data["sources"]
     return {
         name: {

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cache
-from importlib.resources import files
 
-import yaml
+from netsim.tables import table, values
 
 PS_PER_S = 1_000_000_000_000
 
@@ -70,14 +69,8 @@ class SwarmTable:
 @cache
 def swarm_table() -> SwarmTable:
     """The shipped table."""
-    rows = yaml.safe_load((files("netsim") / "data" / "swarm.yaml").read_text(encoding="utf-8"))
-    values = {}
-    for name, row in rows.items():
-        if name.endswith("_s"):
-            values[name[:-1] + "ps"] = round(row["value"] * PS_PER_S)
-        else:
-            values[name] = row["value"]
-    missing = {field.name for field in fields(SwarmTable)} ^ set(values)
+    found = values(table("swarm.yaml"))
+    missing = {field.name for field in fields(SwarmTable)} ^ set(found)
     if missing:
         raise ValueError(f"data/swarm.yaml and SwarmTable differ: {sorted(missing)}")
-    return SwarmTable(**values)
+    return SwarmTable(**found)

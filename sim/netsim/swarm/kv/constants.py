@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
-import yaml
-
-PS_PER_S = 1_000_000_000_000
+from netsim.tables import table, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +26,5 @@ class StoreTable:
 @cache
 def store_table(kind: str) -> StoreTable:
     """The shipped table of ``consul``, ``etcd`` or ``zookeeper``."""
-    data = yaml.safe_load((files("netsim") / "data" / "kv.yaml").read_text(encoding="utf-8"))
-    rows = {**data[kind], **data["serf"]}
-    return StoreTable(
-        **{
-            (f"{name[:-1]}ps" if name.endswith("_s") else name): (
-                round(row["value"] * PS_PER_S) if name.endswith("_s") else row["value"]
-            )
-            for name, row in rows.items()
-        }
-    )
+    data = table("kv.yaml")
+    return StoreTable(**values({**data[kind], **data["serf"]}))
