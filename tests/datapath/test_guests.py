@@ -7,7 +7,7 @@ from pathlib import Path
 from helpers import scenario_from
 
 import netsim
-from netsim.datapath.paths import link_rates, reach, request_path
+from netsim.datapath.paths import link_specs, reach, request_path
 from netsim.datapath.profile import load_profile
 from netsim.datapath.stage import Context
 from netsim.model.build import build_model
@@ -54,7 +54,7 @@ def test_guests_of_two_machines_pass_both_cards(tmp_path: Path) -> None:
     made = model(tmp_path)
     way = links(made, task_on(made, "m-3"))
     assert way == ["m-1/eth0.tx", "a/eth0.tx", "switch/b", "switch/m-3"]
-    assert set(way) <= set(link_rates(made))
+    assert set(way) <= set(link_specs(made))
 
 
 def test_to_a_machine_of_its_own_there_is_no_second_port(tmp_path: Path) -> None:

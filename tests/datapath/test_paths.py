@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netsim.datapath.paths import ReachError, link_rates, reach, reply_path, request_path
+from netsim.datapath.paths import ReachError, link_specs, reach, reply_path, request_path
 from netsim.datapath.stage import Context, Path
 from netsim.datapath.trace import trace
 from netsim.model.build import build_model
@@ -163,7 +163,7 @@ def test_an_idle_stock_host_answers_in_80_us_and_a_tuned_one_in_10() -> None:
 
 
 def test_every_link_of_every_path_has_a_rate() -> None:
-    rates = link_rates(MODEL)
+    rates = link_specs(MODEL)
     for src, target, dst, via in (
         ("outside", "web:8080", "web.2", "m-1"),
         ("web.1", "outside", "outside", None),

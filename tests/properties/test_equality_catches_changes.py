@@ -57,7 +57,7 @@ CHANGES = {
     "a bond goes on with a pulled cable": (
         "plane.py", "M[M[B_LINK] + (first + place) * W_LINK + L_LANE]", "place",
     ),
-    "credit that was waited for counts twice": ("plane.py", "M[k + L_SINCE] = since + wait * US", "M[k + L_SINCE] = since"),
+    "credit that was waited for counts twice": ("plane.py", "M[k + L_SINCE] = since", "M[k + L_SINCE] = since - wait"),
     "a shared buffer keeps what has left": ("plane.py", "M[o + L_BYTES] - left", "0"),
     "packets per second hold nothing back": (
         "plane.py", "max(service, packets * M[k + L_PACKET])", "service",

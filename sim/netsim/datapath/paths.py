@@ -12,7 +12,7 @@ from netsim.model.entities import OUTSIDE, Model, NetworkPlan, Node, card_statio
 from netsim.model.fabric import fabric_ports
 from netsim.scenario.schema_nodes import Nic
 
-__all__ = ["Reach", "ReachError", "link_rates", "reach", "reply_path", "request_path"]
+__all__ = ["Reach", "ReachError", "link_specs", "reach", "reply_path", "request_path"]
 
 OUTSIDE_MTU = 1500  # the internet's
 #: fq_codel's limit, the qdisc in front of the transmit ring (Linux: net/sched/sch_fq_codel.c)
@@ -167,7 +167,7 @@ def _mss(
     return min(mtus) - TCP_BYTES
 
 
-def link_rates(model: Model) -> dict[str, LinkSpec]:
+def link_specs(model: Model) -> dict[str, LinkSpec]:
     """Every LINK station. A cloud's caps hold for each direction of a card by itself."""
     found: dict[str, LinkSpec] = {}
     for node in model.nodes.values():

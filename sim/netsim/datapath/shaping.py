@@ -24,15 +24,17 @@ def credit_now(credit: int, since_ps: int, now_ps: int, baseline: int, most: int
     ``credit`` and ``most`` in millionths of a byte, ``baseline`` in bytes/s.
     """
     passed = max(0, now_ps - since_ps) // US
-    missing = most - credit
-    gained = min(passed, missing // baseline + 1) * baseline if missing > 0 else 0
-    return credit + min(gained, max(missing, 0)), since_ps + passed * US
+    missing = max(0, most - credit)
+    # No more microseconds than fill it: the product stays within 64 bits.
+    return credit + min(missing, min(passed, missing // baseline + 1) * baseline), since_ps + passed * US
 
 
-def credit_wait(credit: int, wire_bytes: int, baseline: int) -> int:
-    """Microseconds until there is credit for so many bytes."""
+def spend(credit: int, since_ps: int, wire_bytes: int, baseline: int) -> tuple[int, int, int]:
+    """Credit, the time that it counts up to, and the wait (ps), when a unit waits until there is enough for it and uses it;
+    ``credit``: by `credit_now` when its turn comes."""
     missing = wire_bytes * MILLION - credit
-    return -(-missing // baseline) if missing > 0 else 0
+    wait_us = -(-missing // baseline) if missing > 0 else 0
+    return credit + wait_us * baseline - wire_bytes * MILLION, since_ps + wait_us * US, wait_us * US
 
 
 def takes(

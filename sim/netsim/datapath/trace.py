@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netsim.datapath.dns import asking, lookup_cost
-from netsim.datapath.paths import Reach, ReachError, link_rates, reach, reply_path, request_path
+from netsim.datapath.paths import Reach, ReachError, link_specs, reach, reply_path, request_path
 from netsim.datapath.stage import Context, Path
 from netsim.model.entities import Model
 
@@ -68,13 +68,13 @@ def _lookup(model: Model, found: Reach, src: str, dst: str) -> list[dict[str, An
 
 
 def _lines(model: Model, path: Path, payload_bytes: int) -> list[dict[str, Any]]:
-    rates, overhead, lines = link_rates(model), 0, []
+    specs, overhead, lines = link_specs(model), 0, []
     packets = max(1, -(-payload_bytes // path.mss_bytes))
     for stage in path.stages:
         overhead += stage.bytes_added
         ps = stage.fixed_ps + stage.per_packet_ps * packets + stage.per_byte_fs * payload_bytes // 1000
         if stage.context == Context.LINK and stage.station is not None:
-            rate = rates[stage.station if stage.lanes == 1 else f"{stage.station}1"].rate_bps
+            rate = specs[stage.station if stage.lanes == 1 else f"{stage.station}1"].rate_bps
             wire = max(payload_bytes + packets * overhead, packets * MIN_FRAME_BYTES)
             ps = wire * 8 * 10**12 // rate if rate else 0
         lines.append(

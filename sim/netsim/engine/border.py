@@ -34,7 +34,7 @@ class What(IntEnum):
     NAME_ADD = 4  # a task enters the DNS answers of its service
     NAME_REMOVE = 5
     FORWARD_ADD = (
-        6  # a node knows behind which other node a container's address on an overlay is (FDB, neighbours)
+        6  # a node knows behind which other one a container\'s address on an overlay is (FDB, neighbours)
     )
     FORWARD_REMOVE = 7
     # Tasks: one time.
@@ -47,11 +47,9 @@ class What(IntEnum):
     NODE_UP = 21  # powered again, with nothing running
     LINK = 22  # subject: a node, the link between its card and the switch, as ``link`` says
     PART = 23  # ``groups``: nodes of different groups do not reach each other; no groups: all do
-    CABLE = (
-        25  # subject: a node with a bond; value: which of its cables, from 1; ``link``: whether it is plugged
-    )
-    LANES = 26  # value: the cables that a bond uses, a bit each, the first of them the lowest
     STEAL = 24  # value: share of processor time taken from the node, in millionths
+    CABLE = 25  # subject: a node with a bond; value: which cable, from 1; ``link``: whether it is plugged
+    LANES = 26  # value: the cables that a bond uses, a bit each, the first of them the lowest
     ENTRY_OUT = 30  # the entry in front of the swarm does not use this node for new connections
     ENTRY_IN = 31
     # Endpoints at run time: subject a task or container, ``network`` the network.

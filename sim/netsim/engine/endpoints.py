@@ -54,8 +54,9 @@ def ends(world: World, change: Change) -> list[Client]:
     return found
 
 
-def names(plane: Machinery, change: Change) -> list[Client]:
-    """A container's name, or the way to its address, comes or goes on the nodes: the clients that it is told to now; other nodes hear of it later."""
+def rows(plane: Machinery, change: Change) -> list[Client]:
+    """A container's name, or the way to its address, comes or goes on the nodes: the clients that it is told to now; other
+    nodes hear of it later."""
     world, told = plane.world, []
     waiting: dict[int, set[str]] = {}
     for client, end in over(world, change):
@@ -87,8 +88,8 @@ def _reference_ends(plane: Reference, change: Change) -> None:
 
 
 @REFERENCE_HANDLERS.takes(*ROWS)
-def _reference_names(plane: Reference, change: Change) -> None:
-    names(plane, change)
+def _reference_rows(plane: Reference, change: Change) -> None:
+    rows(plane, change)
 
 
 @FAST_HANDLERS.takes(*ENDPOINTS)
@@ -101,8 +102,8 @@ def _fast_ends(plane: FastPlane, change: Change) -> None:
 
 
 @FAST_HANDLERS.takes(*ROWS)
-def _fast_names(plane: FastPlane, change: Change) -> None:
-    _write(plane, names(plane, change))
+def _fast_rows(plane: FastPlane, change: Change) -> None:
+    _write(plane, rows(plane, change))
 
 
 def _write(plane: FastPlane, clients: list[Client]) -> None:

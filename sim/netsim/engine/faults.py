@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netsim.engine.border import Change, LinkState, What
+from netsim.engine.border import Change, What
 from netsim.engine.machinery import REFERENCE_HANDLERS as HANDLERS
-from netsim.engine.wiring import stolen, used_lanes
+from netsim.engine.wiring import stolen
 
 if TYPE_CHECKING:
     from netsim.engine.reference import Reference
@@ -55,7 +55,7 @@ def _down(plane: Reference, change: Change) -> None:
     for station in spec.tx_stations:
         machine.links[station].clear(now)
     plane.lose_messages(node)
-    _rewire(plane)
+    plane.rewire()
 
 
 @HANDLERS.takes(What.NODE_UP)
@@ -65,33 +65,7 @@ def _up(plane: Reference, change: Change) -> None:
     plane.wiring.down.discard(node)
     for client in plane.world.node_sources[node]:
         client.dead = False
-    _rewire(plane)
-
-
-@HANDLERS.takes(What.LINK)
-def _link(plane: Reference, change: Change) -> None:
-    plane.wiring.set_link(change.subject, change.link or LinkState())
-    plane._set_rates()
-    _rewire(plane)
-
-
-@HANDLERS.takes(What.CABLE)
-def _cable(plane: Reference, change: Change) -> None:
-    plane.wiring.set_cable(change)
-    _rewire(plane)
-
-
-@HANDLERS.takes(What.LANES)
-def _lanes(plane: Reference, change: Change) -> None:
-    node = plane.world.model.nodes[change.subject]
-    for station in (node.tx_station, node.switch_station):
-        plane.world.machine.lanes[station] = used_lanes(change.value)
-
-
-@HANDLERS.takes(What.PART)
-def _part(plane: Reference, change: Change) -> None:
-    plane.wiring.set_groups(change.groups)
-    _rewire(plane)
+    plane.rewire()
 
 
 @HANDLERS.takes(What.STEAL)
@@ -107,8 +81,3 @@ def _entry_out(plane: Reference, change: Change) -> None:
 @HANDLERS.takes(What.ENTRY_IN)
 def _entry_in(plane: Reference, change: Change) -> None:
     plane.world.balancers.out.discard(plane.world.model.nodes[change.subject].name)
-
-
-def _rewire(plane: Reference) -> None:
-    for link in plane.world.machine.links.values():
-        link.trouble = plane.wiring.trouble(link.node, link.port, link.cable)

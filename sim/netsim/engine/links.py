@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from netsim.datapath.shaping import MILLION, US, credit_now, credit_wait, takes
+from netsim.datapath.shaping import MILLION, credit_now, spend, takes
 from netsim.datapath.stage import LinkSpec
 from netsim.engine.meter import Meter
 from netsim.engine.route import MIN_FRAME_BYTES
@@ -71,13 +71,11 @@ class Credit:
 
     def take(self, start_ps: int, wire_bytes: int) -> int:
         """Picoseconds that a unit waits for credit, which is then used."""
-        self.left, self.since_ps = credit_now(self.left, self.since_ps, start_ps, self.baseline, self.most)
-        wait_us = credit_wait(self.left, wire_bytes, self.baseline)
-        if wait_us and self.out_ps is None:
+        now = credit_now(self.left, self.since_ps, start_ps, self.baseline, self.most)
+        self.left, self.since_ps, wait_ps = spend(*now, wire_bytes, self.baseline)
+        if wait_ps and self.out_ps is None:
             self.out_ps = start_ps
-        self.left += wait_us * self.baseline - wire_bytes * MILLION
-        self.since_ps += wait_us * US
-        return wait_us * US
+        return wait_ps
 
 
 class Link:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from netsim.datapath.stage import Context, LinkSpec, lane
+from netsim.datapath.stage import Context, LinkSpec
 from netsim.engine.cpu import Core, Cpu, Owner, Quota, Thread
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
@@ -26,7 +26,8 @@ class Host:
     """What the machine needs to know of a node.
 
     ``cores``: virtual ones, if it runs on a machine with others: then ``machine`` is that one's name and cores, and
-    virtual core k is held on core ``first_core + k`` of it, counted round.
+    virtual core k is held on core ``first_core + k`` of it, counted round. ``smt``: the speed of each of two hardware
+    threads on a core, in millionths of the core's; 0: no core has two.
     """
 
     name: str
@@ -37,9 +38,7 @@ class Host:
     quantum_ps: int = 3 * 10**9
     machine: tuple[str, int] | None = None
     first_core: int = 0
-    smt: int = (
-        0  # millionths of a core's speed that each of two hardware threads on it has; 0: cores of their own
-    )
+    smt: int = 0
 
 
 class Ring:
@@ -140,7 +139,7 @@ class Machine:
                 for q in range(host.rx_queues)
             ]  # fmt: skip
         #: Places of the transmitters side by side that are used, by the name before their numbers, where not all are.
-        self.lanes: dict[str, list[int]] = {}
+        self.lanes: dict[str | None, list[int]] = {}
         for name, spec in links.items():
             kind = "switch" if name.startswith("switch/") else "nic_tx"
             node = name.split("/")[1 if kind == "switch" else 0]
@@ -237,10 +236,7 @@ class Machine:
 
     def _link(self, unit: Unit, visit: Visit) -> None:
         self.visits += 1
-        used = self.lanes.get(str(visit.station)) if self.lanes else None
-        station = (
-            visit.station_of(unit.flow) if used is None else visit.stations[used[lane(unit.flow, len(used))]]
-        )
+        station = visit.station_of(unit.flow, self.lanes.get(visit.station) if self.lanes else None)
         link = self.links[station]
         trouble = link.trouble
         if trouble is not None and not self._passes(unit, trouble):

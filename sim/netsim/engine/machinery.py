@@ -67,6 +67,19 @@ REFERENCE_HANDLERS: Handlers[Reference] = Handlers()
 FAST_HANDLERS: Handlers[FastPlane] = Handlers()
 
 
+def both_take(
+    *whats: What,
+) -> Callable[[Callable[[Machinery, Change], None]], Callable[[Machinery, Change], None]]:
+    """Decorate a function of any machinery and a change."""
+
+    def register(function: Callable[[Machinery, Change], None]) -> Callable[[Machinery, Change], None]:
+        REFERENCE_HANDLERS.takes(*whats)(function)
+        FAST_HANDLERS.takes(*whats)(function)
+        return function
+
+    return register
+
+
 class Machinery(ABC):
     """A data plane (`netsim.engine.border.DataPlane`) that runs one replication.
 
@@ -117,8 +130,13 @@ class Machinery(ABC):
         """See `netsim.engine.control.path_delay`."""
 
     @abstractmethod
-    def _set_rates(self) -> None:
-        """Links' rates have changed in ``wiring``."""
+    def rewire(self) -> None:
+        """Links, or who reaches whom, have changed in ``wiring``."""
+
+    @abstractmethod
+    def use_lanes(self, station: str, used: list[int]) -> None:
+        """Of the transmitters side by side that ``station`` stands for without their numbers, only those at these places are
+        used from now on."""
 
     def send(self, messages: Sequence[Message]) -> None:
         """Messages leave now. Raises ``KeyError`` for unknown nodes, ``ValueError`` for a message to itself."""
@@ -149,7 +167,7 @@ class Machinery(ABC):
         """Bulk control traffic as a rate that each node sends: its card has so much less for all else. Replaces the
         last one. Raises ``KeyError`` for unknown nodes, ``ValueError`` for negative rates."""
         self.wiring.set_background(rates_bps)
-        self._set_rates()
+        self.rewire()
 
     @abstractmethod
     def open_requests(self) -> int:

@@ -9,6 +9,7 @@ from netsim.datapath.stage import Context
 from netsim.engine import backends as backends  # its handlers
 from netsim.engine import endpoints as endpoints  # its handlers
 from netsim.engine import faults as faults  # its handlers
+from netsim.engine import wires as wires  # its handlers
 from netsim.engine.balance import Choice
 from netsim.engine.border import Message, Outcome
 from netsim.engine.connection import Connection
@@ -107,9 +108,15 @@ class Reference(Machinery):
         rings = machine.rings[name]
         return machine.cpus[name].cores[rings[flow % len(rings)].core].softirq_free
 
-    def _set_rates(self) -> None:
+    def rewire(self) -> None:
+        """Every link's rate, and what is wrong at it."""
         for station, link in self.world.machine.links.items():
             link.rate_bps = self.wiring.rate_bps(station)
+            link.trouble = self.wiring.trouble(link.node, link.port, link.cable)
+
+    def use_lanes(self, station: str, used: list[int]) -> None:
+        """Of a bond's cables, only those at these places."""
+        self.world.machine.lanes[station] = used
 
     def open_requests(self) -> int:
         """Measured requests that have not ended; bulk transfers do not have to."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netsim.datapath.stage import Context, Path, PathStage, lane
 
 FS_PER_PS = 1000
@@ -58,9 +60,11 @@ class Visit:
             found[0] = (found[0][0], 1)
         return found
 
-    def station_of(self, flow: int) -> str:
-        """The transmitter that a flow with this hash takes."""
-        return self.stations[lane(flow, len(self.stations))]
+    def station_of(self, flow: int, used: Sequence[int] | None = None) -> str:
+        """The transmitter that a flow with this hash takes; ``used``: the places of those that are, if not all are."""
+        if used is None:
+            return self.stations[lane(flow, len(self.stations))]
+        return self.stations[used[lane(flow, len(used))]]
 
 
 class Route:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from netsim.datapath.stage import Context, Path, PathStage
 from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
+from netsim.engine.fast.engine import Fast
 from netsim.engine.fast.entries import begin_stream
-from netsim.engine.fast.simulate import Fast, station_records
+from netsim.engine.fast.records import station_records
 from netsim.engine.record import StationRecord
 from netsim.engine.route import Route
 from netsim.engine.world import World

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netsim.engine.border import Change, LinkState
+from netsim.engine.border import Change, LinkState, What
 from netsim.engine.links import Trouble
 from netsim.engine.world import World
 
@@ -30,6 +30,15 @@ class Wiring:
         self.background: dict[str, float] = {}  # bit/s that control traffic takes of a card
         self.places = {name: (link.node, link.port) for name, link in world.machine.links.items()}
         self.rates = {name: link.rate_bps for name, link in world.machine.links.items()}
+
+    def take(self, change: Change) -> None:
+        """A change of a node's link, of one of its cables, or of who is apart from whom."""
+        if change.what == What.LINK:
+            self.set_link(change.subject, change.link or LinkState())
+        elif change.what == What.CABLE:
+            self.set_cable(change.subject, change.value, change.link is None or change.link.up)
+        else:
+            self.set_groups(change.groups)
 
     def set_link(self, node: str, state: LinkState) -> None:
         """Raises ``KeyError`` for a node and ``ValueError`` for a direction that does not exist, or a loss that is
@@ -85,11 +94,9 @@ class Wiring:
         """The state of a card (sends) or of the switch port to it (receives)."""
         return self.states[node][port] if node in self.states else LinkState()
 
-    def set_cable(self, change: Change) -> None:
+    def set_cable(self, node: str, cable: int, plugged: bool) -> None:
         """One cable of a bond is pulled or plugged in. Raises ``KeyError`` for a node that does not exist."""
-        cable = (self.nodes[change.subject].name, change.value)
-        plugged = change.link is None or change.link.up
-        (self.cables.discard if plugged else self.cables.add)(cable)
+        (self.cables.discard if plugged else self.cables.add)((self.nodes[node].name, cable))
 
     def trouble(self, node: str, port: bool, cable: int = 0) -> Trouble | None:
         """What is wrong there; None if nothing. The port to the outside is never in trouble. ``cable``: of a bond."""
@@ -103,11 +110,11 @@ class Wiring:
         return Trouble(cut, round(state.loss * LOSS_UNIT) / LOSS_UNIT, state.delay_ps, groups)
 
 
-def used_lanes(mask: int) -> list[int]:
-    """Places of the transmitters side by side that are used, from their bits. Raises ``ValueError`` for none."""
-    if mask <= 0:
-        raise ValueError(f"expected at least one cable that is used, got {mask}")
-    return [place for place in range(mask.bit_length()) if mask >> place & 1]
+def used_lanes(bits: int, cables: int) -> list[int]:
+    """Places of a bond's cables that are used. Raises ``ValueError`` for none, and for one that is not there."""
+    if not 0 < bits < 1 << cables:
+        raise ValueError(f"expected some of {cables} cables as bits, got {bits}")
+    return [place for place in range(cables) if bits >> place & 1]
 
 
 def stolen(change: Change) -> int:

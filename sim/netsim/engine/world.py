@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from netsim.datapath.paths import link_rates
+from netsim.datapath.paths import link_specs
 from netsim.datapath.tcp import tcp_table
 from netsim.engine.balance import Balancers
 from netsim.engine.client import Ask, Client
@@ -36,14 +36,12 @@ class World:
         self.machine = Machine(
             self.kernel,
             _hosts(model),
-            link_rates(model),
+            link_specs(model),
             scenario.duration,
             self.slice_ps,
             shared_buffers(model),
         )
-        for names, spread in lane_groups(model):
-            if not spread:
-                self.machine.lanes[names[0][:-1]] = [0]
+        self.machine.lanes |= {station: [0] for station, _, spread in lane_groups(model) if not spread}
         self.tcp = tcp_table()
         self.book = RouteBook(model)
         self.draws = Draws(seed, replication)

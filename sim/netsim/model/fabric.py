@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netsim.model.entities import Model, Node, side_by_side
+from netsim.model.entities import Model, Node
 from netsim.model.problems import Problems
 from netsim.scenario.schema import Scenario
 
@@ -81,16 +81,17 @@ def _ports_to(node: Node) -> tuple[str, ...]:
     return node.switch_stations if node.uplink is None else (f"switch/{node.machine}",)
 
 
-def lane_groups(model: Model) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """Transmitters side by side, and whether connections are spread over all of them (otherwise the first takes all)."""
+def lane_groups(model: Model) -> Iterator[tuple[str, int, bool]]:
+    """Transmitters side by side: their name without the number, how many, and whether connections are spread over all of
+    them (otherwise the first takes all)."""
     for node in model.nodes.values():
         if node.nic.bond is not None:
-            for names in (node.tx_stations, node.switch_stations):
-                yield names, node.nic.bond.mode == "balance"
+            for station in (node.tx_station, node.switch_station):
+                yield station, node.cables, node.nic.bond.mode == "balance"
     if model.fabric.leaf_spine is not None and model.fabric.leaf_spine.spines > 1:
         for rack in racks(model):
             for kind in (UP, DOWN):
-                yield side_by_side(port(rack, kind), model.fabric.leaf_spine.spines), True
+                yield port(rack, kind), model.fabric.leaf_spine.spines, True
 
 
 def check_labels(scenario: Scenario, problems: Problems) -> None:

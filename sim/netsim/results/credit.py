@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netsim.datapath.paths import link_rates
+from netsim.datapath.paths import link_specs
 from netsim.datapath.stage import LinkSpec
 from netsim.engine.record import RunRecord
 from netsim.model.entities import Model
@@ -25,7 +25,7 @@ def credit_rows(model: Model, records: Sequence[RunRecord]) -> list[dict[str, An
     what is sent over the baseline; above 1 it is not carried for good.
     """
     found = []
-    for station, spec in link_rates(model).items():
+    for station, spec in link_specs(model).items():
         if spec.baseline_bps is None or not spec.credit_bytes:
             continue
         told = [record.stations[station] for record in records if station in record.stations]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from netsim.datapath.paths import link_specs
 from netsim.engine.histogram import quantile
 from netsim.engine.record import RunRecord, StationRecord
-from netsim.model.entities import Model, Node, card_station
-from netsim.model.fabric import fabric_ports
+from netsim.model.entities import Model, Node
 from netsim.stats.intervals import MIN_BATCHES, NOTHING, Estimate, across, batch_means
 from netsim.stats.quantiles import least_for_value
 
@@ -96,17 +96,12 @@ class Bottleneck:
 
 def station_names(model: Model) -> list[str]:
     """Every station that a run of this model has, as expectations may name them."""
-    names: list[str] = ["switch/outside"]
+    names = list(link_specs(model))
     machines = {node.machine: node.machine_cores for node in model.nodes.values()}
     for name, cores in machines.items():
         names += [f"{name}/cpu", *(f"{name}/cpu{k}" for k in range(cores))]
     for node in model.nodes.values():
-        names += [*node.tx_stations, *(f"{node.name}/{node.nic.name}.rx{q}" for q in range(node.rx_queues))]
-        names += node.switch_stations
-    for name, spec in model.scenario.hypervisors.items():
-        if spec.nic is not None:
-            names += [card_station(name, spec.nic), f"switch/{name}"]
-    names += [name for name, _, _ in fabric_ports(model)]
+        names += [f"{node.name}/{node.nic.name}.rx{q}" for q in range(node.rx_queues)]
     return names + [f"{task}/workers" for task in model.tasks]
 
 

@@ -27,7 +27,7 @@ from netsim.engine.server import _KINDS, Server
 from netsim.engine.sources import GAPS
 from netsim.engine.streams import stream_key
 from netsim.engine.world import World
-from netsim.model.entities import OUTSIDE
+from netsim.model.entities import OUTSIDE, side_by_side
 from netsim.model.fabric import lane_groups
 from netsim.scenario.schema_work import Distribution
 from netsim.workload.arrivals import Line
@@ -136,10 +136,10 @@ class Builder:
                 L_SHARED=-1,
                 **self._credit(link),
             )
-        for names, spread in lane_groups(self.world.model):
-            first = self.link_index[names[0]]
-            self.links.rows[first][y.L_LANES] = len(names) if spread else 1
-            for place, name in enumerate(names):
+        for station, count, spread in lane_groups(self.world.model):
+            first = self.link_index[f"{station}1"]
+            self.links.rows[first][y.L_LANES] = count if spread else 1
+            for place, name in enumerate(side_by_side(station, count)):
                 assert self.link_index[name] == first + place  # one after the other
                 self.links.rows[first + place][y.L_LANE] = place
         rows = {id(machine.links[name]): row for name, row in self.link_index.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netsim.engine.border import Change, LinkState, What
+from netsim.engine.border import Change, What
 from netsim.engine.client import Client
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.entries import (
@@ -21,10 +21,11 @@ from netsim.engine.fast.entries import (
 )
 from netsim.engine.fast.ops import DONE, FULL
 from netsim.engine.machinery import FAST_HANDLERS as HANDLERS
-from netsim.engine.wiring import LOSS_UNIT, stolen, used_lanes
+from netsim.engine.wiring import LOSS_UNIT, stolen
 
 if TYPE_CHECKING:
-    from netsim.engine.fast.simulate import Fast, FastPlane
+    from netsim.engine.fast.engine import Fast
+    from netsim.engine.fast.simulate import FastPlane
 
 
 def cell(fast: Fast, base: int, width: int, row: int, column: int) -> int:
@@ -127,7 +128,7 @@ def _down(plane: FastPlane, change: Change) -> None:
     fast.M[y.H_WATCH] = 0
     for station in fast.world.model.nodes[node].tx_stations:
         clear_link(fast.M, fast.builder.link_index[station])
-    _rewire(plane)
+    plane.rewire()
 
 
 @HANDLERS.takes(What.NODE_UP)
@@ -139,37 +140,7 @@ def _up(plane: FastPlane, change: Change) -> None:
     for client in fast.world.node_sources[node]:
         client.dead = False
         fast.M[cell(fast, y.B_CLIENT, y.W_CLIENT, fast.builder.client_rows[client], y.K_DEAD)] = 0
-    _rewire(plane)
-
-
-@HANDLERS.takes(What.LINK)
-def _link(plane: FastPlane, change: Change) -> None:
-    plane.wiring.set_link(change.subject, change.link or LinkState())
-    plane._set_rates()
-    _rewire(plane)
-
-
-@HANDLERS.takes(What.CABLE)
-def _cable(plane: FastPlane, change: Change) -> None:
-    plane.wiring.set_cable(change)
-    _rewire(plane)
-
-
-@HANDLERS.takes(What.LANES)
-def _lanes(plane: FastPlane, change: Change) -> None:
-    node = plane.world.model.nodes[change.subject]
-    for names in (node.tx_stations, node.switch_stations):
-        first = plane.fast.builder.link_index[names[0]]
-        used = used_lanes(change.value)
-        plane.fast.M[cell(plane.fast, y.B_LINK, y.W_LINK, first, y.L_LANES)] = len(used)
-        for place, lane in enumerate(used):
-            plane.fast.M[cell(plane.fast, y.B_LINK, y.W_LINK, first + place, y.L_LANE)] = lane
-
-
-@HANDLERS.takes(What.PART)
-def _part(plane: FastPlane, change: Change) -> None:
-    plane.wiring.set_groups(change.groups)
-    _rewire(plane)
+    plane.rewire()
 
 
 @HANDLERS.takes(What.STEAL)
@@ -190,8 +161,8 @@ def _entry(plane: FastPlane, change: Change) -> None:
     fast.M[at] = out
 
 
-def _rewire(plane: FastPlane) -> None:
-    """The state of all links, and of nodes that are apart."""
+def rewire(plane: FastPlane) -> None:
+    """Every link's rate, what is wrong at it, and the nodes that are apart."""
     fast, wiring = plane.fast, plane.wiring
     M, troubles = fast.M, 0
     for name, row in fast.builder.node_index.items():
@@ -200,6 +171,7 @@ def _rewire(plane: FastPlane) -> None:
         link = fast.world.machine.links[station]
         trouble = wiring.trouble(link.node, link.port, link.cable)
         o = cell(fast, y.B_LINK, y.W_LINK, row, 0)
+        M[o + y.L_RATE], M[o + y.L_WIRE] = wiring.rate_bps(station) or 0, -1
         M[o + y.L_CUT] = trouble is not None and trouble.cut
         M[o + y.L_LOSS] = 0 if trouble is None else round(trouble.loss * LOSS_UNIT)
         M[o + y.L_DELAY] = 0 if trouble is None else trouble.delay_ps

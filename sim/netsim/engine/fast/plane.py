@@ -26,8 +26,7 @@ from netsim.engine.keys import fold_compiled
 
 PS_BITS = 8 * 10**12
 lane = inner(plain_lane)
-credit_now, credit_wait, takes = inner(shaping.credit_now), inner(shaping.credit_wait), inner(shaping.takes)
-US, MILLION = shaping.US, shaping.MILLION
+credit_now, spend_credit, takes = inner(shaping.credit_now), inner(shaping.spend), inner(shaping.takes)
 MIN_FRAME = 84
 
 
@@ -219,12 +218,12 @@ def memory_takes(M, o, now, wire):
 def wait_for_credit(M, k, start, wire):
     """Picoseconds that a unit waits for burst credit, which is then used."""
     credit, since = credit_now(M[k + L_CREDIT], M[k + L_SINCE], start, M[k + L_BASE], M[k + L_MOST])
-    wait = credit_wait(credit, wire, M[k + L_BASE])
+    credit, since, wait = spend_credit(credit, since, wire, M[k + L_BASE])
     if wait > 0 and M[k + L_OUT] == NEVER:
         M[k + L_OUT] = start
-    M[k + L_CREDIT] = credit + wait * M[k + L_BASE] - wire * MILLION
-    M[k + L_SINCE] = since + wait * US
-    return wait * US
+    M[k + L_CREDIT] = credit
+    M[k + L_SINCE] = since
+    return wait
 
 
 @inner

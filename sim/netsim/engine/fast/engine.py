@@ -1,0 +1,261 @@
+"""The compiled engine of one run: its memory laid out, grown and added to, and the loop over its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from netsim.datapath.dns import dns_table
+from netsim.engine.datagrams import Datagrams
+from netsim.engine.fast import layout as y
+from netsim.engine.fast.build import ENTRY_KINDS, Builder, Ints, signed
+from netsim.engine.fast.entries import (
+    begin_arrivals,
+    begin_bulk,
+    begin_user,
+)
+from netsim.engine.fast.loop import advance
+from netsim.engine.fast.ops import DONE, FULL, GROW, NEED_WAYS, WATCHED
+from netsim.engine.histogram import BUCKETS
+from netsim.engine.parts import NS
+from netsim.engine.server import Server
+from netsim.engine.streams import stream_key
+from netsim.engine.tally import W_ROW
+from netsim.engine.world import World
+from netsim.model.entities import OUTSIDE
+
+BATCH = 2_000_000  # events between two looks at the clock and at Ctrl-C
+
+#: Tables that ways are added to while the run goes on.
+WAYS_TABLES = (y.B_ROUTE, y.B_STEP, y.B_VISIT, y.B_STAGE, y.B_WAYS)
+#: Tables whose rows are taken and given back: base, width, first free row, its link, cell with their number left.
+FREE_LISTS = (
+    (y.B_UNIT_, y.W_UNIT, y.H_UFREE, y.U_ROUTE, y.H_ULEFT), (y.B_Q, y.W_Q, y.H_QFREE, 3, y.H_QLEFT),
+    (y.B_EV, y.W_EV, y.H_EVFREE, y.EV_NEXT, y.H_EVLEFT), (y.B_X, y.W_X, y.H_XFREE, 0, y.H_XLEFT), (y.B_R, y.W_R, y.H_RFREE, 0, y.H_RLEFT),
+    (y.B_T, y.W_T, y.H_TFREE, 0, y.H_TLEFT), (y.B_CONN, y.W_CONN, y.H_CFREE, 0, y.H_CLEFT),
+    (y.B_SLOT, y.W_SLOT, y.H_SLFREE, 0, y.H_SLLEFT), (y.B_TH, y.W_TH, y.H_THFREE, 0, y.H_THLEFT),
+)  # fmt: skip
+#: The parts of the time of what has a row in another table.
+SPLITS = ((y.B_USPLIT, y.B_UNIT_), (y.B_XSPLIT, y.B_X), (y.B_RSPLIT, y.B_R))
+ENDED_ROWS = 4096
+
+
+class Fast:
+    """The memory of one run. ``tables`` holds each table's capacity in rows."""
+
+    def __init__(self, world: World, streams: Sequence[Datagrams] = ()) -> None:
+        self.world = world
+        self.builder = builder = Builder(world)
+        for stream in streams:
+            builder.stream(stream)
+        for name in sorted(world.scenario.load):
+            builder.workload(name)
+        self.room = 256 + 4 * builder.most_calls
+        first = max(4096, 4 * self.room)
+        self.rows = {base: 2 * first for base, *_ in FREE_LISTS}
+        self.most_ended = ENDED_ROWS + self.room
+        self.rows[y.B_TODO] = 4 * first
+        self.M: Ints = np.zeros(y.HEADER, np.int64)
+        world.state.table.room(2 * self.room)
+        self._header()
+        self._lay_out()
+        self.D = np.array(builder.floats, np.float64)
+        self.HIST: npt.NDArray[np.int32] = np.zeros(len(builder.station_names) * BUCKETS, np.int32)
+
+    def _header(self) -> None:
+        M, world, tcp = self.M, self.world, self.world.tcp
+        duration = world.scenario.duration
+        M[y.H_NOW] = -world.scenario.warmup_ps
+        M[y.H_DUR], M[y.H_SLICE], M[y.H_SLICES] = duration, world.slice_ps, -(-duration // world.slice_ps)
+        M[y.H_BASE] = world.draws.base
+        M[y.H_ENTRY_KIND] = ENTRY_KINDS[world.model.outside.entry.choose]
+        M[y.H_ENTRY_KEY] = signed(stream_key(world.draws.seed, world.draws.replication, OUTSIDE, "entry"))
+        M[y.H_MSG] = -1
+        self.point()
+        M[y.H_IW], M[y.H_UNIT] = tcp.initial_window_packets, tcp.unit_bytes
+        M[y.H_WINDOW], M[y.H_SNDBUF] = tcp.window_limit_bytes, tcp.send_buffer_bytes
+        M[y.H_RTO_MIN], M[y.H_RTO_MAX] = tcp.rto_min_ps, tcp.rto_max_ps
+        M[y.H_SYN_TIMEOUT], M[y.H_SYN_RETRIES] = tcp.syn_timeout_ps, tcp.syn_retries
+        M[y.H_RETRIES2], M[y.H_DUPACKS] = tcp.retries2, tcp.duplicate_acks
+        M[y.H_DNS_TTL] = dns_table().ttl_ps
+        M[y.H_HELLO], M[y.H_HELLO_ANSWER], M[y.H_NS] = tcp.tls_hello_bytes, tcp.tls_answer_bytes, NS
+
+    def _static(self) -> dict[int, Ints]:
+        b = self.builder
+        slices = len(b.station_names) * int(self.M[y.H_SLICES])
+        tables = {
+            y.B_STATION: b.stations, y.B_LINK: b.links, y.B_CORE: b.cores, y.B_NODE: b.nodes, y.B_RING: b.rings,
+            y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways, y.B_CLIENT: b.clients,
+            y.B_SERVER: b.servers, y.B_DNS: b.lookups, y.B_QUOTA: b.quotas, y.B_WL: b.workloads, y.B_STREAM: b.streams,
+            y.B_SHARED: b.shared,
+        }  # fmt: skip
+        found = {base: table.array() for base, table in tables.items()}
+        found[y.B_STEP] = np.array(b.steps, np.int64)
+        for base in WAYS_TABLES:  # room for the ways that are made later
+            found[base] = np.concatenate([found[base], np.zeros(max(4096, 2 * len(found[base])), np.int64)])
+        found[y.B_SLICE] = np.zeros(slices, np.int64)
+        found[y.B_LIST] = np.array(b.lists, np.int64)
+        found[y.B_WAYMAP] = np.array(b.waymap, np.int64)
+        found[y.B_POOL] = np.array(b.pools, np.int64)
+        fifos = [[-1, -1, y.NEVER, 0] for _ in b.time_outs]
+        found[y.B_FIFO] = np.array(fifos, np.int64).reshape(-1)
+        return found
+
+    def _lay_out(self) -> None:
+        """Put all tables into one array; what the run has changed so far is kept."""
+        old, parts = self.M, []
+        static = self._static()
+        header = old[: y.HEADER].copy()
+        position = y.HEADER
+        laid = bool(old[y.B_STATION])
+        sizes = {base: self.rows[base] * width for base, width, *_ in FREE_LISTS}
+        sizes |= {split: self.rows[base] * NS for split, base in SPLITS}
+        sizes[y.B_HEAP] = self.rows[y.B_EV] * y.W_HEAP
+        sizes[y.B_NEAR], sizes[y.B_BITS] = y.NEAR, y.NEAR >> 6
+        sizes[y.B_ENDED] = self.most_ended * W_ROW
+        sizes[y.B_TODO] = self.rows[y.B_TODO] * y.W_TODO
+        before = {base: int(old[base]) for base in range(y.B_STATION, y.B_ENDED + 1)} if laid else {}
+        ends = dict(zip(before, [*list(before.values())[1:], len(old)], strict=True)) if laid else {}
+        for base in range(y.B_STATION, y.B_ENDED + 1):
+            part = static[base] if base in static else np.zeros(sizes[base], np.int64)
+            if laid:
+                had = old[before[base] : ends[base]]
+                if base not in WAYS_TABLES:  # of those, the builder knows the latest
+                    part[: len(had)] = had
+            header[base] = position
+            position += len(part)
+            parts.append(part)
+        self.M = np.concatenate([header, *parts])
+        b = self.builder
+        tables = {y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways}
+        self.listed = {y.B_STEP: len(b.steps)}
+        self.placed = {base: len(table.rows) for base, table in tables.items()}
+        for base, width, free, link, left in FREE_LISTS:
+            count = self.rows[base]
+            first = (ends[base] - before[base]) // width if laid else 0
+            if count > first:
+                o = int(self.M[base])
+                following = np.arange(first + 1, count + 1)
+                following[-1] = self.M[free] if laid else -1
+                self.M[o + first * width + link : o + count * width : width] = following
+                self.M[free] = first
+                self.M[left] += count - first
+
+    def add_server(self, server: Server) -> None:
+        """Rows for a new task in all tables."""
+        b = self.builder
+        floats = len(b.floats)
+        changed = b.add_task(server)
+        self.room = max(self.room, 256 + 4 * b.most_calls)
+        self.most_ended = max(self.most_ended, ENDED_ROWS + self.room)
+        self._lay_out()
+        self.point()
+        self.D = np.concatenate([self.D, np.array(b.floats[floats:], np.float64)])
+        self.HIST = np.concatenate(
+            [self.HIST, np.zeros(len(b.station_names) * BUCKETS - len(self.HIST), np.int32)]
+        )
+        for number, (where, count) in changed.items():
+            o = int(self.M[y.B_WL]) + number * y.W_WL
+            self.M[o + y.WL_SOURCES], self.M[o + y.WL_CLIENTS] = where, count
+
+    def add_ways(self) -> None:
+        """Put the ways that the builder has just made into memory; new memory if the room is used up."""
+        b, M = self.builder, self.M
+        lists = {y.B_STEP: b.steps}
+        self.point()
+        tables = {y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways}
+        if any(len(t.rows) * t.width > M[base + 1] - M[base] for base, t in tables.items()) or any(
+            len(found) > M[base + 1] - M[base] for base, found in lists.items()
+        ):
+            self._lay_out()
+            return
+        for base, table in tables.items():
+            first = self.placed[base]
+            new = np.array(table.rows[first:], np.int64).reshape(-1)
+            o = int(M[base]) + first * table.width
+            M[o : o + len(new)] = new
+            self.placed[base] = len(table.rows)
+        for base, found in lists.items():
+            added = found[self.listed[base] :]
+            o = int(M[base]) + self.listed[base]
+            M[o : o + len(added)] = added
+            self.listed[base] = len(found)
+
+    def grow(self) -> None:
+        """Double what is nearly full."""
+        M = self.M
+        for base, _, _, _, left in FREE_LISTS:
+            if M[left] < 2 * self.room:
+                self.rows[base] *= 2
+        self._lay_out()
+        self.world.state.table.room(2 * self.room)
+        self.point()
+
+    def point(self) -> None:
+        """Tell the compiled code where the tables of flows are now."""
+        self.M[y.H_TABLE] = self.world.state.table.T.ctypes.data
+
+    def start(self) -> None:
+        """Queue the first requests of every workload."""
+        for number, name in enumerate(sorted(self.world.scenario.load)):
+            load, row = self.world.scenario.load[name], self.builder.workloads.rows[number]
+            if not row[y.WL_CLIENTS]:
+                continue
+            if load.arrivals is not None:
+                begin_arrivals(self.M, self.D, number)
+            else:
+                for user in range(load.users or 0):
+                    self._room()
+                    begin_user(self.M, self.D, number, user)
+                for flow in range(load.flows if load.bulk is not None else 0):
+                    self._room()
+                    begin_bulk(self.M, number, flow, load.start)
+
+    def _room(self) -> None:
+        """For one more event."""
+        while self.M[y.H_EVLEFT] < self.room:
+            self.grow()
+
+    def count(self) -> None:
+        """Count the requests that have ended."""
+        M = self.M
+        first, rows = int(M[y.B_ENDED]), int(M[y.H_ENDED])
+        self.world.tally.add(M[first : first + rows * W_ROW].reshape(-1, W_ROW))
+        M[y.H_ENDED] = 0
+
+    def count_open(self) -> None:
+        """Count the measured requests that are still in flight, at the end of a run."""
+        M = self.M
+        table = M[M[y.B_R] : M[y.B_RSPLIT]].reshape(-1, y.W_R)
+        used = np.ones(len(table), bool)
+        free = int(M[y.H_RFREE])
+        for _ in range(int(M[y.H_RLEFT])):
+            used[free] = False
+            free = int(table[free, 0])
+        found = table[used & (table[:, y.R_PARENT] < 0) & (table[:, y.R_COUNTED] == 1)]
+        rows = np.zeros((len(found), W_ROW), np.int64)
+        rows[:, y.E_WL], rows[:, y.E_SERIAL] = found[:, y.R_WL], found[:, y.R_SERIAL]
+        rows[:, y.E_START], rows[:, y.E_FINISH], rows[:, y.E_FATE] = found[:, y.R_START], -1, -1
+        self.world.tally.add(rows)
+
+    def run(self, until: int, progress: Callable[[int], bool]) -> bool:
+        """All events before ``until``; False if ``progress`` asked to stop."""
+        while True:
+            status = advance(self.M, self.D, self.HIST, until, self.room, BATCH, self.most_ended)
+            if status in (DONE, WATCHED):
+                return True
+            if status == NEED_WAYS:
+                M = self.M
+                cell, way = self.builder.make_ways(
+                    int(M[y.H_NEED_CLIENT]), int(M[y.H_NEED_VIA]), int(M[y.H_NEED_CAND])
+                )
+                M[M[y.B_WAYMAP] + cell] = way
+                self.add_ways()
+            elif status == GROW:
+                self.grow()
+            elif status == FULL:
+                self.count()
+            elif progress(int(self.M[y.H_NOW])):
+                return False
