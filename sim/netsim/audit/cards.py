@@ -7,35 +7,38 @@ from dataclasses import dataclass, field
 
 from netsim.audit.flows import OUTSIDE, entries, meshed, rate_per_s
 from netsim.audit.limit import Limit, rule
+from netsim.datapath.walk import ETHERNET_BYTES, TCP_BYTES
+from netsim.drivers.registry import stage_bytes
 from netsim.model.entities import Model, Task
 from netsim.scenario.calls import asked_of, party_of, spec_of
 
 MBIT = 1e6
-#: TCP payload of a full packet in an overlay, and what is around it on the wire (VXLAN, MTU 1500); acknowledgements and
-#: what is lost come on top, so the load's need is at least this.
-PAYLOAD_BYTES, AROUND_BYTES = 1398, 140
+#: Around the TCP payload of a packet of an overlay on the wire, and the payload of a full one at an MTU of 1500;
+#: acknowledgements and what is lost come on top, so the load's need is at least this.
+AROUND_BYTES = ETHERNET_BYTES + TCP_BYTES + stage_bytes()["vxlan.encap"]
+PAYLOAD_BYTES = 1500 + ETHERNET_BYTES - AROUND_BYTES
+
+
+@dataclass(slots=True)
+class Amount:
+    """What passes a card in one direction: bytes on the wire and packets (1/s)."""
+
+    bytes: float = 0.0
+    packets: float = 0.0
+
+    def add(self, rate: float, size: int) -> None:
+        """Messages of that size, so many a second."""
+        packets = max(1, -(-size // PAYLOAD_BYTES))
+        self.bytes += rate * (size + packets * AROUND_BYTES)
+        self.packets += rate * packets
 
 
 @dataclass(slots=True)
 class Need:
-    """What goes out of a node's card and comes in: bytes on the wire and packets (1/s)."""
+    """What goes out of a node's card and comes in."""
 
-    out_bytes: float = 0.0
-    out_packets: float = 0.0
-    in_bytes: float = 0.0
-    in_packets: float = 0.0
-
-    def send(self, rate: float, size: int) -> None:
-        """Messages of that size out, so many a second."""
-        packets = max(1, -(-size // PAYLOAD_BYTES))
-        self.out_bytes += rate * (size + packets * AROUND_BYTES)
-        self.out_packets += rate * packets
-
-    def receive(self, rate: float, size: int) -> None:
-        """The same in."""
-        packets = max(1, -(-size // PAYLOAD_BYTES))
-        self.in_bytes += rate * (size + packets * AROUND_BYTES)
-        self.in_packets += rate * packets
+    out: Amount = field(default_factory=Amount)
+    into: Amount = field(default_factory=Amount)
 
 
 @dataclass(slots=True)
@@ -53,10 +56,10 @@ class Needs:
         """Messages between nodes; a share of the sources and targets each. What stays on a node meets no card."""
         for name, share in source.items():
             if name != OUTSIDE:
-                self.of(name).send(rate * share * (1 - target.get(name, 0.0)), size)
+                self.of(name).out.add(rate * share * (1 - target.get(name, 0.0)), size)
         for name, share in target.items():
             if name != OUTSIDE:
-                self.of(name).receive(rate * share * (1 - source.get(name, 0.0)), size)
+                self.of(name).into.add(rate * share * (1 - source.get(name, 0.0)), size)
 
     def ask(
         self, source: dict[str, float], target: dict[str, float], rate: float, sizes: tuple[int, int]
@@ -116,12 +119,12 @@ def capped_cards(model: Model) -> Iterator[Limit]:
         if not mine:
             continue
         if spec.nic.pps is not None:
-            used, name = max((max(need.out_packets, need.in_packets), name) for need, name in mine)
+            used, name = max((max(need.out.packets, need.into.packets), name) for need, name in mine)
             help = "a larger instance, more nodes, or larger messages" if used > spec.nic.pps else None
             yield Limit("card.packets", name, round(used), round(spec.nic.pps), ("nodes", group, "nic", "pps"), False,
                         "packets a second, at least, in the busier direction", help)  # fmt: skip
         if spec.nic.burst is not None:
-            used, name = max((max(need.out_bytes, need.in_bytes) * 8 / MBIT, name) for need, name in mine)
+            used, name = max((max(need.out.bytes, need.into.bytes) * 8 / MBIT, name) for need, name in mine)
             most = spec.nic.burst.baseline / MBIT
             help = (
                 "a larger instance or more nodes: above the baseline the burst credit shrinks"

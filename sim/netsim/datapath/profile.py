@@ -175,12 +175,12 @@ class _Reader:
             for name, value in given.items():
                 if name in STAGES:
                     stages[name] = self.stage(name, value)
-            missing = [name for name in STAGES if name not in given and name not in OPTIONAL]
-            if "base" not in data:
-                stages |= {name: _shipped("stock").stages[name] for name in OPTIONAL if name not in given}
-            if "base" not in data and missing:
+            missing = [name for name in STAGES if name not in given] if "base" not in data else []
+            stages |= {name: _shipped("stock").stages[name] for name in missing if name in OPTIONAL}
+            needed = [name for name in missing if name not in OPTIONAL]
+            if needed:
                 help = "or say which profile it is based on, like base: stock"
-                self.wrong(("stages",), "MISSING", f"the stage {missing[0]}", "nothing", help)
+                self.wrong(("stages",), "MISSING", f"the stage {needed[0]}", "nothing", help)
         quantum = base.quantum_ps
         if "quantum" in data:
             quantum = self.quantum(data["quantum"])

@@ -113,9 +113,10 @@ class AddressPlan:
         later: Collection[str] = (),
         balanced: bool = True,
     ) -> None:
-        """``balanced``: whether there are load balancers at all, which belong to swarm mode. ``meshed``: services with a port in the routing mesh, which is the network ``mesh``. ``later``: names of tasks
+        """``meshed``: services with a port in the routing mesh, which is the network ``mesh``. ``later``: names of tasks
         that begin while the clock runs: others have given their addresses back by then, but who is not known here, so
-        they get addresses outside of all subnets, and no task that is there from the start loses its own."""
+        they get addresses outside of all subnets, and no task that is there from the start loses its own. ``balanced``:
+        whether there are load balancers at all, which belong to swarm mode."""
         self.later, self._spare = later, IPv4Network(SPARE_POOL).hosts()
         self.plans, self.nodes, self.meshed, self.mesh = plans, nodes, meshed, mesh
         self.balanced = balanced

@@ -43,7 +43,9 @@ class Node:
     """One machine of the swarm. ``index`` counts over all nodes, ``group_index`` within the group, both from 0.
 
     ``machine`` is whose cores it runs on, ``machine_cores`` of them: its own, or those of a hypervisor that it shares.
-    ``smt``: the speed of each of two hardware threads on one core, where its cores are such threads. ``uplink``: the card of that hypervisor, behind a virtual switch; None: the node's own port stands for it.
+    ``uplink``: the card of that hypervisor, behind a virtual switch; None: the node's own port stands for it. ``smt``: the
+    speed of each of two hardware threads on one core, where its cores are such threads. ``fabric_mtu``: bytes that the
+    switches carry; None: any.
     """
 
     name: str

@@ -103,11 +103,11 @@ def check_labels(scenario: Scenario, problems: Problems) -> None:
                 expected = f"a label {spec.label} for each node, which the fabric goes by"
                 problems.add(("nodes", group, "labels"), "MISSING", expected, "none")
     if wan is not None:
-        known = {nodes.label(wan.label, i) for nodes in scenario.nodes.values() for i in range(nodes.count)}
+        known = scenario.label_values(wan.label)
         for pair in wan.between:
             names = pair.split("/")
-            if len(names) != 2 or names[0] == names[1] or not set(names) <= known:
-                expected = f"two different ones of {', '.join(sorted(filter(None, known)))}, like east/west"
+            if len(names) != 2 or names[0] == names[1] or not set(names) <= set(known):
+                expected = f"two different ones of {', '.join(known)}, like east/west"
                 problems.add(("fabric", "wan", "between", pair), "BAD_VALUE", expected, pair)
     if leaves is None or wan is None or problems.found:
         return

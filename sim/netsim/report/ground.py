@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netsim.results.credit import gone
+from netsim.results.setup import size_text
 from netsim.results.text import duration, quantity, with_interval
 
 Rows = Sequence[Mapping[str, Any]]
@@ -38,8 +39,8 @@ def credit_table(credit: Rows) -> list[list[str]]:
         [
             row["station"],
             quantity(row["baseline_bps"], "bit/s"),
-            _bytes(row["credit_bytes"]),
-            _bytes(row["left_bytes"]["value"]),
+            size_text(row["credit_bytes"]),
+            size_text(row["left_bytes"]["value"] or 0),
             _end(row),
         ]
         for row in credit
@@ -51,15 +52,6 @@ def _end(row: Mapping[str, Any]) -> str:
     if row["out"]:
         return f"ran out at {with_interval(row['out_s'], 's')}"
     return "never empty" if row["lasts_s"]["value"] is None else with_interval(row["lasts_s"], "s")
-
-
-def _bytes(value: float | None) -> str:
-    if value is None:
-        return "-"
-    for factor, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if value >= factor:
-            return f"{value / factor:.3g} {unit}"
-    return f"{value:.0f} B"
 
 
 def on_credit(short: Mapping[str, Any]) -> tuple[str, str]:

@@ -42,8 +42,10 @@ def build_result(
     wall_s: float,
     warnings: Sequence[str] = (),
     baseline: Result | None = None,
+    interrupted: bool = False,
 ) -> Result:
-    """The result of the complete ones among ``records``; ``wall_s`` is the time that the run took (s).
+    """The result of the complete ones among ``records``; ``wall_s`` is the time that the run took (s). ``interrupted``:
+    more replications were wanted than there are records.
 
     Expectations against a baseline are judged with ``baseline``.
 
@@ -72,7 +74,7 @@ def build_result(
             engine,
             wall_s,
             [*warnings, *([] if spent else settling_warnings(scenario, complete))],
-            len(complete) < len(records),
+            interrupted or len(complete) < len(records),
         ),
         "setup": {**setup(scenario, model), "validity": validity(scenario, engine)},
         "workloads": {name: found.to_dict() for name, found in workloads.items()},

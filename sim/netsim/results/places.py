@@ -7,11 +7,9 @@ from typing import Any
 
 from netsim.engine.record import RunRecord
 from netsim.model.entities import Model, Node, card_station
-from netsim.model.fabric import DOWN, UP, WAN, port, rack_of, site_of
+from netsim.model.fabric import DOWN, UP, WAN, port, racks, site_of
 from netsim.results.stations import StationNumbers
 from netsim.stats.intervals import across
-
-LINKS = ("nic_tx", "switch")
 
 
 def place_rows(
@@ -44,12 +42,12 @@ def place_rows(
 
 def _places(model: Model) -> Iterator[tuple[str, str, list[Node]]]:
     found: dict[tuple[str, str], list[Node]] = {}
+    wan = model.fabric.wan
     for node in model.nodes.values():
-        if model.fabric.wan is not None:
-            found.setdefault((model.fabric.wan.label, site_of(model, node)), []).append(node)
-    for node in model.nodes.values():
-        if model.fabric.leaf_spine is not None:
-            found.setdefault((model.fabric.leaf_spine.label, rack_of(model, node)), []).append(node)
+        if wan is not None:
+            found.setdefault((wan.label, site_of(model, node)), []).append(node)
+    if model.fabric.leaf_spine is not None:
+        found |= {(model.fabric.leaf_spine.label, rack): nodes for rack, nodes in racks(model).items()}
     for node in model.nodes.values():
         if node.shared:
             found.setdefault(("hypervisor", node.machine), []).append(node)

@@ -194,8 +194,7 @@ def run(
             f"Interrupted: {len(complete)} of {plan.total} replications are complete and reported."
         )
     wall_s = time.perf_counter() - plan.began
-    result = build_result(scenario, model, complete, resolved, wall_s, warnings, baseline)
-    result.data["manifest"]["interrupted"] = interrupted
+    result = build_result(scenario, model, complete, resolved, wall_s, warnings, baseline, interrupted)
     if choice is not None:
         result.data["manifest"]["choice"] = choice.to_dict()
     if checked is not None:

@@ -83,16 +83,10 @@ def _cable(finder: Finder, path: PathTuple, fault: Fault) -> None:
 def _leaf(finder: Finder, path: PathTuple, rack: str | bool | None) -> None:
     """A leaf switch is called like its rack; the one switch that joins all nodes is called switch."""
     leaves = finder.scenario.fabric.leaf_spine
-    racks: set[str] = set()
-    for group in finder.scenario.nodes.values() if leaves is not None else ():
-        racks |= {
-            label
-            for i in range(group.count)
-            if leaves and (label := group.label(leaves.label, i)) is not None
-        }
+    racks = [] if leaves is None else finder.scenario.label_values(leaves.label)
     one = leaves is None and finder.scenario.fabric.wan is None
     if rack is not True and rack not in racks and not (one and rack == "switch"):
-        help = suggest(rack, sorted(racks), "racks") if racks else "racks are those of fabric.leaf_spine"
+        help = suggest(rack, racks, "racks") if racks else "racks are those of fabric.leaf_spine"
         finder.add(path, "UNKNOWN_SWITCH", "true, for all switches, or the name of a rack", rack, help)
 
 

@@ -68,10 +68,8 @@ def _store(finder: Finder) -> None:
     scenario, spec = finder.scenario, finder.scenario.cluster_store
     if spec is None:
         return
-    names, why = (
-        scenario.node_names(),
-        "dockerd refuses swarm mode beside --cluster-store: write containers, or leave out cluster_store",
-    )
+    names = scenario.node_names()
+    why = "dockerd refuses swarm mode beside --cluster-store: write containers, or leave out cluster_store"
     for name in scenario.services:
         finder.add(
             ("services", name), "SWARM_AND_STORE", "no service beside cluster_store", name, why, of_key=True
@@ -103,6 +101,5 @@ def _store(finder: Finder) -> None:
                 why,
                 of_key=True,
             )
-    swarm = scenario.nodes  # every node runs an engine; those of the store hold it
-    if swarm and set(names) <= set(scenario.store_nodes()):
+    if set(names) <= set(scenario.store_nodes()):
         finder.add(("cluster_store", "nodes"), "BAD_VALUE", "some nodes beside the store", "all nodes")

@@ -131,6 +131,11 @@ class Scenario(Strict):
         """The names of all nodes, group by group."""
         return [f"{group}-{i}" for group, spec in self.nodes.items() for i in range(1, spec.count + 1)]
 
+    def label_values(self, key: str) -> list[str]:
+        """All values that nodes have of a label, in the order of the file."""
+        found = (spec.label(key, i) for spec in self.nodes.values() for i in range(spec.count))
+        return list(dict.fromkeys(value for value in found if value is not None))
+
     def store_nodes(self) -> list[str]:
         """The nodes that the key-value store runs on; none with swarm mode."""
         names = self.node_names()

@@ -345,7 +345,7 @@ class ClusterStore(Strict):
 
     kind: Annotated[str, choice("consul", "etcd", "zookeeper")] = Field(description="Which store.")
     nodes: tuple[Text, ...] = Field(
-        description="Names of the nodes that it runs on, an odd number; store-* stands for all that begin so."
+        description="Names of the nodes that it runs on, best 3 or 5; store-* stands for all that begin so."
     )
     heartbeat: PositiveDuration = Field(
         default=20 * PS_PER_S,

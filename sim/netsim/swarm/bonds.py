@@ -31,9 +31,9 @@ class Bonds:
         cut, bond = self.cut[node], self.bonds[node]
         (cut.discard if there else cut.add)(cable)
         self.swarm.journal.cable(node, cable, there)
-        off = len(cut) == bond.links
-        self.swarm.ways.sends[node] = self.swarm.ways.receives[node] = not off
-        if off or there:
+        last = len(cut) == bond.links - there
+        if last:  # the last one that was there, or the first that is again
+            self.swarm.ways.sends[node] = self.swarm.ways.receives[node] = there
             self.swarm.rewired()
         self.swarm.env.process(self._looks(node))
 

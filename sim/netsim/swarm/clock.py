@@ -68,10 +68,6 @@ class FailoverClock:
         self.marks.append(mark)
         return mark
 
-    def give_up(self, mark: Mark) -> None:
-        """What was asked for is refused: nothing of it is waited for."""
-        self.marks[self.marks.index(mark)].refused = True
-
     def exit_seen(self, task: TaskRow) -> None:
         """The managers know of a task's end."""
         for mark in self.marks:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import simpy
 
-from netsim.model.fabric import rack_of
+from netsim.model.fabric import racks
 from netsim.scenario.schema_events import Fault
 from netsim.swarm.bonds import Bonds
 from netsim.swarm.clock import Mark
@@ -119,6 +119,11 @@ def _cut(faults: Faults, fault: Fault) -> Steps:
         for node in nodes:
             faults.bonds.plug(node, fault.cable, True)
         return
+    yield from _unplugged(faults, fault, nodes)
+
+
+def _unplugged(faults: Faults, fault: Fault, nodes: list[int]) -> Steps:
+    """Nodes without their cables for the fault's time."""
     faults.mark(faults.text(fault), nodes)
     _set_cables(faults, nodes, False, fault.one_way)
     yield from faults.lasts(fault)
@@ -182,18 +187,10 @@ def _partition(faults: Faults, fault: Fault) -> Steps:
 
 
 def _switch_down(faults: Faults, fault: Fault) -> Steps:
-    if (
-        isinstance(fault.switch_down, str) and faults.swarm.model.fabric.leaf_spine is not None
-    ):  # a leaf: its rack is cut off
-        nodes = [
-            node.index
-            for node in faults.swarm.model.nodes.values()
-            if rack_of(faults.swarm.model, node) == fault.switch_down
-        ]
-        faults.mark(faults.text(fault), nodes)
-        _set_cables(faults, nodes, False, False)
-        yield from faults.lasts(fault)
-        _set_cables(faults, nodes, True, False)
+    """All switches, or the leaf of a rack, which cuts that off."""
+    rack = racks(faults.swarm.model).get(str(fault.switch_down))
+    if rack is not None:
+        yield from _unplugged(faults, fault, [node.index for node in rack])
         return
     faults.mark("switch_down", range(len(faults.ways.names)))
     faults.ways.switch = False

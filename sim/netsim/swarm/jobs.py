@@ -26,8 +26,9 @@ Steps = Generator[simpy.Event, object, None]
 
 @dataclass(eq=False, slots=True)
 class Iteration:
-    """One time that a job runs. ``over_at``: when all that is wanted had completed (ps). ``active``: tasks that are wanted and have not succeeded; ``free``: slots below ``total``
-    in which nothing runs or has succeeded, as a heap; ``total``: slots that have been dealt with."""
+    """One time that a job runs. ``over_at``: when all that is wanted had completed (ps). ``active``: tasks that are wanted
+    and have not succeeded; ``free``: slots below ``total`` in which nothing runs or has succeeded, as a heap; ``total``:
+    slots that have been dealt with."""
 
     done: int = 0
     failed: int = 0

@@ -123,8 +123,8 @@ def plugged_warnings(names: set[str]) -> list[str]:
             found.append(
                 f"the scheduler {name} is not compiled and runs as Python code, which takes longer: {why}"
             )
-        if name in RAISED:
-            error = RAISED[name]
+        error = RAISED.pop(name, None)
+        if error is not None:
             found.append(
                 f"the scheduler {name} failed, and nobody was chosen then: {type(error).__name__}: {error}"
             )

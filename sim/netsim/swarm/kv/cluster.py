@@ -29,12 +29,12 @@ class Cluster(Swarm):
         spec = model.scenario.cluster_store
         assert spec is not None
         self.spec: ClusterStore = spec
-        self.store = store_table(spec.kind)
+        self.times = store_table(spec.kind)
         super().__init__(model, seed, replication)
         self.voters, self.apart = spec.kind, frozenset(self.raft.peers)
 
     def _table(self) -> SwarmTable:
-        store = self.store
+        store = self.times
         return replace(super()._table(), tick_ps=store.tick_ps, election_ticks=store.election_ticks,
                        election_spread=store.election_spread, campaign_ticks=store.campaign_ticks)  # fmt: skip
 
@@ -57,11 +57,11 @@ class Cluster(Swarm):
         node, env = self.model.tasks[container].node.index, self.env
         verb = "connect" if present else "disconnect"
         mark = self.clock.begin(Mark(f"{verb} {container}", env.now, waits=True))
-        until = env.now + self.store.give_up_ps
+        until = env.now + self.times.give_up_ps
         while not self.dispatcher.reachable(node):
             if env.now >= until:
                 self.log("refused", f"{verb} {container}", f"{self.spec.kind} does not answer")
-                self.clock.give_up(mark)
+                mark.refused = True
                 return
             yield env.timeout(min(self.table.tick_ps, max(1, until - env.now)))
         yield from self.raft.commit()
@@ -80,7 +80,7 @@ class Cluster(Swarm):
             return
         place = self._number(container, f"{network} by Serf")
         if present:
-            self.journal.forward(container, network, node, place, self.store.quiescent_ps)
+            self.journal.forward(container, network, node, place, self.times.quiescent_ps)
             self.rows.write(place, node, True)
         for other in range(len(self.ways.names)):
             if other != node and self.ways.live[other]:

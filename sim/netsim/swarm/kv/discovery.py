@@ -23,7 +23,7 @@ class Discovery:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.env, self.ways, self.chance = cluster.env, cluster.ways, cluster.chance
-        spec, store = cluster.spec, cluster.store
+        spec, store = cluster.spec, cluster.times
         self.period = spec.heartbeat if not store.session_ps else store.session_ps // SESSION_PINGS
         self.ttl_ps = spec.ttl if not store.session_ps else store.session_ps
         self.late_ps = store.expiry_ps
