@@ -17,7 +17,11 @@ RANGES: dict[str, tuple[float, float]] = {
     "ip_local_port_last": (1, 65_535),
     "conn_reuse_mode": (0, 3),
     "expire_nodest_conn": (0, 1),
+    "expire_quiescent_template": (0, 1),
+    "drop_entry": (0, 3),
 }
+#: The mode of drop_entry that always drops; 1 and 2 do when the node is short of memory, which no node here is.
+DROP_ALWAYS = 3
 
 
 @cache
@@ -38,5 +42,15 @@ def drops_reused_syn(version: float) -> bool:
     Until 5.8 the old entry went together with the conntrack entry that the packet belonged to (ip_vs_in); since
     f0a5e4d7a594 (5.9) the new connection is scheduled at once.
     """
+    return _numbers(version) < (5, 9)
+
+
+def evicts_closing(version: float) -> bool:
+    """Whether a kernel in want of a source port takes that of a translated connection in TIME_WAIT: since 6.5 ("snat:
+    evict closing tcp entries on reply tuple collision", net/netfilter/nf_nat_core.c)."""
+    return _numbers(version) >= (6, 5)
+
+
+def _numbers(version: float) -> tuple[int, int]:
     major, _, minor = str(version).partition(".")
-    return (int(major), int(minor or 0)) < (5, 9)
+    return int(major), int(minor or 0)

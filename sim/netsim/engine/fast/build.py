@@ -413,9 +413,11 @@ class Builder:
     def _tables(self, met: Passed, reach: Reach, dst: str) -> dict[str, int]:
         """The columns that say what a SYN's tables are."""
         state = self.world.state
-        names = ("WA_NS", "WA_NS1", "WA_NS2", "WA_NS3")
-        found = dict(zip(names, state.namespaces(met, dst, reach.network), strict=False))
-        return {**found, "WA_SPACE": state.space(met, reach, dst), "WA_AT": name_key(dst)}
+        return {
+            "WA_SPACES": state.spaces(met, dst, reach.network),
+            "WA_SPACE": state.space(met, reach, dst),
+            "WA_AT": name_key(dst),
+        }
 
     def _between(
         self, reach: Reach, source: str, name: str, entry: str | None, ends: tuple[str | None, ...]

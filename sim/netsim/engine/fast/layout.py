@@ -101,14 +101,11 @@ W_STAGE = 4
     WA_REQUEST_ACK,
     WA_REPLY_ACK,
     WA_SERVER,
-    WA_NS,
-    WA_NS1,
-    WA_NS2,
-    WA_NS3,
+    WA_SPACES,
     WA_SPACE,
     WA_AT,
-) = range(13)
-W_WAYS = 13
+) = range(10)
+W_WAYS = 10
 # Clients
 (
     K_NODE, K_SERVER, K_BALANCED, K_AT_SEND, K_VIA, K_VIAS, K_CAND, K_CANDS, K_WAYS, K_RR, K_REQUEST, K_RESPONSE,
