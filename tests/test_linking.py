@@ -11,8 +11,8 @@ PROGRAM = """
 import sys
 from numba.core.codegen import JITCodeLibrary
 if MISSING:
-    import netsim.linking
-    netsim.linking.NEEDED = ("no_such_name",)
+    import netsim.lean, netsim.linking
+    netsim.linking.NEEDED = netsim.lean.NEEDED = ("no_such_name",)
 from netsim.compiled import entry, inner
 
 optimized = []

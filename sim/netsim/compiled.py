@@ -23,6 +23,7 @@ from numba.core import event
 from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
+from netsim.lean import Lean
 from netsim.linking import part
 
 #: Where compiled functions, and the names and numbers that they are compiled with, live.
@@ -35,7 +36,7 @@ def digest() -> str:
     found.update(f"{numba.__version__} {sys.version} {binding.get_host_cpu_name()}".encode())
     here = Path(__file__).parent
     paths = [path for room in ROOMS for path in (here / room).rglob("*.py")]
-    for path in [Path(__file__), here / "linking.py", *sorted(paths)]:
+    for path in [Path(__file__), here / "lean.py", here / "linking.py", *sorted(paths)]:
         found.update(path.relative_to(here).as_posix().encode() + b"\0" + path.read_bytes())
     return found.hexdigest()
 
@@ -70,20 +71,32 @@ def entry(function: Callable[..., Any]) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = FOLDER or before
     try:
-        return part(_once(njit(cache=FOLDER is not None, error_model="numpy")(function)), False)
+        return part(
+            _once(njit(cache=FOLDER is not None, error_model="numpy", pipeline_class=Lean)(function)), False
+        )
     finally:
         config.CACHE_DIR = before
 
 
 def inner(function: Callable[..., Any]) -> Any:
     """Compile a part of an entry's code: without wrappers for Python or C, and finished in the entry."""
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    options: dict[str, Any] = {
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+        "error_model": "numpy",
+        "pipeline_class": Lean,
+    }
     return part(_once(njit(**options)(function)), True)
 
 
 def within(function: Callable[..., Any]) -> Any:
     """Compile into each of its callers: many arguments that are only stored cost more to pass than to store."""
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    options: dict[str, Any] = {
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+        "error_model": "numpy",
+        "pipeline_class": Lean,
+    }
     return part(_once(njit(forceinline=True, **options)(function)), True)
 
 
