@@ -22,7 +22,7 @@ DATA = HERE.parent / "data" / "ipvs"
     ("name", "choices"),
     [
         ("linux-6.1.json", 1793),
-        ("linux-6.1-flags.json", 2837),
+        ("linux-6.1-flags.json", 2863),
         ("linux-6.1-udp.json", 730),
         ("linux-6.1-settings.json", 470),
     ],
@@ -33,8 +33,8 @@ def test_recorded_traces_are_reproduced(name: str, choices: int, capsys: pytest.
 
 
 def test_entries_are_dropped_at_random_as_fast_as_the_kernel_does() -> None:
-    """Counts every 10 s within four standard deviations of a hundred runs, whose mean has an error of a tenth of one: a
-    false alarm in one of a thousand recordings. The recording is one, so it is always the same answer."""
+    """Counts every 10 s within four standard deviations of a hundred runs, and what one look takes (a 64th), since nobody
+    knows when the kernel's seconds begin. The recording is one, so the answer is always the same."""
     trace = json.loads((DATA / "linux-6.1-drop-entry.json").read_text())[0]
     asked = [i for i, op in enumerate(trace["ops"]) if op[0] == "entries"]
     runs = []
@@ -42,7 +42,7 @@ def test_entries_are_dropped_at_random_as_fast_as_the_kernel_does() -> None:
         found = list(Node(trace, seed=seed).run())
         runs.append([found[i] for i in asked])
     for i, counts in zip(asked, np.transpose(runs), strict=True):
-        assert abs(trace["results"][i] - counts.mean()) <= 4 * counts.std(ddof=1), (i, counts.mean())
+        assert abs(trace["results"][i] - counts.mean()) <= 4 * counts.std(ddof=1) + 400 / 64, (i, counts.mean())
     assert trace["results"][asked[-1]] < 130
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netsim.datapath.profile import SHIPPED, STAGES, load_profile
+from netsim.datapath.profile import SHIPPED, STAGES, StageCost, load_profile
 from netsim.drivers.base import Driver, Stages
 from netsim.drivers.registry import BUILT_IN, OWN_NETWORKS, driver_of
 from netsim.scenario.schema_network import Network
@@ -70,16 +70,22 @@ def page() -> str:
     for name in SHIPPED:
         profile = load_profile(name)
         lines += [f"### Host profile `{name}`", "", f"{profile.description}.", ""]
-        lines += ["| stage | what happens | fixed ns | ns per packet | ns per byte | source | confidence |"]
-        lines += ["|---|---|---:|---:|---:|---|---|"]
+        lines += ["| stage | what happens | fixed ns | ns per packet | ns per byte | beside others | source | confidence |"]
+        lines += ["|---|---|---:|---:|---:|---|---|---|"]
         for stage, what in STAGES.items():
             cost = profile.cost(stage)
             numbers = (cost.fixed_ps / 1e3, cost.per_packet_ps / 1e3, cost.per_byte_fs / 1e6)
-            cells = [f"`{stage}`", what, *(f"{n:g}" for n in numbers), cost.source, cost.confidence]
+            cells = [f"`{stage}`", what, *(f"{n:g}" for n in numbers), _beside(cost), cost.source, cost.confidence]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     lines += [*_constants("TCP", "tcp.yaml"), "", *_constants("DNS", "dns.yaml")]
     return "\n".join([*lines, *_networks()]) + "\n" + LIMITS
+
+
+def _beside(cost: StageCost) -> str:
+    """What receive work costs more beside other cores and in a full table."""
+    found = [f"+{cost.per_core_ppt / 10:g} % a core"] if cost.per_core_ppt else []
+    return ", ".join(found + ([f"+{cost.chain_ps / 1e3:g} ns an entry a bucket"] if cost.chain_ps else []))
 
 
 def _constants(title: str, file: str) -> list[str]:

@@ -13,6 +13,7 @@ PS_PER_S = 1_000_000_000_000
 RANGES: dict[str, tuple[float, float]] = {
     "version": (3, 99),
     "nf_conntrack_max": (1, 1 << 31),
+    "nf_conntrack_buckets": (1, 1 << 31),
     "ip_local_port_first": (1, 65_535),
     "ip_local_port_last": (1, 65_535),
     "conn_reuse_mode": (0, 3),

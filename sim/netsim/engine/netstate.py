@@ -167,6 +167,10 @@ class NetState:
             return BY_DESTINATION if met.snat is not None or found.kind == "ingress" else 0
         return 0 if met.snat is None else name_key(f"{met.snat}|{dst}|snat")
 
+    def tracked(self, node: str) -> tuple[int, int]:
+        """Entries that a node's conntrack has in all its namespaces, and the buckets of its table."""
+        return int(self.table.T[self.nodes[node] + y.ND_COUNT]), int(self.setting(node, "nf_conntrack_buckets"))
+
     def peaks(self) -> dict[str, int]:
         """The most entries that each node had at once in all its namespaces."""
         found = {name: int(self.table.T[row + y.ND_PEAK]) for name, row in self.nodes.items()}

@@ -31,8 +31,8 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
-    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_HIST, H_BULK, H_FAULTS,
-) = range(67)  # fmt: skip
+    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_HIST, H_BULK, H_FAULTS, H_OTHERS,
+) = range(68)  # fmt: skip
 
 # Bases of tables
 (
@@ -78,20 +78,22 @@ W_CORE = 10
     N_WRAP,
     N_SHARED,
     N_SMT,
-) = range(18)
-W_NODE = 18
+    N_TRACKED,  # in the tables of flows
+    N_BUCKETS,
+) = range(20)
+W_NODE = 20
 # Receive rings
 G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL = range(6)
 W_RING = 6
 # Routes, their visits and stages
 RO_STEP, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS = range(7)
 W_ROUTE = 7
-V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_STAGE, V_STAGES, V_PAYLOAD, V_PACKETS, V_COST = (
-    range(11)
+V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES, V_PAYLOAD, V_PACKETS, V_COST = (
+    range(12)
 )
-W_VISIT = 11
-SG_ID, SG_FIXED, SG_PACKET, SG_BYTE = range(4)
-W_STAGE = 4
+W_VISIT = 12
+SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN = range(6)
+W_STAGE = 6
 # Ways between one source and one destination
 (
     WA_SYN,
