@@ -42,7 +42,10 @@ def test_entries_are_dropped_at_random_as_fast_as_the_kernel_does() -> None:
         found = list(Node(trace, seed=seed).run())
         runs.append([found[i] for i in asked])
     for i, counts in zip(asked, np.transpose(runs), strict=True):
-        assert abs(trace["results"][i] - counts.mean()) <= 4 * counts.std(ddof=1) + 400 / 64, (i, counts.mean())
+        assert abs(trace["results"][i] - counts.mean()) <= 4 * counts.std(ddof=1) + 400 / 64, (
+            i,
+            counts.mean(),
+        )
     assert trace["results"][asked[-1]] < 130
 
 

@@ -168,7 +168,7 @@ def scenarios(draw: st.DrawFn) -> str:
             [(1500, 0), (1500, 0), (1450, 0), (9000, 0), (1500, 1400), (1450, 1500), (9000, 1500)]
         )
     )
-    profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml", "tight.yaml", "old.yaml"]))
+    profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml", "tight.yaml", "old.yaml", "race.yaml"]))
     smt = draw(st.sampled_from(["", "", "", ", cores: 2, smt: 0.6", ", cores: 4, smt: 0.75"]))
     cores = smt or f", cores: {draw(st.integers(1, 3))}"
     group = f"role: manager, count: {draw(st.integers(2, 3))}{cores}, profile: {profile}"

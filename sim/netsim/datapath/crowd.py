@@ -10,7 +10,9 @@ from __future__ import annotations
 from netsim.compiled import inner
 
 
-def crowded_ps(cost_ps: int, per_core_ppt: int, others: int, chain_ps: int, entries: int, buckets: int) -> int:
+def crowded_ps(
+    cost_ps: int, per_core_ppt: int, others: int, chain_ps: int, entries: int, buckets: int
+) -> int:
     """What a stage of ``cost_ps`` takes while so many other cores of its node do receive work (``per_core_ppt``:
     thousandths of the cost for each) and the node's tables have so many entries (``chain_ps``: for as many as there
     are buckets)."""

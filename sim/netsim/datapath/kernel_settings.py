@@ -16,6 +16,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "nf_conntrack_buckets": (1, 1 << 31),
     "ip_local_port_first": (1, 65_535),
     "ip_local_port_last": (1, 65_535),
+    "insert_race": (0, 1),
     "conn_reuse_mode": (0, 3),
     "expire_nodest_conn": (0, 1),
     "expire_quiescent_template": (0, 1),
@@ -33,8 +34,15 @@ def settings() -> Mapping[str, float]:
 
 @cache
 def timeouts_ps() -> Mapping[str, int]:
-    """``syn``, ``idle``, ``time_wait``, ``client_time_wait`` (ps)."""
-    return {name.removesuffix("_ps"): ps for name, ps in values(table("conntrack.yaml")).items()}
+    """``syn``, ``idle``, ``time_wait``, ``client_time_wait``, ... (ps)."""
+    rows = values(table("conntrack.yaml")).items()
+    return {name.removesuffix("_ps"): ps for name, ps in rows if name.endswith("_ps")}
+
+
+@cache
+def entry_bytes() -> int:
+    """Memory that one tracked connection takes."""
+    return int(values(table("conntrack.yaml"))["entry_bytes"])
 
 
 def drops_reused_syn(version: float) -> bool:

@@ -169,7 +169,9 @@ class NetState:
 
     def tracked(self, node: str) -> tuple[int, int]:
         """Entries that a node's conntrack has in all its namespaces, and the buckets of its table."""
-        return int(self.table.T[self.nodes[node] + y.ND_COUNT]), int(self.setting(node, "nf_conntrack_buckets"))
+        return int(self.table.T[self.nodes[node] + y.ND_COUNT]), int(
+            self.setting(node, "nf_conntrack_buckets")
+        )
 
     def peaks(self) -> dict[str, int]:
         """The most entries that each node had at once in all its namespaces."""

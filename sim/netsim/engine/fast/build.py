@@ -266,7 +266,7 @@ class Builder:
         if key not in self.lookup_cache:
             self.lookup_cache[key] = self.lookups.add(
                 DC_QUERY=cost.query_ps, DC_TCP=cost.tcp_ps, DC_ANSWER=cost.answer_ps, DC_WAKE=cost.wake_ps,
-                DC_UPSTREAM=asked.upstream_ps,
+                DC_UPSTREAM=asked.upstream_ps, DC_RACE=cost.race_ppb,
             )  # fmt: skip
         return y.DNS_PICK if asked.picks else y.DNS_ONE, self.lookup_cache[key]
 
@@ -379,7 +379,8 @@ class Builder:
     def stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:
         """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN), and how many they are."""
         key = tuple(
-            (PART[s.stage], s.fixed_ps, s.per_packet_ps, s.per_byte_fs, s.per_core_ppt, s.chain_ps) for s in stages
+            (PART[s.stage], s.fixed_ps, s.per_packet_ps, s.per_byte_fs, s.per_core_ppt, s.chain_ps)
+            for s in stages
         )
         first = self.stage_cache.get(key)
         if first is None:

@@ -10,7 +10,7 @@ from netsim.compiled import at_address, inner
 from netsim.datapath.flows.steps import begin, use
 from netsim.engine.fast.exchange import client_of
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.lookup import look_up, name_known
+from netsim.engine.fast.lookup import look_up, name_known, raced
 from netsim.engine.fast.memory import at, drop_connection, row, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.requests import end
@@ -112,7 +112,7 @@ def address(M, x):
     if M[e + X_OVER]:
         return True
     M[e + X_LOOKING] = 0
-    if M[c + K_CANDS] == 0 or M[c + K_CUT] & CUT_DNS:
+    if M[c + K_CANDS] == 0 or M[c + K_CUT] & CUT_DNS or raced(M, x) == M[H_DNS_TRIES]:
         end(M, x, F_DNS, False)
         return True
     name_known(M, x)

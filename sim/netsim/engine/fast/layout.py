@@ -31,8 +31,8 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
-    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_HIST, H_BULK, H_FAULTS, H_OTHERS,
-) = range(68)  # fmt: skip
+    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_DNS_RETRY, H_DNS_TRIES, H_HIST, H_BULK, H_FAULTS, H_OTHERS,
+) = range(70)  # fmt: skip
 
 # Bases of tables
 (
@@ -88,9 +88,20 @@ W_RING = 6
 # Routes, their visits and stages
 RO_STEP, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS = range(7)
 W_ROUTE = 7
-V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES, V_PAYLOAD, V_PACKETS, V_COST = (
-    range(12)
-)
+(
+    V_CONTEXT,
+    V_WHERE,
+    V_LANES,
+    V_OVER,
+    V_CHOOSES,
+    V_MOST,
+    V_CROWDED,
+    V_STAGE,
+    V_STAGES,
+    V_PAYLOAD,
+    V_PACKETS,
+    V_COST,
+) = range(12)
 W_VISIT = 12
 SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN = range(6)
 W_STAGE = 6
@@ -123,8 +134,8 @@ DNS_NONE, DNS_ONE, DNS_PICK = range(3)
 F_HEAD, F_TAIL, F_TIME, F_KEY = range(4)
 W_FIFO = 4
 # What a lookup costs: the client's thread, of that over TCP, the engine's thread, waking up, the outside's answer
-DC_QUERY, DC_TCP, DC_ANSWER, DC_WAKE, DC_UPSTREAM = range(5)
-W_DNS = 5
+DC_QUERY, DC_TCP, DC_ANSWER, DC_WAKE, DC_UPSTREAM, DC_RACE = range(6)
+W_DNS = 6
 # Servers
 (
     V_KEY, V_NODE, V_WORKERS, V_BLOCKING, V_BACKLOG, V_WAITING, V_CALL, V_CALLS, V_CPU_KIND, V_CPU, V_WAIT_KIND, V_WAIT,
