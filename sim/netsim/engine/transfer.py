@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold
-from netsim.engine.machine import MTU, Split
+from netsim.engine.machine import AWAY, MTU, Split
 from netsim.engine.peer import Peer
 from netsim.engine.route import Cost, Route
 
@@ -205,7 +205,7 @@ class Transfer:
                 0,
                 fold(self.key, Tag.ACK, number),
                 lambda _: self._acked(size),
-                lambda *_: self._acked_later(size, number),
+                lambda _, where: self._ack_dropped(size, number, where),
                 None,
                 self.conn.hash,
             )
@@ -217,6 +217,18 @@ class Transfer:
             self.done(split, now)
             if free is not None:
                 free()
+
+    def _ack_dropped(self, size: int, number: int, where: str) -> None:
+        if where == AWAY and self.conn.machine.address:
+            self._turned_away(number)
+        else:
+            self._acked_later(size, number)
+
+    def _turned_away(self, code: int) -> None:
+        """Another node has the address now and knows nothing of the connection: half a round trip later its RST is there."""
+        conn = self.conn
+        at = conn.kernel.now + conn.srtt_ps // 2 + 1
+        conn.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.RESET, code), self.fail, "reset")
 
     def _acked_later(self, size: int, number: int) -> None:
         """A lost acknowledgement is made good by the next one, one round trip later."""
@@ -238,6 +250,9 @@ class Transfer:
         flow.window = min(flow.window, self.conn.tcp.window_limit_bytes)
 
     def _dropped(self, size: int, number: int, losses: int, where: str) -> None:
+        if where == AWAY and self.conn.machine.address:
+            self._turned_away(number * 64 + losses)
+            return
         if where == MTU:
             self.conn.too_large = True
         self._lost(size, number, losses)

@@ -49,6 +49,29 @@ def origin_of(M, u):
 
 
 @inner
+def elsewhere(M, u):
+    """Whether a unit that a client outside sent stands before the first node and the entry's virtual address is not there
+    (H_HOLDER: 0 without one, -1 if nobody has it, else the node's number + 1)."""
+    o, r = M[B_UNIT_] + u * W_UNIT, route_of(M, u)
+    kind = M[o + U_KIND]
+    if kind in (UK_DATA, UK_ACK):
+        if M[M[B_T] + M[o + U_A] * W_T + T_BACK] != (kind == UK_ACK):
+            return False
+    elif kind != UK_SYN:
+        return False
+    k = M[B_LINK] + link_of(M, u, visit_row(M, r, M[o + U_AT])) * W_LINK
+    if not M[k + L_PORT] or M[k + L_NODE] < 0 or M[k + L_NODE] == M[H_HOLDER] - 1:
+        return False
+    for place in range(M[o + U_AT]):
+        v = visit_row(M, r, place)
+        if M[v + V_CONTEXT] == SOFTIRQ:
+            return False
+        if M[v + V_CONTEXT] == LINK and not M[M[B_LINK] + link_of(M, u, v) * W_LINK + L_PORT]:
+            return False
+    return True
+
+
+@inner
 def passes(M, u):
     """Whether a transmitter takes a unit at all."""
     o = M[B_UNIT_] + u * W_UNIT

@@ -22,7 +22,7 @@ from netsim.engine.fast.connect import address, with_slot
 from netsim.engine.fast.cores import back, core_end
 from netsim.engine.fast.events import first, take, tune
 from netsim.engine.fast.exchange import alive, client_of, server_of
-from netsim.engine.fast.faults import troubled_link
+from netsim.engine.fast.faults import elsewhere, troubled_link
 from netsim.engine.fast.handshake import NO_WAYS, choose, hindered, launch, syn
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.lookup import engine_answered, engine_asked
@@ -33,6 +33,7 @@ from netsim.engine.fast.messages import (
     send_request,
     unit_arrived,
     unit_dropped,
+    unit_turned_away,
 )
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
@@ -52,7 +53,9 @@ grow_by = inner(plain_grow_by)
 def at_station(M, HIST, op, a, b):
     """What happens most, at links, rings and cores, apart from the rest: a function's way in grows with all that it may do."""
     if op == OP_LINK:
-        if not (troubled_link(M, HIST, a, b) if M[H_TROUBLE] else link(M, HIST, a, b, 0)):
+        if M[H_TROUBLE] and M[H_HOLDER] and elsewhere(M, a):
+            unit_turned_away(M, a)
+        elif not (troubled_link(M, HIST, a, b) if M[H_TROUBLE] else link(M, HIST, a, b, 0)):
             unit_dropped(M, a, False)
     elif op == OP_SOFTIRQ:
         return softirq_visit(M, HIST, a, b)
