@@ -205,6 +205,4 @@ class Model:
         names = tuple(self.nodes) if isinstance(chosen, str) else chosen
         if vrrp is None:
             return names
-        return tuple(
-            sorted(names, key=lambda name: (vrrp.usual(name), self.nodes[name].index), reverse=True)
-        )
+        return tuple(sorted(names, key=lambda name: (vrrp.usual(name), self.nodes[name].index), reverse=True))

@@ -8,9 +8,9 @@ import numpy as np
 
 from netsim.compiled import inner
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import came, dropped, todo
+from netsim.engine.fast.memory import at, came, dropped, todo
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import link, link_of, settle_link, visit_row
+from netsim.engine.fast.plane import free_unit, link, link_of, settle_link, visit_row
 from netsim.engine.fast.tcp import data_lost, unheard
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _uniform
@@ -68,6 +68,20 @@ def elsewhere(M, u):
             return False
         if M[v + V_CONTEXT] == LINK and not M[M[B_LINK] + link_of(M, u, v) * W_LINK + L_PORT]:
             return False
+    return True
+
+
+@inner
+def turned_away(M, u):
+    """What became of such a unit: whoever has the address answers what is no SYN with RST, which is there half a round trip
+    later (`netsim.engine.transfer.Transfer._turned_away`). False: it is lost."""
+    o = M[B_UNIT_] + u * W_UNIT
+    if M[o + U_KIND] == UK_SYN or M[H_HOLDER] < 0:
+        return False
+    k = M[B_T] + M[o + U_A] * W_T
+    when = M[H_NOW] + M[M[B_CONN] + M[k + T_CONN] * W_CONN + O_SRTT] // 2 + 1
+    at(M, when, TIMEOUT, fold_compiled(M[k + T_KEY], TAG_RESET, M[o + U_C]), OP_END, M[k + T_X], F_RESET, 0)
+    free_unit(M, u)
     return True
 
 

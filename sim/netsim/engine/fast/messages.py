@@ -10,7 +10,7 @@ from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.exchange import alive, client_of, server_of, thread_of
 from netsim.engine.fast.handshake import opened, syn_again, syn_arrived
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import at, drop_transfer, todo
+from netsim.engine.fast.memory import drop_transfer, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import free_unit, new_unit, onward, stage_cost
 from netsim.engine.fast.requests import message_ended
@@ -192,20 +192,6 @@ def unit_dropped(M, u, refused):
         ack_lost(M, a, b, c)
     elif kind == UK_REFUSED:
         syn_again(M, a, b)
-    free_unit(M, u)
-
-
-@inner
-def unit_turned_away(M, u):
-    """A unit came from the outside while its connection's node has not the entry's address: whoever has it answers what is no
-    SYN with RST, half a round trip later (`netsim.engine.transfer.Transfer._turned_away`)."""
-    o = M[B_UNIT_] + u * W_UNIT
-    if M[o + U_KIND] == UK_SYN or M[H_HOLDER] < 0:
-        unit_dropped(M, u, False)
-        return
-    k = M[B_T] + M[o + U_A] * W_T
-    when = M[H_NOW] + M[M[B_CONN] + M[k + T_CONN] * W_CONN + O_SRTT] // 2 + 1
-    at(M, when, TIMEOUT, fold_compiled(M[k + T_KEY], TAG_RESET, M[o + U_C]), OP_END, M[k + T_X], F_RESET, 0)
     free_unit(M, u)
 
 
