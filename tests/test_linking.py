@@ -11,9 +11,10 @@ PROGRAM = """
 import sys
 from numba.core.codegen import JITCodeLibrary
 if MISSING:
-    import netsim.linking
-    netsim.linking.NEEDED = ("no_such_name",)
-from netsim.compiled import entry, inner
+    import netsim.lean, netsim.linking
+    netsim.linking.NEEDED = netsim.lean.NEEDED = ("no_such_name",)
+import numpy as np
+from netsim.compiled import Unit, call_at, entry, inner, pointer
 
 optimized = []
 whole = JITCodeLibrary._optimize_final_module
@@ -35,8 +36,16 @@ def middle(x):
 @entry
 def top(x):
     return shared(x) + middle(x) + low(x)
+@Unit
+def far(M, a, b, c):
+    M[1] = low(a)
+    return 100 * M[0] + 10 * b + c
+@entry
+def near(memory, address):
+    return call_at(address, pointer(memory), 5, 6, 7)
 
-print(top(5), *sorted(optimized))
+memory = np.array([4, 0])
+print(top(5), near(memory, far.address), memory[1], *sorted(optimized))
 """
 
 
@@ -54,10 +63,10 @@ def told(folder: Path, missing: bool = False) -> str:
 
 
 def test_parts_are_finished_in_their_entry_and_once(tmp_path: Path) -> None:
-    assert told(tmp_path) == "62 shared top"
-    assert told(tmp_path) == "62"  # from the cache: nothing is left to be found elsewhere
+    assert told(tmp_path) == "62 467 16 far near shared top"
+    assert told(tmp_path) == "62 467 16"  # from the cache: nothing is left to be found elsewhere
 
 
 def test_another_numba_compiles_parts_by_themselves(tmp_path: Path) -> None:
-    assert told(tmp_path, missing=True) == "62 low middle shared top"
-    assert told(tmp_path, missing=True) == "62"
+    assert told(tmp_path, missing=True) == "62 467 16 far low middle near shared top"
+    assert told(tmp_path, missing=True) == "62 467 16"

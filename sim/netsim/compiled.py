@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,7 @@ from numba.core import event
 from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
+from netsim.lean import Lean
 from netsim.linking import part
 
 #: Where compiled functions, and the names and numbers that they are compiled with, live.
@@ -35,7 +37,7 @@ def digest() -> str:
     found.update(f"{numba.__version__} {sys.version} {binding.get_host_cpu_name()}".encode())
     here = Path(__file__).parent
     paths = [path for room in ROOMS for path in (here / room).rglob("*.py")]
-    for path in [Path(__file__), here / "linking.py", *sorted(paths)]:
+    for path in [Path(__file__), here / "lean.py", here / "linking.py", *sorted(paths)]:
         found.update(path.relative_to(here).as_posix().encode() + b"\0" + path.read_bytes())
     return found.hexdigest()
 
@@ -64,26 +66,56 @@ UNKEPT = (
 )
 
 
-def entry(function: Callable[..., Any]) -> Any:
+def entry(function: Callable[..., Any], **options: Any) -> Any:
     """Compile what Python calls; the compiled code is kept on disk where that is possible."""
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = FOLDER or before
+    options |= {"cache": FOLDER is not None, "error_model": "numpy", "pipeline_class": Lean}
     try:
-        return part(_once(njit(cache=FOLDER is not None, error_model="numpy")(function)), False)
+        return part(_once(njit(**options)(function)), False)
     finally:
         config.CACHE_DIR = before
 
 
+class Unit:
+    """Compiled code of one feature, which other compiled code calls by its address (`call_at`) and so without knowing it: it is
+    compiled, or loaded from disk, only where a run has the feature.
+
+    ``function(memory, a, b, c)`` takes a pointer to integers and three numbers, and answers with a number.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.code = entry(function, no_cpython_wrapper=True)
+
+    @cached_property
+    def address(self) -> int:
+        """Where its machine code is; made now if that was not done before."""
+        number = types.int64
+        self.code.compile(number(types.CPointer(number), number, number, number))
+        [made] = self.code.overloads.values()
+        return int(made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name))
+
+
 def inner(function: Callable[..., Any]) -> Any:
     """Compile a part of an entry's code: without wrappers for Python or C, and finished in the entry."""
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    options: dict[str, Any] = {
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+        "error_model": "numpy",
+        "pipeline_class": Lean,
+    }
     return part(_once(njit(**options)(function)), True)
 
 
 def within(function: Callable[..., Any]) -> Any:
     """Compile into each of its callers: many arguments that are only stored cost more to pass than to store."""
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    options: dict[str, Any] = {
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+        "error_model": "numpy",
+        "pipeline_class": Lean,
+    }
     return part(_once(njit(forceinline=True, **options)(function)), True)
 
 
@@ -158,17 +190,20 @@ def _pointer(typing: Any, array: Any) -> Any:
 pointer: Any = intrinsic(_pointer)
 
 
-def _at_address(typing: Any, number: Any) -> Any:
-    """The integers at an address, as `pointer` gives those of an array: of memory that another one names."""
-    signature = types.CPointer(types.int64)(types.int64)
+def _at_address(kind: Any) -> Any:
+    """The numbers at an address, as `pointer` gives those of an array: of memory that another one names."""
 
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
+    def typed(typing: Any, number: Any) -> Any:
+        def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
 
-    return signature, code
+        return types.CPointer(kind)(types.int64), code
+
+    return intrinsic(typed)
 
 
-at_address: Any = intrinsic(_at_address)
+at_address: Any = _at_address(types.int64)
+counts_at: Any = _at_address(types.int32)
 
 
 def _call_at(typing: Any, address: Any, memory: Any, a: Any, b: Any, c: Any) -> Any:

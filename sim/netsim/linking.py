@@ -17,6 +17,8 @@ from typing import Any
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
 from numba.core.registry import cpu_target
 
+from netsim.lean import remember
+
 #: What a library must have for this, as in Numba 0.68.
 NEEDED = ("_linking_libraries", "_finalized", "_raise_if_finalized", "finalize")
 
@@ -33,6 +35,7 @@ def part(dispatcher: Any, is_part: bool) -> Any:
     def compile(signature: Any) -> Any:
         if _State.ready is None:
             _State.ready = _prepare()
+            remember()
         before, _State.within_part = _State.within_part, is_part and _State.ready
         collects = gc.isenabled()
         gc.disable()  # Numba makes millions of objects and drops hardly any: looking for some is a tenth of the time

@@ -12,8 +12,11 @@ import pytest
 
 from netsim import compiled
 from netsim.cli.progress import Compiling
-from netsim.engine.fast import cores, entries, loop, memory
+from netsim.datapath.flows import table
+from netsim.datapath.ipvs import dispatch, wrr
+from netsim.engine.fast import bulk, cores, entries, faults, loop, memory, units
 from netsim.engine.fast.warmup import SMALLEST
+from netsim.scenario.load import loads
 
 LINE = re.compile(r"netsim: compiled (\d+) of (\d+) functions")
 
@@ -32,10 +35,24 @@ def test_what_an_entry_calls_is_found_through_names_and_modules() -> None:
     found = compiled.called_by([entries.end_threads])
     assert entries.end_threads in found and cores.kill_threads in found and memory.dropped in found
     assert loop.advance not in found
-    from netsim.datapath.flows import table
-    from netsim.datapath.ipvs import wrr
+    assert wrr.start in compiled.called_by([dispatch.other_starts.code])  # by way of a module
 
-    assert wrr.start in compiled.called_by([table._start])  # by way of three modules
+
+@pytest.mark.parametrize(
+    ("unit", "function", "before", "after"),
+    [
+        (units.bulk, bulk.flow_arrived, "users: 1, think: 1ms", "bulk: 1MB"),
+        (units.trouble, faults.troubled_link, "load:", "faults: [{at: 1ms, crash: m-1}]\nload:"),
+        (dispatch.other_schedules, wrr.schedule, "work:", "ipvs: {scheduler: wrr}, work:"),
+    ],
+)
+def test_what_few_scenarios_need_is_compiled_for_them_alone(
+    unit: compiled.Unit, function: object, before: str, after: str
+) -> None:
+    assert function in compiled.called_by([unit.code])
+    assert function not in compiled.called_by([loop.advance, table._start, table._add])
+    assert units.needed(loads(SMALLEST)) == []
+    assert unit in units.needed(loads(SMALLEST.replace(before, after))) and unit in units.ALL
 
 
 def test_nothing_is_kept_where_no_folder_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

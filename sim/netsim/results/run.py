@@ -166,7 +166,7 @@ def run(
     if resolved == "fast" or check is not None:
         from netsim.engine.fast.warmup import warm_up
 
-        warm_up(on_compile)
+        warm_up(on_compile, scenario)
     check_stations(scenario, station_names(model))
     plan.began = time.perf_counter()
     managed = scenario.load and scenario.changes

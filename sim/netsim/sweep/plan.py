@@ -167,7 +167,7 @@ def plan(
     if resolved == "fast":
         from netsim.engine.fast.warmup import warm_up
 
-        warm_up(on_compile)
+        warm_up(on_compile, scenario)
     used = scenario.seed if seed is None else seed
     began = time.perf_counter()
     with (

@@ -3,7 +3,7 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
 from __future__ import annotations
 
-from netsim.compiled import call_at, inner
+from netsim.compiled import Unit, call_at, inner
 from netsim.datapath.ipvs import dh, fo, lblc, lblcr, lc, mh, nq, ovf, rr, sed, sh, twos, wlc, wrr
 from netsim.datapath.ipvs.layout import SV_CHANGED, SV_SCHEDULE, SV_SCHEDULER, SV_START
 
@@ -25,10 +25,34 @@ def cells(number: int, most: int) -> int:
 @inner
 def start(M, s):
     """A service begins; its list may hold destinations already."""
-    number = M[s + SV_SCHEDULER]
-    if number == RR:
+    if M[s + SV_SCHEDULER] == RR:
         rr.start(M, s)
-    elif number == WRR:
+    elif M[s + SV_START]:
+        call_at(M[s + SV_START], M, s, 0, 0)
+
+
+@inner
+def changed(M, s, d, what):
+    """A destination was added to the list, removed from it, or has another weight."""
+    if M[s + SV_SCHEDULER] == RR:
+        rr.changed(M, s, d, what)
+    elif M[s + SV_CHANGED]:
+        call_at(M[s + SV_CHANGED], M, s, d, what)
+
+
+@inner
+def schedule(M, s, f):
+    """The destination of a new connection; -1 if there is none for it."""
+    if M[s + SV_SCHEDULER] == RR:
+        return rr.schedule(M, s, f)
+    return call_at(M[s + SV_SCHEDULE], M, s, f, 0)
+
+
+@Unit
+def other_starts(M, s, b, c):
+    """The built-in schedulers but rr, which is all that Docker uses: compiled where a service names one."""
+    number = M[s + SV_SCHEDULER]
+    if number == WRR:
         wrr.start(M, s)
     elif number == DH:
         dh.start(M, s)
@@ -40,17 +64,14 @@ def start(M, s):
         lblc.start(M, s)
     elif number == LBLCR:
         lblcr.start(M, s)
-    elif number == PLUGGED and M[s + SV_START]:
-        call_at(M[s + SV_START], M, s, 0, 0)
+    return 0
 
 
-@inner
-def changed(M, s, d, what):
-    """A destination was added to the list, removed from it, or has another weight."""
+@Unit
+def other_changed(M, s, d, what):
+    """The same for changes of their lists."""
     number = M[s + SV_SCHEDULER]
-    if number == RR:
-        rr.changed(M, s, d, what)
-    elif number == WRR:
+    if number == WRR:
         wrr.changed(M, s, d, what)
     elif number == DH:
         dh.changed(M, s, d, what)
@@ -58,16 +79,13 @@ def changed(M, s, d, what):
         sh.changed(M, s, d, what)
     elif number == MH:
         mh.changed(M, s, d, what)
-    elif number == PLUGGED and M[s + SV_CHANGED]:
-        call_at(M[s + SV_CHANGED], M, s, d, what)
+    return 0
 
 
-@inner
-def schedule(M, s, f):
-    """The destination of a new connection; -1 if there is none for it."""
+@Unit
+def other_schedules(M, s, f, c):
+    """The same for their choices."""
     number = M[s + SV_SCHEDULER]
-    if number == RR:
-        return rr.schedule(M, s, f)
     if number == WRR:
         return wrr.schedule(M, s, f)
     if number == LC:
@@ -98,6 +116,13 @@ def _by_address(M, s, f, number):
         return lblc.schedule(M, s, f)
     if number == LBLCR:
         return lblcr.schedule(M, s, f)
-    if number == PLUGGED:
-        return call_at(M[s + SV_SCHEDULE], M, s, f, 0)
     return twos.schedule(M, s, f)
+
+
+#: What choosing, beginning and changing take for all but rr.
+OTHERS = (other_schedules, other_starts, other_changed)
+
+
+def addresses(number: int) -> tuple[int, ...]:
+    """Where a built-in scheduler's code is, as services name it; it is compiled now if need be."""
+    return (0, 0, 0) if number == RR else tuple(unit.address for unit in OTHERS)

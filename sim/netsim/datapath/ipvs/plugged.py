@@ -58,7 +58,7 @@ def placed(scheduler: str, most: int) -> tuple[int, int, tuple[int, ...]]:
     """A scheduler's number, cells of its own table for at most so many destinations, and the addresses of its functions."""
     if scheduler in dispatch.NAMES:
         number = dispatch.NAMES.index(scheduler)
-        return number, dispatch.cells(number, most), (0, 0, 0)
+        return number, dispatch.cells(number, most), dispatch.addresses(number)
     own = plugged(scheduler)
     return dispatch.PLUGGED, own.cells, own.addresses
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from netsim.engine.border import Change, What
 from netsim.engine.client import Client
 from netsim.engine.fast import layout as y
+from netsim.engine.fast import units
 from netsim.engine.fast.entries import (
     ENDED,
     TERMS,
@@ -178,3 +179,5 @@ def rewire(plane: FastPlane) -> None:
         M[o + y.L_APART] = trouble is not None and trouble.groups is not None
         troubles += trouble is not None
     M[y.H_TROUBLE] = troubles
+    if troubles:
+        M[y.H_FAULTS] = units.trouble.address

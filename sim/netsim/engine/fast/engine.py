@@ -10,6 +10,7 @@ import numpy.typing as npt
 from netsim.datapath.dns import dns_table
 from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
+from netsim.engine.fast import units
 from netsim.engine.fast.build import ENTRY_KINDS, Builder, Ints, signed
 from netsim.engine.fast.entries import (
     begin_arrivals,
@@ -58,11 +59,11 @@ class Fast:
         self.most_ended = ENDED_ROWS + self.room
         self.rows[y.B_TODO] = 4 * first
         self.M: Ints = np.zeros(y.HEADER, np.int64)
+        self.HIST: npt.NDArray[np.int32] = np.zeros(len(builder.station_names) * BUCKETS, np.int32)
         world.state.table.room(2 * self.room)
         self._header()
         self._lay_out()
         self.D = np.array(builder.floats, np.float64)
-        self.HIST: npt.NDArray[np.int32] = np.zeros(len(builder.station_names) * BUCKETS, np.int32)
 
     def _header(self) -> None:
         M, world, tcp = self.M, self.world, self.world.tcp
@@ -80,6 +81,8 @@ class Fast:
         M[y.H_SYN_TIMEOUT], M[y.H_SYN_RETRIES] = tcp.syn_timeout_ps, tcp.syn_retries
         M[y.H_RETRIES2], M[y.H_DUPACKS] = tcp.retries2, tcp.duplicate_acks
         M[y.H_DNS_TTL] = dns_table().ttl_ps
+        if any(load.bulk is not None for load in world.scenario.load.values()):
+            M[y.H_BULK] = units.bulk.address
         M[y.H_HELLO], M[y.H_HELLO_ANSWER], M[y.H_NS] = tcp.tls_hello_bytes, tcp.tls_answer_bytes, NS
 
     def _static(self) -> dict[int, Ints]:
@@ -151,11 +154,11 @@ class Fast:
         self.room = max(self.room, 256 + 4 * b.most_calls)
         self.most_ended = max(self.most_ended, ENDED_ROWS + self.room)
         self._lay_out()
-        self.point()
         self.D = np.concatenate([self.D, np.array(b.floats[floats:], np.float64)])
         self.HIST = np.concatenate(
             [self.HIST, np.zeros(len(b.station_names) * BUCKETS - len(self.HIST), np.int32)]
         )
+        self.point()
         for number, (where, count) in changed.items():
             o = int(self.M[y.B_WL]) + number * y.W_WL
             self.M[o + y.WL_SOURCES], self.M[o + y.WL_CLIENTS] = where, count
@@ -194,8 +197,9 @@ class Fast:
         self.point()
 
     def point(self) -> None:
-        """Tell the compiled code where the tables of flows are now."""
+        """Tell the compiled code where the tables of flows and the histograms are now."""
         self.M[y.H_TABLE] = self.world.state.table.T.ctypes.data
+        self.M[y.H_HIST] = self.HIST.ctypes.data
 
     def start(self) -> None:
         """Queue the first requests of every workload."""

@@ -7,22 +7,13 @@ from __future__ import annotations
 import numpy as np
 from numba import carray  # type: ignore[attr-defined]
 
-from netsim.compiled import at_address, entry, inner, pointer
+from netsim.compiled import at_address, call_at, entry, inner, pointer
 from netsim.datapath.flows.layout import NOBODY, T_LEFT
-from netsim.engine.fast.bulk import (
-    begin_flow,
-    end_flow,
-    flow_arrived,
-    is_flow,
-    is_flow_unit,
-    send_flow,
-    unit_read,
-)
+from netsim.engine.fast.bulk import is_flow, is_flow_unit
 from netsim.engine.fast.connect import address, with_slot
 from netsim.engine.fast.cores import back, core_end
 from netsim.engine.fast.events import first, take, tune
 from netsim.engine.fast.exchange import alive, client_of, server_of
-from netsim.engine.fast.faults import troubled_link
 from netsim.engine.fast.handshake import NO_WAYS, choose, hindered, launch, syn
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.lookup import engine_answered, engine_asked
@@ -52,7 +43,7 @@ grow_by = inner(plain_grow_by)
 def at_station(M, HIST, op, a, b):
     """What happens most, at links, rings and cores, apart from the rest: a function's way in grows with all that it may do."""
     if op == OP_LINK:
-        if not (troubled_link(M, HIST, a, b) if M[H_TROUBLE] else link(M, HIST, a, b, 0)):
+        if not (call_at(M[H_FAULTS], M, a, b, 0) if M[H_TROUBLE] else link(M, HIST, a, b, 0)):
             unit_dropped(M, a, False)
     elif op == OP_SOFTIRQ:
         return softirq_visit(M, HIST, a, b)
@@ -69,7 +60,7 @@ def do(M, D, HIST, op, a, b, c):
     if op == OP_ARRIVED:
         spend(M, a, P_WIRE, M[M[B_UNIT_] + a * W_UNIT + U_LAST])
         if is_flow_unit(M, a):
-            flow_arrived(M, a)
+            call_at(M[H_BULK], M, op, a, b)
         else:
             unit_arrived(M, a)
     elif op == OP_TSTART:
@@ -80,7 +71,7 @@ def do(M, D, HIST, op, a, b, c):
         return with_slot(M, a, b)
     elif op == OP_SEND:
         if is_flow(M, a):
-            send_flow(M, a)
+            call_at(M[H_BULK], M, op, a, b)
         else:
             send_request(M, a)
     elif op == OP_SERVE:
@@ -126,7 +117,7 @@ def do(M, D, HIST, op, a, b, c):
             begin_transfer(M, a, 0, size, TAG_REQUEST, TK_REQUEST)
     elif op == OP_END:
         if is_flow(M, a):
-            end_flow(M, a, b)
+            call_at(M[H_BULK], M, op, a, b)
         else:
             end(M, a, b, c)
     elif op == OP_RELEASE_SLOT:
@@ -195,9 +186,9 @@ def rare(M, D, HIST, op, a, b, c):
         if paid(M, a, b):
             let_go_of_worker(M, a)
     elif op == TH_UNIT_READ:
-        unit_read(M, a)
+        call_at(M[H_BULK], M, op, a, b)
     elif op == OP_FLOW:
-        r = begin_flow(M, a, b)
+        r = call_at(M[H_BULK], M, op, a, b)
         if r >= 0:
             count(M, r)
             M[H_OPEN] -= M[M[B_R] + r * W_R + R_COUNTED]  # nobody waits for it at the end of a run

@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netsim.scenario.schema import Scenario
 
 NOTICE_AFTER_S = 1.5
 
@@ -23,16 +26,18 @@ load: {w: {from: outside, to: "s:80", users: 1, think: 1ms}}
 """
 
 
-def warm_up(told: OnCompile | None = None, everything: bool = False) -> float:
+def warm_up(
+    told: OnCompile | None = None, scenario: Scenario | None = None, everything: bool = False
+) -> float:
     """Load or compile the engine; seconds taken.
 
     ``told(done, known)`` is called now and then if compiling takes more than 1.5 s: functions compiled, of those that
-    are needed. ``everything``: what only some scenarios need as well (faults, changes, control messages).
+    are needed: by all scenarios, and by ``scenario``, or by any (``everything``).
     """
     began = time.perf_counter()
     from netsim.compiled import telling
     from netsim.datapath.flows import table
-    from netsim.engine.fast import entries, loop
+    from netsim.engine.fast import entries, loop, units
     from netsim.engine.fast.simulate import simulate
     from netsim.engine.tally import tally
     from netsim.model.build import build_model
@@ -48,9 +53,13 @@ def warm_up(told: OnCompile | None = None, everything: bool = False) -> float:
 
     all_entries = [*_entries(entries), *_entries(table)]
     needed = [entries.begin_user, entries.close_books, table._start, table._add]
-    with telling([loop.advance, tally, *(all_entries if everything else needed)], tell):
-        scenario = loads(SMALLEST)
-        simulate(scenario, build_model(scenario), 1, 0)
+    asked = units.ALL if everything else units.needed(scenario) if scenario is not None else ()
+    called = [loop.advance, tally, *(unit.code for unit in asked), *(all_entries if everything else needed)]
+    with telling(called, tell):
+        smallest = loads(SMALLEST)
+        simulate(smallest, build_model(smallest), 1, 0)
+        for unit in asked:
+            _ = unit.address
         if everything:
             for function in all_entries:
                 function.compile(_types(function))
