@@ -50,6 +50,7 @@ def connections(draw: st.DrawFn) -> str:
         words.append(f"idle: {draw(st.sampled_from(['5ms', '50ms']))}")
     if draw(st.booleans()):
         words.append("tls: true")
+    words.append(draw(st.sampled_from(["congestion: cubic", "congestion: cubic", "congestion: reno"])))
     return "{" + ", ".join(words) + "}"
 
 
@@ -107,7 +108,7 @@ def bulk(draw: st.DrawFn, name: str) -> str:
     )
     size = draw(st.sampled_from(["100KB", "100KB", "1MB", "1MB", "3333333B", "20MB"]))
     start = draw(st.sampled_from(["0s", "0s", "9ms", "50ms"]))
-    tls = draw(st.sampled_from(["", "", ", connection: {tls: true}"]))
+    tls = draw(st.sampled_from(["", "", ", connection: {tls: true}", ", connection: {congestion: reno}"]))
     return f"  {name}: {{from: {source}, to: '{target}', bulk: {size}, flows: {draw(st.integers(1, 3))}, start: {start}{tls}}}\n"
 
 
@@ -315,7 +316,8 @@ def carried_out(
 def fits(step: Change, model: Model) -> bool:
     """Whether a bond has the cables that a change says it uses."""
     node = model.nodes.get(step.subject)
-    return step.what != What.LANES or (node is not None and step.value >> node.cables == 0)
+    bonded = node is not None and node.cables > 1 and step.value >> node.cables == 0
+    return step.what != What.LANES or bonded
 
 
 def filtered(parts: list[dict[str, int]]) -> list[dict[str, int]]:
@@ -441,6 +443,29 @@ load:
 """
 LOSES: list[tuple[int, Step]] = [
     (250 * MS, Change(What.LINK, "m-1", link=LinkState(loss=0.03))),
+]
+
+
+#: Transfers under each congestion control over one port with a small buffer, that lose packets on the way besides, for long enough
+#: to be in every phase.
+CONGESTED = """netsim: 1
+duration: 3s
+warmup: 0s
+nodes:
+  m: {role: manager, cores: 4, profile: tuned, nic: {rate: 1Gbit}}
+  w: {cores: 4, profile: tuned, nic: {rate: 100Mbit}}
+fabric: {latency: 4ms, buffer: 150KiB}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  src: {networks: [net], placement: {constraints: [node.role == manager]}}
+  dst: {networks: [net], placement: {constraints: [node.role == worker]}, work: {cpu: 1ms}}
+load:
+  cubic: {from: src, to: dst, bulk: 1GB, connection: {congestion: cubic}}
+  reno: {from: src, to: dst, bulk: 1GB, connection: {congestion: reno}}
+  asks: {from: src, to: dst, users: 2, think: 300ms, request: 300KiB, response: 300KiB, connection: {pool: 2, congestion: reno}}
+"""
+CONGESTS: list[tuple[int, Step]] = [
+    (1500 * MS, Change(What.LINK, "m-1", link=LinkState(loss=0.002))),
 ]
 
 
@@ -638,6 +663,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(FULL_RING, [])
 @example(BLACK_HOLE, [])
 @example(LEAVING, LEAVES)
+@example(CONGESTED, CONGESTS)
 @example(BUSY, LOSES)
 @example(VANISHING, VANISHES)
 @example(SHARED, FAILS_ALONE)

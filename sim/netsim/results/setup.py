@@ -220,6 +220,7 @@ def arrivals_text(arrivals: Arrivals) -> str:
 def connection_text(connection: Connection) -> str:
     """How connections are used."""
     tls = " with TLS" if connection.tls else ""
+    tls += f" under {connection.congestion}" if connection.congestion != "cubic" else ""
     if connection.kind == "new":
         return f"a new connection{tls} per request"
     return f"a pool of {connection.pool} connections{tls}"

@@ -15,7 +15,7 @@ from netsim.engine.fast.lookup import look_up, name_known
 from netsim.engine.fast.memory import at, drop_connection, row, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.requests import end
-from netsim.engine.fast.tcp import close, fill, worked
+from netsim.engine.fast.tcp import begin_windows, close, fill, worked
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _uniform
 
@@ -162,7 +162,6 @@ def connect(M, x):
         return True
     conn = row(M, H_CFREE, H_CLEFT, B_CONN, W_CONN)
     k = M[B_CONN] + conn * W_CONN
-    window = M[H_IW] * M[M[B_ROUTE] + M[M[B_WAYS] + ways * W_WAYS + WA_REQUEST] * W_ROUTE + RO_MSS]
     M[k + O_WAYS] = ways
     M[k + O_HASH] = np.int64(_uniform(np.uint64(M[c + K_HASH]), np.uint64(M[c + K_FLOWS])) * (1 << 31))
     M[k + O_SRTT] = 0
@@ -173,12 +172,7 @@ def connect(M, x):
     M[k + O_SERVER] = -1
     M[k + O_FULL] = 0
     M[k + O_LARGE] = 0
-    M[k + O_WINDOW] = window
-    M[k + O_WINDOW1] = window
-    M[k + O_THRESHOLD] = NEVER
-    M[k + O_THRESHOLD1] = NEVER
-    M[k + O_CUT] = -NEVER
-    M[k + O_CUT1] = -NEVER
+    begin_windows(M, k, M[c + K_CONTROL])
     M[k + O_VIA] = via
     M[k + O_CLIENT] = client
     M[k + O_FLOW] = flow

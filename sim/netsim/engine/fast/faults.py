@@ -128,14 +128,14 @@ def troubled_link(M, HIST, u, visit):
         refuse(M, u)
         return False
     o = M[B_UNIT_] + u * W_UNIT
-    lost, t, losses = lost_packets(M, u), M[o + U_A], M[o + U_C] & 63
+    lost, t, losses, sent = lost_packets(M, u), M[o + U_A], M[o + U_C] & 63, M[o + U_SENT]
     size = lost * M[route_of(M, u) + RO_MSS]
     if not link(M, HIST, u, visit, lost):
         return False
     if lost > 0:
         k = M[B_T] + t * W_T
         M[k + T_COUNT] += 1  # what is lost is a unit of its own from here on
-        if data_lost(M, t, size, M[k + T_COUNT] * 64 + losses):
+        if data_lost(M, t, size, M[k + T_COUNT] * 64 + losses, sent):
             todo(M, OP_END, M[k + T_X], unheard(M, t), 0)
     return True
 

@@ -16,7 +16,7 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
-from netsim.engine.fast.tcp import message_cost, take, ways_of
+from netsim.engine.fast.tcp import measured, message_cost, take, ways_of
 from netsim.engine.keys import fold_compiled
 
 NO_WAYS = -9  # ways to a back end have to be made first
@@ -171,7 +171,7 @@ def opened(M, x, u):
     if M[k + O_CLOSED]:
         return
     take(M, x, M[B_USPLIT] + u * NS, P_Q_CPU)
-    M[k + O_SRTT] = M[H_NOW] - M[e + X_SENT]
+    measured(M, k, M[H_NOW] - M[e + X_SENT])
     M[k + O_LAST] = M[H_NOW]
     if not M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_TLS]:
         todo(M, OP_SEND, x, 0, 0)
