@@ -50,6 +50,7 @@ def connections(draw: st.DrawFn) -> str:
         words.append(f"idle: {draw(st.sampled_from(['5ms', '50ms']))}")
     if draw(st.booleans()):
         words.append("tls: true")
+    words.append(draw(st.sampled_from(["congestion: cubic", "congestion: cubic", "congestion: reno"])))
     return "{" + ", ".join(words) + "}"
 
 
@@ -111,7 +112,7 @@ def bulk(draw: st.DrawFn, name: str) -> str:
     )
     size = draw(st.sampled_from(["100KB", "100KB", "1MB", "1MB", "3333333B", "20MB"]))
     start = draw(st.sampled_from(["0s", "0s", "9ms", "50ms"]))
-    tls = draw(st.sampled_from(["", "", ", connection: {tls: true}"]))
+    tls = draw(st.sampled_from(["", "", ", connection: {tls: true}", ", connection: {congestion: reno}"]))
     return f"  {name}: {{from: {source}, to: '{target}', bulk: {size}, flows: {draw(st.integers(1, 3))}, start: {start}{tls}}}\n"
 
 
@@ -319,7 +320,8 @@ def carried_out(
 def fits(step: Change, model: Model) -> bool:
     """Whether a bond has the cables that a change says it uses."""
     node = model.nodes.get(step.subject)
-    return step.what != What.LANES or (node is not None and step.value >> node.cables == 0)
+    bonded = node is not None and node.cables > 1 and step.value >> node.cables == 0
+    return step.what != What.LANES or bonded
 
 
 def filtered(parts: list[dict[str, int]]) -> list[dict[str, int]]:
@@ -471,6 +473,29 @@ LOSES: list[tuple[int, Step]] = [
 ]
 
 
+#: Transfers under each congestion control over one port with a small buffer, that lose packets on the way besides, for long enough
+#: to be in every phase.
+CONGESTED = """netsim: 1
+duration: 3s
+warmup: 0s
+nodes:
+  m: {role: manager, cores: 4, profile: tuned, nic: {rate: 1Gbit}}
+  w: {cores: 4, profile: tuned, nic: {rate: 100Mbit}}
+fabric: {latency: 4ms, buffer: 150KiB}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  src: {networks: [net], placement: {constraints: [node.role == manager]}}
+  dst: {networks: [net], placement: {constraints: [node.role == worker]}, work: {cpu: 1ms}}
+load:
+  cubic: {from: src, to: dst, bulk: 1GB, connection: {congestion: cubic}}
+  reno: {from: src, to: dst, bulk: 1GB, connection: {congestion: reno}}
+  asks: {from: src, to: dst, users: 2, think: 300ms, request: 300KiB, response: 300KiB, connection: {pool: 2, congestion: reno}}
+"""
+CONGESTS: list[tuple[int, Step]] = [
+    (1500 * MS, Change(What.LINK, "m-1", link=LinkState(loss=0.002))),
+]
+
+
 #: Three nodes of two cores on a machine of three: their threads, quotas and receive work meet on its cores, and the
 #: power of one goes and comes back while the others work.
 SHARED = """netsim: 1
@@ -593,6 +618,40 @@ A_GUEST_DIES: list[tuple[int, Step]] = [
 ]
 
 
+#: One virtual address: its holder dies, nobody has it for a while, another node takes it, and the first one takes it back.
+#: Kept connections, answers of many windows, uploads and handshakes with TLS are cut off in the middle of all that.
+TAKEN_OVER = """netsim: 1
+duration: 4s
+warmup: 0s
+nodes: {m: {role: manager, count: 3, cores: 2, nic: {rate: 1Gbit}}}
+outside: {rtt: 20ms, clients: 20, entry: {nodes: [m-1, m-2], vrrp: {priorities: {m-1: 150}}}}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {replicas: 3, networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: 300us, workers: 8}, calls: [{to: db, response: 12KiB, connection: {pool: 4}}]}
+  db: {replicas: 2, networks: [net], work: {cpu: 200us, workers: 8}}
+load:
+  kept: {from: outside, to: 'web:8080', arrivals: {poisson: 200/s}, request: 600B, response: 300KiB, timeout: 2500ms, connection: {pool: 20}}
+  anew: {from: outside, to: 'web:8080', arrivals: {poisson: 200/s}, request: 70KiB, response: 600B, timeout: 2500ms, connection: {requests: 1, tls: true}}
+  up: {from: outside, to: 'web:8080', bulk: 300MB, flows: 4}
+  out: {from: web, to: outside, arrivals: {poisson: 100/s}, request: 600B, response: 70KiB, connection: {pool: 4}}
+"""
+TAKEOVER: list[tuple[int, Step]] = [
+    (0, Change(What.ENTRY_ADDRESS, "m-1")),
+    (0, Change(What.ENTRY_OUT, "m-2")),
+    (0, Change(What.ENTRY_OUT, "m-3")),
+    (1000 * MS, Change(What.NODE_DOWN, "m-1")),
+    (1000 * MS, Change(What.ENTRY_ADDRESS, "")),
+    (1790 * MS, Change(What.ENTRY_IN, "m-2")),
+    (1790 * MS, Change(What.ENTRY_OUT, "m-1")),
+    (1800 * MS, Change(What.ENTRY_ADDRESS, "m-2")),
+    (2200 * MS, Change(What.NODE_UP, "m-1")),
+    (2500 * MS, Change(What.ENTRY_IN, "m-1")),
+    (2500 * MS, Change(What.ENTRY_OUT, "m-2")),
+    (2510 * MS, Change(What.ENTRY_ADDRESS, "m-1")),
+    (3000 * MS, Change(What.ENTRY_ADDRESS, "m-3")),  # late for those who send: their SYNs are turned away
+]
+
+
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
     scenario.tolerate()
@@ -631,6 +690,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(FULL_RING, [])
 @example(BLACK_HOLE, [])
 @example(LEAVING, LEAVES)
+@example(CONGESTED, CONGESTS)
 @example(BUSY, LOSES)
 @example(VANISHING, VANISHES)
 @example(SHARED, FAILS_ALONE)
@@ -639,6 +699,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(RATIONED, A_GUEST_DIES)
 @example(BONDED, PULLED)
 @example(STICKY, SHIFTS)
+@example(TAKEN_OVER, TAKEOVER)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

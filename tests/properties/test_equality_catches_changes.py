@@ -32,10 +32,14 @@ CHANGES = {
     "a thread keeps its core for two time slices": (
         "cores.py", "turn = max(quantum(M, th), ", "turn = max(2 * quantum(M, th), ",
     ),
-    "the window grows twice as fast after a loss": (
-        "tcp.py", "M[f] += max(1, mss_of(M, t) * size // M[f])", "M[f] += max(1, 2 * mss_of(M, t) * size // M[f])",
+    "twice as many packets are taken as acknowledged": (
+        "tcp.py", "M[H_NOW], -(-size // mss), ", "M[H_NOW], 2 * -(-size // mss), ",
     ),
-    "a loss halves the window": ("tcp.py", "DECREASE = 0.7", "DECREASE = 0.5"),
+    "losses are found by what was sent before": ("tcp.py", "if first > M[f + CC_NEWEST]:", "if first > M[f + CC_NEWEST] + 1:"),
+    "what was lost is sent again outside the window": (
+        "tcp.py", "        if M[o + T_LOST] >= 0:\n            size = fitting(M, o, M[M[B_Q] + M[o + T_LOST] * W_Q], window, mss)",
+        "        if M[o + T_LOST] >= 0:\n            size = M[M[B_Q] + M[o + T_LOST] * W_Q]",
+    ),
     "a listen queue takes one connection more": (
         "handshake.py", "if M[s + V_WAITING] >= M[s + V_BACKLOG]", "if M[s + V_WAITING] > M[s + V_BACKLOG]",
     ),
@@ -43,7 +47,7 @@ CHANGES = {
         "handshake.py", "ways = need(M, M[k + O_CLIENT], M[k + O_VIA], place)", "ways = need(M, M[k + O_CLIENT], M[k + O_VIA], 0)",
     ),
     "a connection waits for twice the time-out before slow start": (
-        "tcp.py", "if idle > M[H_RTO_MIN]", "if idle > 2 * M[H_RTO_MIN]",
+        "tcp.py", "now - M[k + O_LAST], rto(M, M[f + CC_SRTT], 0)", "now - M[k + O_LAST], 2 * rto(M, M[f + CC_SRTT], 0)",
     ),
     "connections end a little earlier in the tables": (
         "tcp.py", "M[k + O_FLOW], M[H_NOW])", "M[k + O_FLOW], M[H_NOW] - 119_900 * 10**9)",

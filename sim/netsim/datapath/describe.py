@@ -46,8 +46,12 @@ LIMITS = """
 - Vhost's work is done by the virtual core that sends or receives, and hardware threads slow each other by the mean over the machine.
 - A bond moves connections by their hash alone; nothing is told of a moved address (gratuitous ARP takes no time).
 - A receiver's core is woken for every message, busy or not.
-- Acknowledgements travel as packets only while the sender waits for them.
-- After a loss the window is cut once per round trip (to 0.7) and then grows by one segment per window.
+- Acknowledgements travel as packets only while the sender waits for them, one for each skb as it was sent. A lost one is made
+  good by the next, one round trip later.
+- Congestion controls follow Linux's arithmetic, with windows in whole packets and a jiffy of 4 ms. A loss is known when something
+  that was sent later is acknowledged (no wait for reordering, which does not happen), or by the retransmission timer; there is
+  no tail loss probe. The window is cut at once (no proportional rate reduction), once for all that was on its way.
+- The receive window is `window_limit_bytes` from the start, less what is not read.
 - Segmentation is by TSO and reassembly by GRO in units of up to 45 packets; GRO's misses are in the per-packet cost.
 - Connections are drawn from a pool in turn. A pooled connection is opened when it is first used.
 - ESP's padding (0 to 3 bytes a packet) is in the MTU; of smaller packets it is left out.

@@ -22,7 +22,6 @@ class TcpTable:
     syn_retries: int
     retries2: int
     duplicate_acks: int
-    decrease: float
     time_wait_ps: int
     tls_hello_bytes: int
     tls_answer_bytes: int
@@ -35,13 +34,9 @@ class TcpTable:
         """Wait after SYN number ``sent`` (from 0): 1, 2, 4 s ..."""
         return self.syn_timeout_ps << min(sent, 7)
 
-    def window_after_idle(self, window: int, mss: int, idle_ps: int, srtt_ps: int) -> int:
-        """Slow start after idle: halved for each RTO without a packet, down to the initial window
-        (tcp_cwnd_restart in net/ipv4/tcp_output.c)."""
-        least, rto = self.initial_window_packets * mss, self.rto_ps(srtt_ps, 0)
-        while idle_ps > rto and window > least:
-            window, idle_ps = window // 2, idle_ps - rto
-        return max(window, least)
+    def rest_ps(self, idle_ps: int) -> int:
+        """How long a connection has rested, of which nothing was sent for so long."""
+        return idle_ps
 
 
 @cache

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import IntFlag
 from typing import TYPE_CHECKING, Protocol
 
+from netsim.datapath.congestion.registry import number
 from netsim.datapath.dns import Asking, asking, dns_table
 from netsim.engine.balance import Choice
 from netsim.engine.connection import Connection, Handshake, Party
@@ -102,6 +103,7 @@ class Client:
         self._queue: deque[Exchange] = deque()
         self._hash_key = stream_key(world.draws.seed, world.draws.replication, name, "flow")
         self._flows = 0
+        self.control = number(ask.connection.congestion)
         self.asked: Asking | None = asking(
             world.model, world.book.reach(source, ask.target), source, ask.target
         )
@@ -190,7 +192,9 @@ class Client:
             return choice.cause
         hash_ = int(uniform(self._hash_key, self._flows) * (1 << 31))
         key = fold(self._hash_key, Tag.RESET, self._flows)
-        slot.conn = Connection(self.kernel, self.world.machine, self.world.tcp, choice, hash_, key)
+        slot.conn = Connection(
+            self.kernel, self.world.machine, self.world.tcp, choice, hash_, key, self.control
+        )
         slot.conn.client = self
         return slot.conn
 

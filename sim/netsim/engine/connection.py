@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netsim.datapath.congestion.registry import Window
 from netsim.datapath.flows.layout import NOBODY
 from netsim.datapath.tcp import TcpTable
 from netsim.engine.cpu import Thread
@@ -16,7 +17,7 @@ from netsim.engine.peer import Peer, Stage
 from netsim.engine.route import Route
 from netsim.engine.routes import Ways
 from netsim.engine.span import Span
-from netsim.engine.transfer import Flow, Transfer, message_cost
+from netsim.engine.transfer import Transfer, message_cost
 
 if TYPE_CHECKING:
     from netsim.engine.balance import Choice
@@ -34,22 +35,24 @@ class Party:
 
 
 class Connection:
-    """One TCP connection. ``closed``: nothing more is sent; ``accepted``: a worker has taken it."""
+    """One TCP connection. ``closed``: nothing more is sent; ``accepted``: a worker has taken it.
+
+    ``control``: number of the congestion control, at both ends.
+    """
 
     __slots__ = ("kernel", "machine", "tcp", "choice", "ways", "flows", "hash", "srtt_ps", "last_ps", "served",
                  "closed", "accepted", "server", "backlog_full", "too_large", "key", "user", "peer", "stage", "writer", "client")  # fmt: skip
 
     def __init__(
-        self, kernel: Kernel, machine: Machine, tcp: TcpTable, choice: Choice, hash_: int, key: Key
-    ) -> None:
+        self, kernel: Kernel, machine: Machine, tcp: TcpTable, choice: Choice, hash_: int, key: Key, control: int = 0
+    ) -> None:  # fmt: skip
         self.kernel = kernel
         self.machine = machine
         self.tcp = tcp
         self.choice = choice
         self.ways: Ways = choice.first
         self.hash = hash_
-        window = tcp.initial_window_packets * self.ways.request.mss_bytes
-        self.flows = (Flow(window), Flow(window))
+        self.flows = tuple(Window(control, tcp.initial_window_packets) for _ in range(2))
         self.srtt_ps = 0
         self.last_ps = kernel.now
         self.served = 0
@@ -65,12 +68,18 @@ class Connection:
         self.client: Client | None = None  # whose it is; None between daemons
         self.writer: Transfer | None = None  # an answer that a worker writes as the window opens
 
-    def rest(self, flow: Flow) -> None:
+    def measured(self, rtt_ps: int) -> None:
+        """The first round trip, that of the handshake."""
+        self.srtt_ps = rtt_ps
+        for flow in self.flows:
+            flow.srtt_ps = rtt_ps
+
+    def rest(self, flow: Window) -> None:
         """Slow start after idle."""
-        now = self.kernel.now
-        mss = self.ways.request.mss_bytes
-        if now - self.last_ps > self.tcp.rto_min_ps:
-            flow.window = self.tcp.window_after_idle(flow.window, mss, now - self.last_ps, self.srtt_ps)
+        now, tcp = self.kernel.now, self.tcp
+        flow.rested(
+            now, tcp.rest_ps(now - self.last_ps), tcp.rto_ps(flow.srtt_ps, 0), tcp.initial_window_packets
+        )
         self.last_ps = now
 
     def close(self) -> None:
@@ -143,6 +152,9 @@ class Handshake:
     def _syn(self, number: int) -> None:
         conn = self.conn
         if conn.closed:
+            return
+        if number and not conn.choice.enter_anew():
+            self.fail(conn.choice.cause)
             return
         if conn.choice.at_send:
             met = conn.choice.choose()
@@ -260,7 +272,7 @@ class Handshake:
         if conn.closed:
             return
         self.span.take(split, "queue:cpu", now)
-        conn.srtt_ps = now - self.sent_ps
+        conn.measured(now - self.sent_ps)
         conn.last_ps = now
         if self.tls:
             self._hello()

@@ -76,7 +76,7 @@ class Reference(Machinery):
         key = message_key(message)
         ways = cast(Choice, Direct(self.control.ways(src, dst)))
         conn = Connection(self.kernel, self.world.machine, self.world.tcp, ways, flow_of(src, dst), key)
-        conn.srtt_ps = srtt_ps
+        conn.measured(srtt_ps)
         self.messages[conn] = message
 
         def ended(at_ps: int | None) -> None:

@@ -1,8 +1,9 @@
 """One message over an open connection: windows, acknowledgements, loss and retransmission.
 
 The receiver acknowledges units only while the sender still has some to send; what comes after carries
-the last acknowledgements. The window opens by what is acknowledged (slow start), then by one segment per
-window (after a loss).
+the last acknowledgements. The window is that of a congestion control (`netsim.datapath.congestion`). Losses are found as
+Linux finds them with SACK (RACK, RFC 8985): by the acknowledgement of something that was sent later, or by the retransmission
+timer. What was lost is sent again before anything new, within the window.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold
-from netsim.engine.machine import MTU, Split
+from netsim.engine.machine import AWAY, MTU, Split
 from netsim.engine.peer import Peer
 from netsim.engine.route import Cost, Route
 
@@ -33,17 +34,6 @@ def message_cost(route: Route, size: int, unit: int, sending: bool) -> Cost:
     return list(found.items())
 
 
-class Flow:
-    """TCP's state of one direction of a connection. Sizes in bytes."""
-
-    __slots__ = ("window", "threshold", "last_cut")
-
-    def __init__(self, window: int) -> None:
-        self.window = window
-        self.threshold = 1 << 62
-        self.last_cut = -(1 << 62)
-
-
 class Transfer:
     """Moves ``size`` bytes; ``done(split, now)`` when all are there, ``fail(cause)`` when TCP gives up.
 
@@ -52,7 +42,8 @@ class Transfer:
     """
 
     __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
-                 "on_bytes", "next", "flying", "arrived", "count", "sending", "losses", "free", "unread")  # fmt: skip
+                 "on_bytes", "next", "flying", "arrived", "count", "sending", "free", "unread", "pending", "lost", "holes",
+                 "armed", "timers")  # fmt: skip
 
     def __init__(
         self,
@@ -83,8 +74,13 @@ class Transfer:
         self.arrived = 0
         self.count = 0
         self.sending = False
-        self.losses = 0
-        self.unread: deque[tuple[int, int, Split]] = deque()
+        self.unread: deque[tuple[int, int, int, Split]] = deque()
+        #: Bytes, number, losses and time of sending of what is lost: the sender does not know yet; and it does.
+        self.pending: deque[tuple[int, int, int, int]] = deque()
+        self.lost: deque[tuple[int, int, int, int]] = deque()
+        self.holes = 0  # bytes in both
+        self.armed = False  # the retransmission timer runs
+        self.timers = 0
         self.free: Callable[[], None] | None = None  # lets the sending thread go, once
 
     def start(self) -> None:
@@ -93,17 +89,25 @@ class Transfer:
         self._pump()
 
     def _pump(self) -> None:
+        """Send what is lost and then what is new, as far as the windows allow."""
         mss = self.route.mss_bytes
         limit = self.conn.tcp.unit_bytes // mss * mss
-        while self.next < self.size and not self.sending and not self.conn.closed:
-            room = self.flow.window - self.flying
-            size = min(self.size - self.next, limit)
-            if size > room:
-                size = room // mss * mss
-                if size <= 0:
-                    if self.flying:
-                        return
-                    size = min(self.size - self.next, mss)
+        while not self.conn.closed:
+            window = self.flow.packets * mss
+            if self.lost:
+                size = self._fitting(self.lost[0][0], window, mss)
+                if size == 0:
+                    return
+                self._again(size)
+                continue
+            if self.next >= self.size or self.sending:
+                return
+            left = min(self.size - self.next, limit)
+            if self.flying + left > window:
+                self.flow.full(self.conn.kernel.now)
+            size = self._fitting(left, min(window, self.conn.tcp.window_limit_bytes), mss)
+            if size == 0:
+                return
             self.next += size
             self.flying += size
             self.count += 1
@@ -111,6 +115,24 @@ class Transfer:
                 self._send(size, self.count, 0)
             else:
                 self._pay(self.sender, size, self.count)
+
+    def _fitting(self, size: int, window: int, mss: int) -> int:
+        """How many bytes of a unit the window takes; one segment, if nothing is on its way."""
+        room = window - self.flying
+        if size > room:
+            size = min(size, max(room // mss * mss, 0 if self.flying else mss))
+        return size
+
+    def _again(self, size: int) -> None:
+        """Send what was lost first once more; a part of it is a unit of its own."""
+        whole, number, losses, sent = self.lost.popleft()
+        if size < whole:
+            self.lost.appendleft((whole - size, number, losses, sent))
+            self.count += 1
+            number = self.count
+        self.holes -= size
+        self.flying += size
+        self._send(size, number, losses)
 
     def broken_off(self) -> None:
         """The client has closed the connection: half a round trip later the writing thread gets an error."""
@@ -146,125 +168,155 @@ class Transfer:
         if self.backward and self.conn.peer >= Peer.RESET:
             return
         split: Split = {}
-        left = size
+        left, sent = size, self.flow.stamp(self.conn.kernel.now)
 
         def thin(lost: int) -> None:
             nonlocal left
             left -= lost
             self.count += 1  # it is a unit of its own from here on
-            self._lost(lost, self.count, losses)
+            self._lost(lost, self.count, losses, sent)
 
         self.conn.machine.send(
             self.route,
             size,
             fold(self.key, Tag.UNIT, number * 64 + losses),
-            lambda now: self._arrive(left, number, losses, split, now),
-            lambda now, where: self._dropped(left, number, losses, where),
+            lambda now: self._arrive(left, number, losses, sent, split, now),
+            lambda now, where: self._dropped(left, number, losses, sent, where),
             split,
             self.conn.hash,
             None,
             thin,
         )
 
-    def _arrive(self, size: int, number: int, losses: int, split: Split, now: int) -> None:
+    def _arrive(self, size: int, number: int, losses: int, sent: int, split: Split, now: int) -> None:
         if not self.backward and self.conn.peer >= Peer.RESET:
             if self.conn.peer == Peer.SILENT:
-                self._lost(size, number, losses)
+                self._lost(size, number, losses, sent)
             else:
                 self.conn.choice.reset()
                 self.conn.send_reset(fold(self.key, Tag.RESET, number * 64 + losses))
             return
         self.arrived += size
-        self.losses = 0
         if self.on_bytes is not None:
             self.on_bytes(size, now)
         if self.receiver is not None and self.receiver.thread is not None:
-            self.unread.append((size, number, split))
+            self.unread.append((size, number, sent, split))
             if len(self.unread) == 1:
                 self._read_next(self.receiver)
         else:
-            self._read(size, number, split)
+            self._read(size, number, sent, split)
 
     def _read_next(self, receiver: Party) -> None:
         """One thread reads one unit after the other; the one being read stands first."""
-        size, number, split = self.unread[0]
+        size, number, sent, split = self.unread[0]
 
         def was_read() -> None:
             self.unread.popleft()
-            self._read(size, number, split)
+            self._read(size, number, sent, split)
             if self.unread:
                 self._read_next(receiver)
 
         assert receiver.thread is not None
         self.conn.machine.run(receiver.thread, receiver.node, self.route.recv_cost(size), was_read, None)
 
-    def _read(self, size: int, number: int, split: Split) -> None:
+    def _read(self, size: int, number: int, sent: int, split: Split) -> None:
         now = self.conn.kernel.now
-        if self.next < self.size:
+        if self.next < self.size or self.holes:
             self.conn.machine.send(
                 self.ack_route,
                 0,
                 fold(self.key, Tag.ACK, number),
-                lambda _: self._acked(size),
-                lambda *_: self._acked_later(size, number),
+                lambda now: self._acked(size, sent, now - sent),
+                lambda _, where: self._ack_dropped(size, number, sent, where),
                 None,
                 self.conn.hash,
             )
             return
-        self.flying -= size
         if self.arrived >= self.size and not self.unread:
-            self._grow(size)
+            self._grow(size, sent, -1)
+            self.flying -= size
             free, self.free = self.free, None
             self.done(split, now)
             if free is not None:
                 free()
+            return
+        self.flying -= size
 
-    def _acked_later(self, size: int, number: int) -> None:
+    def _ack_dropped(self, size: int, number: int, sent: int, where: str) -> None:
+        if where == AWAY and self.conn.machine.address:
+            self._turned_away(number)
+        else:
+            self._acked_later(size, number, sent)
+
+    def _turned_away(self, code: int) -> None:
+        """Another node has the address now and knows nothing of the connection: half a round trip later its RST is there."""
+        conn = self.conn
+        at = conn.kernel.now + conn.srtt_ps // 2 + 1
+        conn.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.RESET, code), self.fail, "reset")
+
+    def _acked_later(self, size: int, number: int, sent: int) -> None:
         """A lost acknowledgement is made good by the next one, one round trip later."""
         at = self.conn.kernel.now + self.conn.srtt_ps
-        self.conn.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.LATE_ACK, number), self._acked, size)
+        self.conn.kernel.at(
+            at, Phase.TIMEOUT, fold(self.key, Tag.LATE_ACK, number), self._acked, size, sent, -1
+        )
 
-    def _acked(self, size: int) -> None:
+    def _acked(self, size: int, sent: int, rtt: int) -> None:
+        self._grow(size, sent, rtt)
         self.flying -= size
-        self._grow(size)
+        while self.pending and self.pending[0][3] <= self.flow.newest_ps:
+            self.flow.lost(self.pending[0][3])
+            self._found()
         self._pump()
 
-    def _grow(self, size: int) -> None:
-        flow = self.flow
-        if flow.window < flow.threshold:
-            if 2 * (self.flying + size) > flow.window:  # only a window that was used grows
-                flow.window += size
-        else:
-            flow.window += max(1, self.route.mss_bytes * size // flow.window)
-        flow.window = min(flow.window, self.conn.tcp.window_limit_bytes)
+    def _grow(self, size: int, sent: int, rtt: int) -> None:
+        mss = self.route.mss_bytes
+        self.flow.acked(self.conn.kernel.now, -(-size // mss), -(-self.flying // mss), sent, rtt)
 
-    def _dropped(self, size: int, number: int, losses: int, where: str) -> None:
+    def _found(self) -> None:
+        """The sender knows of its first loss: that is on its way no more."""
+        found = self.pending.popleft()
+        self.flying -= found[0]
+        self.lost.append(found)
+
+    def _dropped(self, size: int, number: int, losses: int, sent: int, where: str) -> None:
+        if where == AWAY and self.conn.machine.address:
+            self._turned_away(number * 64 + losses)
+            return
         if where == MTU:
             self.conn.too_large = True
-        self._lost(size, number, losses)
+        self._lost(size, number, losses, sent)
 
-    def _lost(self, size: int, number: int, losses: int) -> None:
-        conn, tcp = self.conn, self.conn.tcp
-        if conn.closed:
+    def _lost(self, size: int, number: int, losses: int, sent: int) -> None:
+        if self.conn.closed:
             return
-        if losses >= tcp.retries2:
-            self.fail(conn.gave_up())
+        if losses >= self.conn.tcp.retries2:
+            self.fail(self.conn.gave_up())
             return
-        mss, now = self.route.mss_bytes, conn.kernel.now
-        behind = (self.flying - size) // mss
-        fast = losses == 0 and behind >= tcp.duplicate_acks
-        wait = conn.srtt_ps if fast else tcp.rto_ps(conn.srtt_ps, losses)
-        flow = self.flow
-        if now - flow.last_cut > conn.srtt_ps:
-            flow.last_cut = now
-            flow.threshold = max(2 * mss, int(flow.window * tcp.decrease))
-            flow.window = flow.threshold if fast else mss
-        conn.kernel.at(
-            now + max(1, wait),
-            Phase.TIMEOUT,
-            fold(self.key, Tag.RETRY, number * 64 + losses),
-            self._send,
-            size,
-            number,
-            losses + 1,
-        )
+        self.pending.append((size, number, losses + 1, sent))
+        self.holes += size
+        if not self.armed:
+            self._arm()
+
+    def _due(self) -> int:
+        """When the retransmission timer fires: some time after the first loss that the sender does not know of was sent."""
+        _, _, losses, sent = self.pending[0]
+        return sent + self.conn.tcp.rto_ps(self.flow.srtt_ps, losses - 1)
+
+    def _arm(self) -> None:
+        self.armed = True
+        self.timers += 1
+        at = max(self.conn.kernel.now + 1, self._due())
+        self.conn.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.RETRY, self.timers), self._timer)
+
+    def _timer(self) -> None:
+        self.armed = False
+        if self.conn.closed or not self.pending:
+            return
+        if self._due() > self.conn.kernel.now:
+            self._arm()
+            return
+        self.flow.timed_out(self.pending[0][3])
+        while self.pending:
+            self._found()
+        self._pump()

@@ -18,6 +18,7 @@ from netsim.scenario.schema_types import (
     Strict,
     Text,
     WrittenAs,
+    choice,
     fail,
     number,
     whole,
@@ -32,6 +33,9 @@ _KINDS = {
 }
 _EXPECTED = "a duration or a distribution, like 2ms or {lognormal: {mean: 2ms, cv: 1}}"
 
+
+#: Congestion controls that both engines have, the default first.
+CONGESTION_CONTROLS = ("cubic", "reno")
 
 #: Before a service's name: the addresses of its tasks instead of the virtual one, as Docker's DNS has it.
 TASKS = "tasks."
@@ -143,6 +147,9 @@ class PoolForm(Form):
         default=None, description="A connection unused for this long is closed."
     )
     tls: Flag = Field(default=False, description="TLS 1.3 on top (one more round trip, processor time).")
+    congestion: Annotated[str, choice(*CONGESTION_CONTROLS)] = Field(
+        default="cubic", description="Congestion control of both ends (net.ipv4.tcp_congestion_control)."
+    )
 
     short_schema: ClassVar[dict[str, Any] | None] = {"enum": ["new"]}
 
@@ -162,7 +169,8 @@ class PoolForm(Form):
 
     def resolve(self) -> Connection:
         kind = "pool" if "pool" in self.model_fields_set else "new"
-        return Connection(kind, self.pool, self.requests if kind == "pool" else 1, self.idle, self.tls)
+        requests = self.requests if kind == "pool" else 1
+        return Connection(kind, self.pool, requests, self.idle, self.tls, self.congestion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +182,7 @@ class Connection:
     requests: int | None = 1
     idle: int | None = None
     tls: bool = False
+    congestion: str = "cubic"
 
 
 ConnectionField = Annotated[Connection, WrittenAs(PoolForm)]

@@ -253,7 +253,7 @@ class Builder:
             K_WHO=-1 if client.source == OUTSIDE else name_key(client.source), K_ADDRESS=state.address(client.source, found.network),
             K_PORT=first_port, K_PORTS=ports,
             K_DNS=dns, K_DNS_COST=cost, K_CACHE=ask.cache, K_KNOWN=-y.NEVER,
-            K_FREE=-1, K_WAIT=-1, K_HASH=signed(client._hash_key), K_HOST=found.kind == "host" and not balanced,
+            K_CONTROL=client.control, K_FREE=-1, K_WAIT=-1, K_HASH=signed(client._hash_key), K_HOST=found.kind == "host" and not balanced,
         )  # fmt: skip
 
     def _lookup(self, client: Client) -> tuple[int, int]:

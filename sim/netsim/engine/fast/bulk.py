@@ -79,8 +79,8 @@ def is_flow_unit(M, u):
 def flow_arrived(M, u):
     """A unit of a flow is at its receiver's node."""
     o = M[B_UNIT_] + u * W_UNIT
-    t, size, code = M[o + U_A], M[o + U_B], M[o + U_C]
-    if reaches_peer(M, t, size, code):
+    t, size, code, sent = M[o + U_A], M[o + U_B], M[o + U_C], M[o + U_SENT]
+    if reaches_peer(M, t, size, code, sent):
         k = M[B_T] + t * W_T
         e = M[B_X] + M[k + T_X] * W_X
         M[k + T_ARRIVED] += size
@@ -91,9 +91,9 @@ def flow_arrived(M, u):
             for part in range(NS):
                 M[p + part] = M[q + part]  # the last one to be read: its way is the flow's
         if M[k + T_READER] < 0:
-            was_read(M, t, size, code >> 6)
+            was_read(M, t, size, code >> 6, sent)
         else:
-            append(M, k + T_HEAD, k + T_TAIL, size, code >> 6, 0)
+            append(M, k + T_HEAD, k + T_TAIL, size, code >> 6, sent)
             if M[k + T_HEAD] == M[k + T_TAIL]:
                 read_next(M, t)
     free_unit(M, u)
@@ -116,14 +116,14 @@ def unit_read(M, t):
     """The reading thread is done with the first unit."""
     head = M[B_T] + t * W_T + T_HEAD
     q = pop_front(M, head)
-    was_read(M, t, M[q], M[q + 1])
+    was_read(M, t, M[q], M[q + 1], M[q + 2])
     if M[head] >= 0:
         read_next(M, t)
 
 
 @inner
-def was_read(M, t, size, number):
-    if data_read(M, t, size, number):
+def was_read(M, t, size, number, sent):
+    if data_read(M, t, size, number, sent):
         x = M[M[B_T] + t * W_T + T_X]
         e = M[B_X] + x * W_X
         if not M[e + X_OVER]:

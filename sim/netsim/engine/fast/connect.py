@@ -8,13 +8,14 @@ import numpy as np
 
 from netsim.compiled import at_address, inner
 from netsim.datapath.flows.steps import begin, use
+from netsim.datapath.flows.steps import end as end_flow
 from netsim.engine.fast.exchange import client_of
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.lookup import look_up, name_known, raced
 from netsim.engine.fast.memory import at, drop_connection, row, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.requests import end
-from netsim.engine.fast.tcp import close, fill, worked
+from netsim.engine.fast.tcp import begin_windows, close, fill, worked
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _uniform
 
@@ -161,7 +162,6 @@ def connect(M, x):
         return True
     conn = row(M, H_CFREE, H_CLEFT, B_CONN, W_CONN)
     k = M[B_CONN] + conn * W_CONN
-    window = M[H_IW] * M[M[B_ROUTE] + M[M[B_WAYS] + ways * W_WAYS + WA_REQUEST] * W_ROUTE + RO_MSS]
     M[k + O_WAYS] = ways
     M[k + O_HASH] = np.int64(_uniform(np.uint64(M[c + K_HASH]), np.uint64(M[c + K_FLOWS])) * (1 << 31))
     M[k + O_SRTT] = 0
@@ -172,12 +172,7 @@ def connect(M, x):
     M[k + O_SERVER] = -1
     M[k + O_FULL] = 0
     M[k + O_LARGE] = 0
-    M[k + O_WINDOW] = window
-    M[k + O_WINDOW1] = window
-    M[k + O_THRESHOLD] = NEVER
-    M[k + O_THRESHOLD1] = NEVER
-    M[k + O_CUT] = -NEVER
-    M[k + O_CUT1] = -NEVER
+    begin_windows(M, k, M[c + K_CONTROL])
     M[k + O_VIA] = via
     M[k + O_CLIENT] = client
     M[k + O_FLOW] = flow
@@ -194,6 +189,28 @@ def connect(M, x):
     M[e + X_CONN] = conn
     M[e + X_SENT] = now
     todo(M, OP_SYN, x, 0, 0)
+    return True
+
+
+@inner
+def enters_anew(M, x, conn, c):
+    """A SYN comes again: where the virtual address of the entry is now. False: ways have to be made, then again."""
+    k, vias = M[B_CONN] + conn * W_CONN, M[c + K_VIAS]
+    if vias == 0 or not M[M[B_NODE] + M[M[B_LIST] + M[c + K_ENTRIES] + M[k + O_VIA]] * W_NODE + N_OUT]:
+        return True
+    number = (M[M[B_SLOT] + M[M[B_X] + x * W_X + X_SLOT] * W_SLOT + SL_NUMBER] - 1) % M[c + K_CLIENTS]
+    via = entry_node(M, M[c + K_ENTRIES], vias, number, False)
+    if via < 0:
+        return True
+    ways = need(M, M[k + O_CLIENT], via, M[c + K_RECORD])
+    if ways < 0:
+        return False
+    entry_node(M, M[c + K_ENTRIES], vias, number, True)
+    end_flow(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW], 0)
+    M[k + O_WAYS] = ways
+    M[k + O_VIA] = via
+    M[k + O_MET] = 0
+    M[k + O_FLOW] = new_flow(M, c, via, number, ways)
     return True
 
 

@@ -16,7 +16,7 @@ from netsim.engine.fast.messages import reset_flow, send_reset
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, settle_link, settle_ring
 from netsim.engine.fast.requests import finished, forget_time_out, message_ended, think
-from netsim.engine.fast.tcp import close, new_transfer, start_transfer
+from netsim.engine.fast.tcp import begin_windows, close, measured, new_transfer, start_transfer
 
 
 @entry
@@ -231,15 +231,11 @@ def begin_message(memory, way, src, dst, flow, key, srtt, size, number, watched,
         M[i] = 0
     M[k + O_WAYS] = way
     M[k + O_HASH] = flow
-    M[k + O_SRTT] = srtt
     M[k + O_LAST] = M[H_NOW]
     M[k + O_SERVER] = -1
     M[k + O_WRITER] = -1
-    window = M[H_IW] * M[M[B_ROUTE] + M[M[B_WAYS] + way * W_WAYS + WA_REQUEST] * W_ROUTE + RO_MSS]
-    for f in (O_WINDOW, O_WINDOW1):
-        M[k + f] = window
-        M[k + f + 1] = NEVER
-        M[k + f + 2] = -NEVER
+    begin_windows(M, k, 0)
+    measured(M, k, srtt)
     M[k + O_FLOW] = -1
     M[k + O_REFS] = 1
     M[k + O_X] = x

@@ -10,14 +10,14 @@ from netsim.datapath.flows.layout import FULL as TABLE_FULL
 from netsim.datapath.flows.steps import answered, pass_tables
 from netsim.datapath.flows.steps import choose as choose_destination
 from netsim.datapath.flows.steps import refused as refuse_flow
-from netsim.engine.fast.connect import need
+from netsim.engine.fast.connect import enters_anew, need
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.exchange import client_of, thread_of
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
-from netsim.engine.fast.tcp import message_cost, take, ways_of
+from netsim.engine.fast.tcp import measured, message_cost, take, ways_of
 from netsim.engine.keys import fold_compiled
 
 NO_WAYS = -9  # ways to a back end have to be made first
@@ -65,9 +65,16 @@ def syn(M, x, number):
     """Send a SYN. False: ways have to be made, then again."""
     e = M[B_X] + x * W_X
     conn = M[e + X_CONN]
-    if M[M[B_CONN] + conn * W_CONN + O_CLOSED]:
+    k = M[B_CONN] + conn * W_CONN
+    if M[k + O_CLOSED]:
         return True
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    if number > 0 and M[H_HOLDER] and M[k + O_FLOW] >= 0:
+        if not enters_anew(M, x, conn, c):
+            return False
+        if M[k + O_FLOW] < 0:
+            todo(M, OP_END, x, F_PORTS, 0)
+            return True
     if M[c + K_AT_SEND]:
         met = choose(M, conn)
         if met == NO_WAYS:
@@ -164,7 +171,7 @@ def opened(M, x, u):
     if M[k + O_CLOSED]:
         return
     take(M, x, M[B_USPLIT] + u * NS, P_Q_CPU)
-    M[k + O_SRTT] = M[H_NOW] - M[e + X_SENT]
+    measured(M, k, M[H_NOW] - M[e + X_SENT])
     M[k + O_LAST] = M[H_NOW]
     if not M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_TLS]:
         todo(M, OP_SEND, x, 0, 0)

@@ -6,6 +6,7 @@ that tables can grow between events. Names: H_ header cells, B_ bases, W_ widths
 
 from __future__ import annotations
 
+from netsim.datapath.congestion.layout import W_CC
 from netsim.engine.tally import E_BYTES as E_BYTES
 from netsim.engine.tally import E_FATE as E_FATE
 from netsim.engine.tally import E_FINISH as E_FINISH
@@ -31,8 +32,8 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
-    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_DNS_RETRY, H_DNS_TRIES, H_HIST, H_BULK, H_FAULTS, H_OTHERS,
-) = range(70)  # fmt: skip
+    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_DNS_RETRY, H_DNS_TRIES, H_HIST, H_BULK, H_FAULTS, H_OTHERS, H_HOLDER,
+) = range(71)  # fmt: skip
 
 # Bases of tables
 (
@@ -125,9 +126,9 @@ W_WAYS = 10
     K_POOLED, K_LIMIT, K_REQUESTS, K_IDLE, K_TLS, K_TIMEOUT, K_RETRIES, K_BACKOFF, K_JITTER, K_COUNT, K_PARALLEL,
     K_HAS_THREAD, K_CLIENTS, K_MADE, K_FREE, K_FREE_TAIL, K_WAIT, K_WAIT_TAIL, K_HASH, K_FLOWS, K_HOST,
     K_FIFO, K_ENTRIES, K_DEAD, K_DNS, K_DNS_COST, K_CACHE, K_RECORD, K_KNOWN,
-    K_WHO, K_ADDRESS, K_PORT, K_PORTS, K_AT, K_CUT,
-) = range(47)  # fmt: skip
-W_CLIENT = 47
+    K_WHO, K_ADDRESS, K_PORT, K_PORTS, K_AT, K_CUT, K_CONTROL,
+) = range(48)  # fmt: skip
+W_CLIENT = 48
 # How a client looks up its name (K_DNS): not at all, for one address, for one of several
 DNS_NONE, DNS_ONE, DNS_PICK = range(3)
 # Time-outs of one duration, in the order in which they fall due; the next event that looks at them
@@ -158,10 +159,10 @@ W_WL = 17
 DG_ROUTE, DG_BYTES, DG_GAP, DG_KEY, DG_UNTIL, DG_SENT, DG_ARRIVED, DG_LOST = range(8)
 W_STREAM = 8
 # Units on their way
-U_ROUTE, U_AT, U_PAYLOAD, U_PACKETS, U_KEY, U_FLOW, U_LAST, U_ACCOUNTED, U_KIND, U_A, U_B, U_C, U_SPLIT = (
-    range(13)
-)
-W_UNIT = 13
+(
+    U_ROUTE, U_AT, U_PAYLOAD, U_PACKETS, U_KEY, U_FLOW, U_LAST, U_ACCOUNTED, U_KIND, U_A, U_B, U_C, U_SPLIT, U_SENT,
+) = range(14)  # fmt: skip
+W_UNIT = 14
 # Exchanges: one attempt of a request, at the client and at the server; or a bulk flow (X_BULK: its workload + 1)
 (
     X_R, X_KEY, X_AT, X_SLOT, X_CONN, X_OVER, X_FATE, X_SENT, X_WORKER, X_CALL, X_LEFT, X_SFATE, X_NEXT, X_QUEUED, X_PENDING,
@@ -193,15 +194,22 @@ W_R = 13
     T_READER,
     T_HEAD,
     T_TAIL,
-) = range(18)
-W_T = 18
+    T_PENDING,
+    T_PENDING_TAIL,
+    T_LOST,
+    T_LOST_TAIL,
+    T_HOLES,
+    T_ARMED,
+    T_TIMERS,
+) = range(25)
+W_T = 25
 # Connections
 (
-    O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_WINDOW, O_THRESHOLD, O_CUT,
-    O_WINDOW1, O_THRESHOLD1, O_CUT1, O_VIA, O_CLIENT, O_FLOW,
-    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER, O_LARGE,
-) = range(28)  # fmt: skip
-W_CONN = 28
+    O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_VIA, O_CLIENT, O_FLOW,
+    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER, O_LARGE, O_THERE,
+) = range(23)  # fmt: skip
+O_BACK = O_THERE + W_CC  # the windows of both directions
+W_CONN = O_BACK + W_CC
 SL_NUMBER, SL_CONN, SL_THREAD, SL_NEXT = range(4)
 W_SLOT = 4
 # Threads

@@ -76,8 +76,9 @@ def drop_transfer(M, t):
     M[o + T_REFS] -= 1
     if M[o + T_REFS] == 0:
         drop_exchange(M, M[o + T_X])
-        while M[o + T_HEAD] >= 0:
-            pop_front(M, o + T_HEAD)
+        for head in (T_HEAD, T_PENDING, T_LOST):
+            while M[o + head] >= 0:
+                pop_front(M, o + head)
         if M[o + T_READER] >= 0:
             give_back(M, H_THFREE, H_THLEFT, B_TH, W_TH, M[o + T_READER])
         give_back(M, H_TFREE, H_TLEFT, B_T, W_T, t)

@@ -162,7 +162,7 @@ def broken(M, conn):
 
 
 @inner
-def reaches_peer(M, t, size, code):
+def reaches_peer(M, t, size, code, sent):
     """Whether the end that a unit of data came to is still there."""
     o = M[B_T] + t * W_T
     conn = M[o + T_CONN]
@@ -172,7 +172,7 @@ def reaches_peer(M, t, size, code):
     if peer == PEER_RESET:
         reset_flow(M, conn)
         send_reset(M, conn, fold_compiled(M[o + T_KEY], TAG_RESET, code))
-    elif data_lost(M, t, size, code):
+    elif data_lost(M, t, size, code, sent):
         todo(M, OP_END, M[o + T_X], unheard(M, t), 0)
     return False
 
@@ -193,12 +193,12 @@ def unit_dropped(M, u, refused):
             M[k + O_SERVER] = -1
         syn_again(M, a, b)
     elif kind == UK_DATA:
-        if data_lost(M, a, b, c):
+        if data_lost(M, a, b, c, M[o + U_SENT]):
             todo(M, OP_END, M[M[B_T] + a * W_T + T_X], unheard(M, a), 0)
     elif kind == UK_DATAGRAM:
         M[M[B_STREAM] + a * W_STREAM + DG_LOST] += 1
     elif kind == UK_ACK:
-        ack_lost(M, a, b, c)
+        ack_lost(M, a, b, c, M[o + U_SENT])
     elif kind == UK_REFUSED:
         syn_again(M, a, b)
     free_unit(M, u)
@@ -209,13 +209,13 @@ def unit_arrived(M, u):
     o = M[B_UNIT_] + u * W_UNIT
     kind, a, b, c = M[o + U_KIND], M[o + U_A], M[o + U_B], M[o + U_C]
     if kind == UK_DATA:
-        if not reaches_peer(M, a, b, c):
+        if not reaches_peer(M, a, b, c, M[o + U_SENT]):
             pass
-        elif data_arrived(M, a, b, c >> 6):
+        elif data_arrived(M, a, b, c >> 6, M[o + U_SENT]):
             let_go_of_worker(M, a)  # after all that follows from its arrival
             transferred(M, a, u)
     elif kind == UK_ACK:
-        acked(M, a, b)
+        acked(M, a, b, M[o + U_SENT], M[H_NOW] - M[o + U_SENT])
     elif kind == UK_DATAGRAM:
         M[M[B_STREAM] + a * W_STREAM + DG_ARRIVED] += 1
     elif kind == UK_SYN:

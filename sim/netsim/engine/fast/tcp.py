@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 from netsim.compiled import at_address, inner
+from netsim.datapath.congestion import steps
+from netsim.datapath.congestion.layout import CC_FULL, CC_NEWEST, CC_SRTT, CC_WINDOW
 from netsim.datapath.flows.layout import PORT_FREE
 from netsim.datapath.flows.steps import end as end_flow
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import at, row
+from netsim.engine.fast.memory import append, at, pop_front, row
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
 from netsim.engine.keys import fold_compiled
-
-DECREASE = 0.7
 
 
 @inner
@@ -102,14 +102,34 @@ def new_transfer(M, conn, back, size, key, kind, x):
     M[o + T_WRITES] = 0
     M[o + T_READER] = -1
     M[o + T_HEAD] = -1
+    M[o + T_PENDING] = -1
+    M[o + T_LOST] = -1
+    M[o + T_HOLES] = 0
+    M[o + T_ARMED] = 0
+    M[o + T_TIMERS] = 0
     return t
 
 
 @inner
+def begin_windows(M, k, control):
+    """A connection is new: its windows in both directions."""
+    for f in (k + O_THERE, k + O_BACK):
+        steps.begin(M, f, control, M[H_IW])
+
+
+@inner
+def measured(M, k, rtt):
+    """The first round trip of a connection, that of the handshake."""
+    M[k + O_SRTT] = rtt
+    M[k + O_THERE + CC_SRTT] = rtt
+    M[k + O_BACK + CC_SRTT] = rtt
+
+
+@inner
 def flow_cell(M, t):
-    """Where the window of a transfer's direction stands; threshold and last cut follow."""
+    """Where the window of a transfer's direction stands (netsim.datapath.congestion.layout)."""
     o = M[B_T] + t * W_T
-    return M[B_CONN] + M[o + T_CONN] * W_CONN + (O_WINDOW1 if M[o + T_BACK] else O_WINDOW)
+    return M[B_CONN] + M[o + T_CONN] * W_CONN + (O_BACK if M[o + T_BACK] else O_THERE)
 
 
 @inner
@@ -132,36 +152,33 @@ def start_transfer(M, t):
     k = M[B_CONN] + M[o + T_CONN] * W_CONN
     f = flow_cell(M, t)
     now = M[H_NOW]
-    idle = now - M[k + O_LAST]
-    if idle > M[H_RTO_MIN]:
-        w = ways_of(M, M[o + T_CONN])
-        least = M[H_IW] * M[M[B_ROUTE] + M[w + WA_REQUEST] * W_ROUTE + RO_MSS]
-        wait = rto(M, M[k + O_SRTT], 0)
-        while idle > wait and M[f] > least:
-            M[f] = M[f] // 2
-            idle -= wait
-        M[f] = max(M[f], least)
+    steps.rested(M, f, now, now - M[k + O_LAST], rto(M, M[f + CC_SRTT], 0), M[H_IW])
     M[k + O_LAST] = now
     pump(M, t)
 
 
 @inner
 def pump(M, t):
+    """Send what is lost and then what is new, as far as the windows allow."""
     o = M[B_T] + t * W_T
-    k = M[B_CONN] + M[o + T_CONN] * W_CONN
-    f = flow_cell(M, t)
-    mss = mss_of(M, t)
+    k, f, mss = M[B_CONN] + M[o + T_CONN] * W_CONN, flow_cell(M, t), mss_of(M, t)
     limit = M[H_UNIT] // mss * mss
-    while M[o + T_NEXT] < M[o + T_SIZE] and not M[k + O_CLOSED] and not M[o + T_SENDING]:
-        left = M[o + T_SIZE] - M[o + T_NEXT]
-        room = M[f] - M[o + T_FLYING]
-        size = min(left, limit)
-        if size > room:
-            size = room // mss * mss
-            if size <= 0:
-                if M[o + T_FLYING]:
-                    return
-                size = min(left, mss)
+    while not M[k + O_CLOSED]:
+        window = M[f + CC_WINDOW] * mss
+        if M[o + T_LOST] >= 0:
+            size = fitting(M, o, M[M[B_Q] + M[o + T_LOST] * W_Q], window, mss)
+            if size == 0:
+                return
+            send_again(M, t, size)
+            continue
+        if M[o + T_NEXT] >= M[o + T_SIZE] or M[o + T_SENDING]:
+            return
+        left = min(M[o + T_SIZE] - M[o + T_NEXT], limit)
+        if M[o + T_FLYING] + left > window:
+            M[f + CC_FULL] = M[H_NOW]
+        size = fitting(M, o, left, min(window, M[H_WINDOW]), mss)
+        if size == 0:
+            return
         M[o + T_NEXT] += size
         M[o + T_FLYING] += size
         M[o + T_COUNT] += 1
@@ -169,6 +186,32 @@ def pump(M, t):
             send_unit(M, t, size, M[o + T_COUNT], 0)
         else:
             pay(M, t, size)
+
+
+@inner
+def fitting(M, o, size, window, mss):
+    """How many bytes of a unit the window takes; one segment, if nothing is on its way."""
+    room = window - M[o + T_FLYING]
+    if size > room:
+        size = min(size, max(room // mss * mss, 0 if M[o + T_FLYING] else mss))
+    return size
+
+
+@inner
+def send_again(M, t, size):
+    """Send what was lost first once more; a part of it is a unit of its own."""
+    o = M[B_T] + t * W_T
+    q = M[B_Q] + M[o + T_LOST] * W_Q
+    code = M[q + 1]
+    if size < M[q]:
+        M[q] -= size
+        M[o + T_COUNT] += 1
+        code = M[o + T_COUNT] * 64 + (code & 63)
+    else:
+        pop_front(M, o + T_LOST)
+    M[o + T_HOLES] -= size
+    M[o + T_FLYING] += size
+    send_unit(M, t, size, code >> 6, code & 63)
 
 
 @inner
@@ -208,81 +251,120 @@ def send_unit(M, t, size, number, losses):
     route = M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]
     key = fold_compiled(M[o + T_KEY], TAG_UNIT, number * 64 + losses)
     u = new_unit(M, route, size, key, M[k + O_HASH], UK_DATA, t, size, number * 64 + losses, 1)
+    M[M[B_UNIT_] + u * W_UNIT + U_SENT] = steps.stamp(M, flow_cell(M, t), M[H_NOW])
     onward(M, u, M[H_NOW])
 
 
 @inner
-def grow(M, t, size):
-    o, f = M[B_T] + t * W_T, flow_cell(M, t)
-    if M[f] < M[f + 1]:
-        if 2 * (M[o + T_FLYING] + size) > M[f]:
-            M[f] += size
-    else:
-        M[f] += max(1, mss_of(M, t) * size // M[f])
-    M[f] = min(M[f], M[H_WINDOW])
+def grow(M, t, size, sent, rtt):
+    """An acknowledgement of what is still counted as on its way."""
+    o, mss = M[B_T] + t * W_T, mss_of(M, t)
+    steps.acked(M, flow_cell(M, t), M[H_NOW], -(-size // mss), -(-M[o + T_FLYING] // mss), sent, rtt)
 
 
 @inner
-def data_arrived(M, t, size, number):
+def data_arrived(M, t, size, number, sent):
     """A unit is there. Whether the whole message is."""
     M[M[B_T] + t * W_T + T_ARRIVED] += size
-    return data_read(M, t, size, number)
+    return data_read(M, t, size, number, sent)
 
 
 @inner
-def data_read(M, t, size, number):
+def data_read(M, t, size, number, sent):
     """A unit that was there is acknowledged. Whether it was the last one."""
     o = M[B_T] + t * W_T
-    if M[o + T_NEXT] < M[o + T_SIZE]:
+    if M[o + T_NEXT] < M[o + T_SIZE] or M[o + T_HOLES] > 0:
         conn = M[o + T_CONN]
         w = ways_of(M, conn)
         route = M[w + WA_REPLY_ACK] if M[o + T_BACK] else M[w + WA_REQUEST_ACK]
         key = fold_compiled(M[o + T_KEY], TAG_ACK, number)
         u = new_unit(M, route, 0, key, M[M[B_CONN] + conn * W_CONN + O_HASH], UK_ACK, t, size, number, 0)
+        M[M[B_UNIT_] + u * W_UNIT + U_SENT] = sent
         onward(M, u, M[H_NOW])
         return False
+    over = M[o + T_ARRIVED] >= M[o + T_SIZE] and M[o + T_HEAD] < 0
+    if over:
+        grow(M, t, size, sent, -1)
     M[o + T_FLYING] -= size
-    if M[o + T_ARRIVED] >= M[o + T_SIZE] and M[o + T_HEAD] < 0:
-        grow(M, t, size)
-        return True
-    return False
+    return over
 
 
 @inner
-def acked(M, t, size):
-    M[M[B_T] + t * W_T + T_FLYING] -= size
-    grow(M, t, size)
+def acked(M, t, size, sent, rtt):
+    """An acknowledgement is there; ``rtt``: -1 if it says nothing of the round trip."""
+    grow(M, t, size, sent, rtt)
+    o, f = M[B_T] + t * W_T, flow_cell(M, t)
+    M[o + T_FLYING] -= size
+    while M[o + T_PENDING] >= 0:
+        first = M[M[B_Q] + M[o + T_PENDING] * W_Q + 2]
+        if first > M[f + CC_NEWEST]:
+            break
+        steps.lost(M, f, first)
+        found(M, o)
     pump(M, t)
 
 
 @inner
-def ack_lost(M, t, size, number):
-    o = M[B_T] + t * W_T
-    when = M[H_NOW] + M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_SRTT]
-    at(M, when, TIMEOUT, fold_compiled(M[o + T_KEY], TAG_LATE_ACK, number), OP_ACKED, t, size, 0)
+def found(M, o):
+    """The sender knows of its first loss: that is on its way no more."""
+    q = pop_front(M, o + T_PENDING)
+    M[o + T_FLYING] -= M[q]
+    append(M, o + T_LOST, o + T_LOST_TAIL, M[q], M[q + 1], 0)
 
 
 @inner
-def data_lost(M, t, size, code):
+def ack_lost(M, t, size, number, sent):
+    o = M[B_T] + t * W_T
+    when = M[H_NOW] + M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_SRTT]
+    at(M, when, TIMEOUT, fold_compiled(M[o + T_KEY], TAG_LATE_ACK, number), OP_ACKED, t, size, sent)
+
+
+@inner
+def data_lost(M, t, size, code, sent):
     """A unit was dropped. Whether TCP gives up."""
     o = M[B_T] + t * W_T
-    k = M[B_CONN] + M[o + T_CONN] * W_CONN
-    if M[k + O_CLOSED]:
+    if M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_CLOSED]:
         return False
-    losses = code & 63
-    if losses >= M[H_RETRIES2]:
+    if code & 63 >= M[H_RETRIES2]:
         return True
-    mss, now, srtt, f = mss_of(M, t), M[H_NOW], M[k + O_SRTT], flow_cell(M, t)
-    behind = (M[o + T_FLYING] - size) // mss
-    fast = losses == 0 and behind >= M[H_DUPACKS]
-    wait = srtt if fast else rto(M, srtt, losses)
-    if now - M[f + 2] > srtt:
-        M[f + 2] = now
-        M[f + 1] = max(2 * mss, int(M[f] * DECREASE))
-        M[f] = M[f + 1] if fast else mss
-    key = fold_compiled(M[o + T_KEY], TAG_RETRY, code)
-    at(M, now + max(1, wait), TIMEOUT, key, OP_RETX, t, size, code + 1)
+    append(M, o + T_PENDING, o + T_PENDING_TAIL, size, code + 1, sent)
+    M[o + T_HOLES] += size
+    if not M[o + T_ARMED]:
+        arm(M, t)
     return False
+
+
+@inner
+def due(M, t):
+    """When the retransmission timer fires: some time after the first loss that the sender does not know of was sent."""
+    q = M[B_Q] + M[M[B_T] + t * W_T + T_PENDING] * W_Q
+    return M[q + 2] + rto(M, M[flow_cell(M, t) + CC_SRTT], (M[q + 1] & 63) - 1)
+
+
+@inner
+def arm(M, t):
+    """Start the retransmission timer."""
+    o = M[B_T] + t * W_T
+    M[o + T_ARMED] = 1
+    M[o + T_TIMERS] += 1
+    key = fold_compiled(M[o + T_KEY], TAG_RETRY, M[o + T_TIMERS])
+    at(M, max(M[H_NOW] + 1, due(M, t)), TIMEOUT, key, OP_RTO, t, 0, 0)
+
+
+@inner
+def timer(M, t):
+    """The retransmission timer: all that was lost is known, and sent again from a window of one packet."""
+    o = M[B_T] + t * W_T
+    M[o + T_ARMED] = 0
+    if M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_CLOSED] or M[o + T_PENDING] < 0:
+        return
+    if due(M, t) > M[H_NOW]:
+        arm(M, t)
+        return
+    steps.timed_out(M, flow_cell(M, t), M[M[B_Q] + M[o + T_PENDING] * W_Q + 2])
+    while M[o + T_PENDING] >= 0:
+        found(M, o)
+    pump(M, t)
 
 
 @inner

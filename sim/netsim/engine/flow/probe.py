@@ -84,9 +84,9 @@ class Rested(TcpTable):
 
     of_probe: float = 1.0  # the rest between two requests at the real rate, over that of the probe
 
-    def window_after_idle(self, window: int, mss: int, idle_ps: int, srtt_ps: int) -> int:
-        """As the kernel's, after the real rest."""
-        return TcpTable.window_after_idle(self, window, mss, round(idle_ps * self.of_probe), srtt_ps)
+    def rest_ps(self, idle_ps: int) -> int:
+        """The real rest."""
+        return round(idle_ps * self.of_probe)
 
 
 class Squares(Meter):
