@@ -88,7 +88,7 @@ class Fast:
         M[y.H_NOW] = -world.scenario.warmup_ps
         M[y.H_DUR], M[y.H_SLICE], M[y.H_SLICES] = duration, world.slice_ps, -(-duration // world.slice_ps)
         M[y.H_BASE] = world.draws.base
-        M[y.H_ENTRY_KIND] = ENTRY_KINDS[world.model.outside.entry.choose]
+        M[y.H_ENTRY_KIND] = ENTRY_KINDS[world.model.outside.entry.chooses]
         M[y.H_ENTRY_KEY] = signed(stream_key(world.draws.seed, world.draws.replication, OUTSIDE, "entry"))
         M[y.H_MSG] = -1
         self.point()

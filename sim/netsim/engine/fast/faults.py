@@ -8,9 +8,9 @@ import numpy as np
 
 from netsim.compiled import inner
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import came, dropped, todo
+from netsim.engine.fast.memory import at, came, dropped, todo
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import link, link_of, settle_link, visit_row
+from netsim.engine.fast.plane import free_unit, link, link_of, settle_link, visit_row
 from netsim.engine.fast.tcp import data_lost, unheard
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _uniform
@@ -46,6 +46,43 @@ def origin_of(M, u):
             if not M[k + L_PORT] and M[k + L_NODE] >= 0:
                 return M[k + L_NODE]
     return -1
+
+
+@inner
+def elsewhere(M, u):
+    """Whether a unit that a client outside sent stands before the first node and the entry's virtual address is not there
+    (H_HOLDER: 0 without one, -1 if nobody has it, else the node's number + 1)."""
+    o, r = M[B_UNIT_] + u * W_UNIT, route_of(M, u)
+    kind = M[o + U_KIND]
+    if kind in (UK_DATA, UK_ACK):
+        if M[M[B_T] + M[o + U_A] * W_T + T_BACK] != (kind == UK_ACK):
+            return False
+    elif kind != UK_SYN:
+        return False
+    k = M[B_LINK] + link_of(M, u, visit_row(M, r, M[o + U_AT])) * W_LINK
+    if not M[k + L_PORT] or M[k + L_NODE] < 0 or M[k + L_NODE] == M[H_HOLDER] - 1:
+        return False
+    for place in range(M[o + U_AT]):
+        v = visit_row(M, r, place)
+        if M[v + V_CONTEXT] == SOFTIRQ:
+            return False
+        if M[v + V_CONTEXT] == LINK and not M[M[B_LINK] + link_of(M, u, v) * W_LINK + L_PORT]:
+            return False
+    return True
+
+
+@inner
+def turned_away(M, u):
+    """What became of such a unit: whoever has the address answers what is no SYN with RST, which is there half a round trip
+    later (`netsim.engine.transfer.Transfer._turned_away`). False: it is lost."""
+    o = M[B_UNIT_] + u * W_UNIT
+    if M[o + U_KIND] == UK_SYN or M[H_HOLDER] < 0:
+        return False
+    k = M[B_T] + M[o + U_A] * W_T
+    when = M[H_NOW] + M[M[B_CONN] + M[k + T_CONN] * W_CONN + O_SRTT] // 2 + 1
+    at(M, when, TIMEOUT, fold_compiled(M[k + T_KEY], TAG_RESET, M[o + U_C]), OP_END, M[k + T_X], F_RESET, 0)
+    free_unit(M, u)
+    return True
 
 
 @inner

@@ -33,8 +33,8 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
-    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_HIST, H_BULK, H_FAULTS,
-) = range(67)  # fmt: skip
+    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_HIST, H_BULK, H_FAULTS, H_HOLDER,
+) = range(68)  # fmt: skip
 
 # Bases of tables
 (
