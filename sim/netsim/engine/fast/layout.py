@@ -191,8 +191,10 @@ W_R = 13
     T_HOLES,
     T_ARMED,
     T_TIMERS,
-) = range(25)
-W_T = 25
+    T_WAITS,
+    T_WAITED,
+) = range(27)
+W_T = 27
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_VIA, O_CLIENT, O_FLOW,
