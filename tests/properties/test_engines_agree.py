@@ -607,6 +607,40 @@ A_GUEST_DIES: list[tuple[int, Step]] = [
 ]
 
 
+#: One virtual address: its holder dies, nobody has it for a while, another node takes it, and the first one takes it back.
+#: Kept connections, answers of many windows, uploads and handshakes with TLS are cut off in the middle of all that.
+TAKEN_OVER = """netsim: 1
+duration: 4s
+warmup: 0s
+nodes: {m: {role: manager, count: 3, cores: 2, nic: {rate: 1Gbit}}}
+outside: {rtt: 20ms, clients: 20, entry: {nodes: [m-1, m-2], vrrp: {priorities: {m-1: 150}}}}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {replicas: 3, networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: 300us, workers: 8}, calls: [{to: db, response: 12KiB, connection: {pool: 4}}]}
+  db: {replicas: 2, networks: [net], work: {cpu: 200us, workers: 8}}
+load:
+  kept: {from: outside, to: 'web:8080', arrivals: {poisson: 200/s}, request: 600B, response: 300KiB, timeout: 2500ms, connection: {pool: 20}}
+  anew: {from: outside, to: 'web:8080', arrivals: {poisson: 200/s}, request: 70KiB, response: 600B, timeout: 2500ms, connection: {requests: 1, tls: true}}
+  up: {from: outside, to: 'web:8080', bulk: 300MB, flows: 4}
+  out: {from: web, to: outside, arrivals: {poisson: 100/s}, request: 600B, response: 70KiB, connection: {pool: 4}}
+"""
+TAKEOVER: list[tuple[int, Step]] = [
+    (0, Change(What.ENTRY_ADDRESS, "m-1")),
+    (0, Change(What.ENTRY_OUT, "m-2")),
+    (0, Change(What.ENTRY_OUT, "m-3")),
+    (1000 * MS, Change(What.NODE_DOWN, "m-1")),
+    (1000 * MS, Change(What.ENTRY_ADDRESS, "")),
+    (1790 * MS, Change(What.ENTRY_IN, "m-2")),
+    (1790 * MS, Change(What.ENTRY_OUT, "m-1")),
+    (1800 * MS, Change(What.ENTRY_ADDRESS, "m-2")),
+    (2200 * MS, Change(What.NODE_UP, "m-1")),
+    (2500 * MS, Change(What.ENTRY_IN, "m-1")),
+    (2500 * MS, Change(What.ENTRY_OUT, "m-2")),
+    (2510 * MS, Change(What.ENTRY_ADDRESS, "m-1")),
+    (3000 * MS, Change(What.ENTRY_ADDRESS, "m-3")),  # late for those who send: their SYNs are turned away
+]
+
+
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
     scenario.tolerate()
@@ -653,6 +687,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(STALLED, STALLS)
 @example(RATIONED, A_GUEST_DIES)
 @example(BONDED, PULLED)
+@example(TAKEN_OVER, TAKEOVER)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

@@ -83,9 +83,8 @@ def _tasks(model: Model, party: str) -> list[str]:
 
 def entries(model: Model) -> list[str]:
     """The nodes by which connections from outside come, each with its even share of them."""
-    entry = model.scenario.outside.entry
-    nodes = list(model.nodes) if entry.nodes == "all" else [n for n in entry.nodes if n in model.nodes]
-    return nodes[:1] if entry.choose == "first" else nodes
+    nodes = [name for name in model.entry_nodes() if name in model.nodes]
+    return nodes[:1] if model.outside.entry.chooses == "first" else nodes
 
 
 def meshed(model: Model, source: str, to: str) -> str | None:

@@ -37,6 +37,7 @@ class Balancers:
         self._entry_key = stream_key(seed, replication, OUTSIDE, "entry")
         self._entry_draws = 0
         self.out: set[str] = set()  # nodes that the entry does not use for new connections
+        self.virtual = False  # whether the entry is an address that moves
 
     def entry(self, nodes: tuple[str, ...], client: int) -> str | None:
         """The node by which a connection of outside client ``client`` enters; None if all are out."""
@@ -44,7 +45,7 @@ class Balancers:
             nodes = tuple(name for name in nodes if self._place(name) not in self.out)
         if not nodes:
             return None
-        kind = self.model.outside.entry.choose
+        kind = self.model.outside.entry.chooses
         if kind == "first":
             return nodes[0]
         if kind == "source-hash":
@@ -63,7 +64,7 @@ class Balancers:
 class Choice:
     """The choices of one connection, made as its SYN reaches those who choose."""
 
-    __slots__ = ("balancers", "src", "src_node", "target", "reach", "via", "dst", "ways", "first", "balanced",
+    __slots__ = ("balancers", "client", "record", "src", "src_node", "target", "reach", "via", "dst", "ways", "first", "balanced",
                  "at_send", "possible", "cause", "flow", "met")  # fmt: skip
 
     def __init__(
@@ -72,6 +73,8 @@ class Choice:
         """``client``: the number of the outside client; ``record``: which of the addresses DNS put first."""
         found = balancers.book.reach(src, target)
         self.balancers = balancers
+        self.client = client
+        self.record = record
         self.src = src
         self.src_node = src_node
         self.target = target
@@ -96,10 +99,11 @@ class Choice:
                 self.possible = False
                 return
             self.first = self.ways = balancers.book.ways(src, target, self.dst, self.via)
-            self._begin(client)
+            self._begin()
 
-    def _begin(self, client: int) -> None:
+    def _begin(self) -> None:
         """The client takes a port."""
+        client = self.client
         state, found, where = self.balancers.state, self.reach, self.via or self.src_node
         assert self.dst is not None
         source = state.address(self.src, found.network)
@@ -110,6 +114,21 @@ class Choice:
         )  # fmt: skip
         if self.flow == NO_PORT:
             self.possible, self.cause = False, CAUSES[NO_PORT]
+
+    def enter_anew(self) -> bool:
+        """A SYN comes again: where the virtual address of the entry is now. False: no port is left."""
+        balancers = self.balancers
+        if not balancers.virtual or self.via not in balancers.out or self.flow < 0:
+            return True
+        via = balancers.entry(self.reach.vias, self.client)
+        if via is None:
+            return True
+        balancers.state.table.end(self.flow, balancers.kernel.now)
+        self.via, self.met = via, 0
+        self.dst = self.reach.candidates[self.record]
+        self.ways = balancers.book.ways(self.src, self.target, self.dst, via)
+        self._begin()
+        return self.flow != NO_PORT
 
     def choose(self) -> int:
         """A SYN passes the tables: the balancer chooses, unless there is an entry already; conntrack and NAT make theirs.

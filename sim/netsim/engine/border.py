@@ -52,6 +52,9 @@ class What(IntEnum):
     LANES = 26  # value: the cables that a bond uses, a bit each, the first of them the lowest
     ENTRY_OUT = 30  # the entry in front of the swarm does not use this node for new connections
     ENTRY_IN = 31
+    # What the outside sends comes to this node from now on, and to no other ("": to none that has the entry's virtual
+    # address, so it is lost): what belongs to another's connection is answered with RST, and a SYN that comes again begins anew.
+    ENTRY_ADDRESS = 32
     # Endpoints at run time: subject a task or container, ``network`` the network.
     ATTACH = 40
     DETACH = 41

@@ -153,6 +153,9 @@ class Handshake:
         conn = self.conn
         if conn.closed:
             return
+        if number and not conn.choice.enter_anew():
+            self.fail(conn.choice.cause)
+            return
         if conn.choice.at_send:
             met = conn.choice.choose()
             if met == NOBODY:

@@ -78,6 +78,13 @@ def _entry_out(plane: Reference, change: Change) -> None:
     plane.world.balancers.out.add(plane.world.model.nodes[change.subject].name)
 
 
+@HANDLERS.takes(What.ENTRY_ADDRESS)
+def _entry_address(plane: Reference, change: Change) -> None:
+    name = change.subject
+    plane.world.machine.address = plane.world.model.nodes[name].name if name else ""
+    plane.world.balancers.virtual = True
+
+
 @HANDLERS.takes(What.ENTRY_IN)
 def _entry_in(plane: Reference, change: Change) -> None:
     plane.world.balancers.out.discard(plane.world.model.nodes[change.subject].name)

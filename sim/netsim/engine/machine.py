@@ -18,6 +18,7 @@ from netsim.engine.streams import uniform
 from netsim.engine.workers import WorkerPool
 
 Split = dict[str, int]
+AWAY = "away"  # where a unit was dropped that came from the outside and met no connection of its own
 MTU = "mtu"  # where a unit was dropped whose packets are larger than a card takes
 
 
@@ -120,6 +121,9 @@ class Machine:
         self.slice_ps = slice_ps
         self.visits = 0
         self.down: set[str] = set()  # nodes without power
+        self.address: str | None = (
+            None  # who has the entry's virtual address (empty: nobody), if there is one
+        )
         self.chance = 0  # what is folded into the keys of draws of losses
         self.meters: dict[str, Meter] = {}
         self.cpus: dict[str, Cpu] = {}
@@ -235,6 +239,9 @@ class Machine:
         unit.arrive(self.kernel.now)
 
     def _link(self, unit: Unit, visit: Visit) -> None:
+        if self.address is not None and unit.route.enters and self._elsewhere(unit, visit):
+            unit.drop(self.kernel.now, AWAY)
+            return
         self.visits += 1
         station = visit.station_of(unit.flow, self.lanes.get(visit.station) if self.lanes else None)
         link = self.links[station]
@@ -244,11 +251,14 @@ class Machine:
             unit.drop(self.kernel.now, station)
             return
         wire = unit.payload + unit.packets * visit.overhead_bytes
-        passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets)
+        full = unit.route.mss_bytes + visit.overhead_bytes if unit.thin is not None else 0
+        passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets, full)
         if passed is None:
             unit.drop(self.kernel.now, station)
             return
-        start, first_out, last_out = passed
+        start, first_out, last_out, gone = passed
+        if gone:
+            self._thin(unit, gone)
         if trouble is not None and trouble.loss and not self._survives(unit, trouble.loss):
             unit.drop(self.kernel.now, station)
             return
@@ -261,6 +271,14 @@ class Machine:
         unit.last_in = last_out
         unit.at += 1
         self._onward(unit, first_out)
+
+    def _elsewhere(self, unit: Unit, visit: Visit) -> bool:
+        """Whether a unit from the outside stands before the first node and the virtual address is not there."""
+        link = self.links[visit.stations[0]]
+        if not link.port or link.node not in self.cpus or link.node == self.address:
+            return False
+        before = (v for v in unit.route.visits[: unit.at] if v.context != Context.DELAY)
+        return all(v.context == Context.LINK and self.links[v.stations[0]].port for v in before)
 
     def _passes(self, unit: Unit, trouble: Trouble) -> bool:
         """Whether a link in trouble takes a unit at all."""
@@ -294,10 +312,17 @@ class Machine:
             return True
         if lost == unit.packets or unit.thin is None:
             return False
-        unit.payload -= lost * unit.route.mss_bytes
-        unit.packets -= lost
-        unit.thin(lost * unit.route.mss_bytes)
+        self._thin(unit, lost)
         return True
+
+    @staticmethod
+    def _thin(unit: Unit, packets: int) -> None:
+        """So many wire packets of a unit are lost, and the others go on."""
+        size = packets * unit.route.mss_bytes
+        unit.payload -= size
+        unit.packets -= packets
+        if unit.thin is not None:
+            unit.thin(size)
 
     def lose_units(self, node: str) -> None:
         """The power of a node is gone: the units in it or in its card will not come out."""

@@ -70,11 +70,12 @@ class Visit:
 class Route:
     """The visits of a path. THREAD stages at its two ends belong to the sender's and receiver's threads."""
 
-    __slots__ = ("path", "send", "recv", "visits", "mss_bytes")
+    __slots__ = ("path", "send", "recv", "visits", "mss_bytes", "enters")
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.mss_bytes = path.mss_bytes
+        self.enters = False  # a client outside sends on it, so it goes to where the entry is
         stages = path.stages
         first, last = 0, len(stages)
         while first < last and stages[first].context == Context.THREAD:

@@ -8,7 +8,7 @@ from netsim.datapath.paths import Reach, reach, reply_path, request_path
 from netsim.datapath.stage import Context, Path, PathStage
 from netsim.engine.netstate import passed
 from netsim.engine.route import Route
-from netsim.model.entities import Model
+from netsim.model.entities import OUTSIDE, Model
 
 WAKE = "core.wake"
 
@@ -49,6 +49,9 @@ class Ways:
         self.reply = Route(back)
         self.request_ack = Route(taken_by_kernel(sent_by_kernel(back)))
         self.reply_ack = Route(taken_by_kernel(sent_by_kernel(there)))
+        if src == OUTSIDE:
+            for sent in (self.syn, self.request, self.reply_ack):
+                sent.enters = True
 
 
 class RouteBook:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold
-from netsim.engine.machine import MTU, Split
+from netsim.engine.machine import AWAY, MTU, Split
 from netsim.engine.peer import Peer
 from netsim.engine.route import Cost, Route
 
@@ -255,7 +255,7 @@ class Transfer:
                 0,
                 fold(self.key, Tag.ACK, number),
                 lambda now: self._acked(size, sent, now - sent, again),
-                lambda *_: self._acked_later(size, number, sent, again),
+                lambda _, where: self._ack_dropped(size, number, losses, sent, where),
                 None,
                 self.conn.hash,
             )
@@ -269,6 +269,18 @@ class Transfer:
                 free()
             return
         self.flying -= size
+
+    def _ack_dropped(self, size: int, number: int, losses: int, sent: int, where: str) -> None:
+        if where == AWAY and self.conn.machine.address:
+            self._turned_away(number * 64 + losses)
+        else:
+            self._acked_later(size, number, sent, losses > 0)
+
+    def _turned_away(self, code: int) -> None:
+        """Another node has the address now and knows nothing of the connection: half a round trip later its RST is there."""
+        conn = self.conn
+        at = conn.kernel.now + conn.srtt_ps // 2 + 1
+        conn.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.RESET, code), self.fail, "reset")
 
     def _acked_later(self, size: int, number: int, sent: int, again: bool) -> None:
         """A lost acknowledgement is made good by the next one, one round trip later."""
@@ -301,6 +313,9 @@ class Transfer:
         self.lost.append(found)
 
     def _dropped(self, size: int, number: int, losses: int, sent: int, where: str) -> None:
+        if where == AWAY and self.conn.machine.address:
+            self._turned_away(number * 64 + losses)
+            return
         if where == MTU:
             self.conn.too_large = True
         self._lost(size, number, losses, sent)

@@ -199,6 +199,10 @@ class Model:
         return [port for port in self.ports if port.party == party]
 
     def entry_nodes(self) -> tuple[str, ...]:
-        """The nodes by which outside traffic may enter, in order."""
-        chosen = self.outside.entry.nodes
-        return tuple(self.nodes) if isinstance(chosen, str) else chosen
+        """The nodes by which outside traffic may enter, in order; with a virtual address in the order in which VRRP elects
+        its holder: by priority, then by the higher address (RFC 5798, 6.4.3)."""
+        chosen, vrrp = self.outside.entry.nodes, self.outside.entry.vrrp
+        names = tuple(self.nodes) if isinstance(chosen, str) else chosen
+        if vrrp is None:
+            return names
+        return tuple(sorted(names, key=lambda name: (vrrp.usual(name), self.nodes[name].index), reverse=True))

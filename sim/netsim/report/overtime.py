@@ -16,6 +16,7 @@ CAUSES = ("fault", "operation", "update")
 MOST_MARKS = 12
 #: The failover clock, in the order in which things happen.
 CLOCK = (
+    ("takeover_s", "address moved", "the entry's virtual address leads to a node that has it"),
     ("exit_seen_s", "exit seen", "the managers know that the task ended"),
     ("leader_elected_s", "new leader", "the managers have a leader again"),
     ("node_down_s", "node down", "the managers gave the node up"),

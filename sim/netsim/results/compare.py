@@ -30,7 +30,7 @@ Verdict = Literal["worse", "better", "changed", "unclear", "same"]
 ORDER: tuple[Verdict, ...] = ("worse", "better", "changed", "unclear", "same")
 
 FAILOVER = (
-    "exit_seen_s", "gossip_removed_s", "node_down_s", "leader_elected_s", "replaced_s", "whole_s", "outage_s",
+    "exit_seen_s", "gossip_removed_s", "node_down_s", "leader_elected_s", "replaced_s", "whole_s", "takeover_s", "outage_s",
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ TIMES = (
     "replaced_s",
     "whole_s",
     "node_back_s",
+    "takeover_s",
 )
 
 
@@ -41,6 +42,8 @@ def failover_rows(records: Sequence[RunRecord]) -> list[dict[str, object]]:
         ]
         row: dict[str, object] = {"fault": first["fault"], "at_s": first["at_s"]}
         for name in TIMES:
+            if name not in first:  # takeover_s, without a virtual address
+                continue
             samples = [_number(found.get(name)) for found in same]
             row[name] = across(samples).within(0).to_dict() | {"samples": [rounded(x) for x in samples]}
         felt = [
@@ -88,12 +91,13 @@ def _felt(record: RunRecord, k: int) -> tuple[float | None, int, float | None]:
 
 
 HEADS = {"exit_seen_s": "exit seen", "gossip_removed_s": "rows gone", "node_down_s": "node down",
-         "leader_elected_s": "new leader", "replaced_s": "replaced", "whole_s": "whole", "node_back_s": "node back"}  # fmt: skip
+         "leader_elected_s": "new leader", "replaced_s": "replaced", "whole_s": "whole", "node_back_s": "node back",
+         "takeover_s": "address moved"}  # fmt: skip
 
 
 def failover_table(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """The failover clock as cells: a head, then one row per event with means and the range of the samples (s)."""
-    shown = [name for name in TIMES if any(row[name]["value"] is not None for row in rows)]
+    shown = [name for name in TIMES if any(row.get(name, {}).get("value") is not None for row in rows)]
     cells = [["event", "at", *(HEADS[name] for name in shown)]]
     for row in rows:
         cells.append([str(row["fault"]), quantity(row["at_s"], "s"), *(_cell(row[name]) for name in shown)])

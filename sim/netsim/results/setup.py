@@ -8,8 +8,8 @@ from netsim.model.entities import Model
 from netsim.model.fabric import racks, site_of
 from netsim.scenario.machines import catalogue
 from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_entry import Entry
 from netsim.scenario.schema_load import Arrivals, Load
-from netsim.scenario.schema_nodes import Entry
 from netsim.scenario.schema_work import Connection, Distribution
 from netsim.scenario.units import PS_PER_S, format_duration
 
@@ -32,9 +32,16 @@ def setup(scenario: Scenario, model: Model) -> dict[str, object]:
     }
 
 
-def assumptions(scenario: Scenario, model: Model) -> list[str]:
-    """What the numbers rest on, one sentence each."""
+def _entry(scenario: Scenario, model: Model) -> str:
+    """How traffic from outside enters."""
     entry = scenario.outside.entry
+    if entry.vrrp is not None:
+        back = "stays where it is" if entry.vrrp.nopreempt else "goes back"
+        return (
+            f"Traffic from outside comes to one virtual address, which keepalived gives to the first living one of "
+            f"{', '.join(model.entry_nodes())} (VRRP version {entry.vrrp.version}, an advertisement every "
+            f"{format_duration(entry.vrrp.advert_int)}); when a node of a higher priority returns, it {back}."
+        )
     who = f"all {len(model.nodes)} nodes" if entry.nodes == "all" else ", ".join(model.entry_nodes())
     default = " (the default: the scenario says nothing else)" if entry == Entry() else ""
     check = "no health check"
@@ -43,9 +50,16 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
             f"a health check every {format_duration(entry.check.every)} that gives a node up after "
             f"{entry.check.failures} failures"
         )
-    found = [
+    return (
         f"Traffic from outside enters through a load balancer or DNS list in front of {who}, "
-        f"which picks {entry.choose} per connection, with {check}{default}.",
+        f"which picks {entry.choose} per connection, with {check}{default}."
+    )
+
+
+def assumptions(scenario: Scenario, model: Model) -> list[str]:
+    """What the numbers rest on, one sentence each."""
+    found = [
+        _entry(scenario, model),
         f"Clients outside: {scenario.outside.clients}, {format_duration(scenario.outside.rtt)} of round trip "
         "to the edge of the swarm; their own machines and lines are never busy.",
         _fabric(scenario, model),

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, collapse_addresses
 from pkgutil import resolve_name
 from typing import Protocol
 
+from netsim.scenario.check_entry import check_entry
 from netsim.scenario.check_events import check_events
 from netsim.scenario.check_load import check_load
 from netsim.scenario.check_nodes import check_nodes
@@ -81,6 +82,7 @@ def check(scenario: Scenario, tree: Node) -> list[Problem]:
     finder = Finder(scenario, tree)
     _budget(finder)
     check_nodes(finder)
+    check_entry(finder)
     _networks(finder)
     finder.facts.check()
     _members(finder)

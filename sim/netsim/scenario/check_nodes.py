@@ -57,9 +57,6 @@ def _nodes(finder: Finder) -> None:
                 "an even number of hardware threads with smt",
                 group.cores,
             )
-    if isinstance(scenario.outside.entry.nodes, tuple):
-        for i, name in enumerate(scenario.outside.entry.nodes):
-            finder.reference(("outside", "entry", "nodes", i), name, names, "node")
 
 
 def _store(finder: Finder) -> None:

@@ -23,7 +23,8 @@ from netsim.scenario.units import (
 LATENCIES = ("mean", "p50", "p90", "p95", "p99", "p999", "max")
 WORKLOAD_METRICS = ("latency", "errors", "outage", "throughput", "goodput", "completed", "failed")
 FAILOVER_METRICS = (
-    "exit_seen", "gossip_removed", "node_down", "leader_elected", "replaced", "whole", "node_back", "outage",
+    "exit_seen", "gossip_removed", "node_down", "leader_elected", "replaced", "whole", "node_back", "takeover",
+    "outage",
 )  # fmt: skip
 _STATION_METRICS = ("utilisation", "wait", "drops")
 _NODE_METRICS = ("cpu", "nic_tx", "nic_rx")

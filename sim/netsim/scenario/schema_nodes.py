@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from netsim.scenario.problems import suggest
+from netsim.scenario.schema_entry import Entry
 from netsim.scenario.schema_types import (
     SIZE_PATTERN,
     Duration,
@@ -25,7 +26,6 @@ from netsim.scenario.schema_types import (
     Value,
     choice,
     number,
-    or_words,
     whole,
 )
 from netsim.scenario.units import PS_PER_S, UnitError, parse_size
@@ -281,53 +281,6 @@ class Fabric(Strict):
         default=None, description="Racks and spines; without it, one switch joins the nodes of a site."
     )
     wan: Wan | None = Field(default=None, description="Sites over a WAN; without it, there is one.")
-
-
-class Check(Strict):
-    """The health check by which outside traffic avoids dead nodes."""
-
-    every: PositiveDuration = Field(default=2 * PS_PER_S, description="Time between two checks.")
-    failures: Annotated[int, whole(1, 1000)] = Field(
-        default=3, description="Checks failed in a row until a node is left out (count)."
-    )
-    timeout: PositiveDuration = Field(
-        default=1 * PS_PER_S, description="A check without answer fails after this."
-    )
-
-
-def _entry_nodes(value: Any) -> str | tuple[str, ...]:
-    expected = "all or a list of node names"
-    if value == "all":
-        return "all"
-    if not isinstance(value, list):
-        raise UnitError("WRONG_TYPE", expected)
-    if not value or not all(isinstance(name, str) for name in value):
-        raise UnitError("BAD_VALUE", expected)
-    return tuple(value)
-
-
-def _no_check(value: Any) -> Any:
-    return None if value == "none" else value
-
-
-class Entry(Strict):
-    """How outside traffic finds a node: a load balancer or a DNS list in front of the swarm."""
-
-    nodes: Annotated[
-        str | tuple[str, ...],
-        Value(
-            _entry_nodes,
-            {"anyOf": [{"enum": ["all"]}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
-        ),
-    ] = Field(default="all", description="The nodes that traffic enters by: all, or a list of names.")
-    choose: Annotated[str, choice("round-robin", "random", "source-hash", "first")] = Field(
-        default="round-robin", description="How a node is chosen for a connection."
-    )
-    check: Annotated[Check | None, BeforeValidator(_no_check)] = Field(
-        default=Check(),
-        description="The health check of the entry, or none.",
-        json_schema_extra=or_words("none"),
-    )
 
 
 class Outside(Strict):

@@ -19,6 +19,7 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
     """Way, what was found, help."""
     if scenario.load:
         yield from _under_load(scenario)
+    yield from _past_the_mesh(scenario)
     if scenario.fabric.rate is not None:
         yield ("fabric", "rate"), "a switch that blocks", "leave out rate: the switch never blocks"
     for name, group in scenario.nodes.items():
@@ -69,6 +70,23 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
                     "host together with load and faults or operations",
                     "use ingress",
                 )
+
+
+def _past_the_mesh(scenario: Scenario) -> Iterator[Finding]:
+    """A virtual address leads to the mesh; a port of one node, or an address of the underlay, is not asked at its holder."""
+    if scenario.outside.entry.vrrp is None:
+        return
+    for name, load in scenario.load.items():
+        party, _, port = load.to.partition(":")
+        service = scenario.services.get(party)
+        ports = () if service is None else service.ports
+        meshed = any(p.mode == "ingress" and port in ("", str(p.published)) for p in ports)
+        if load.from_ == "outside" and not meshed:
+            yield (
+                ("load", name, "to"),
+                "a virtual address for what is not published in the mesh",
+                "publish with mode: ingress",
+            )
 
 
 def _moving(scenario: Scenario) -> Iterator[Finding]:

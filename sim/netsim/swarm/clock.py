@@ -24,6 +24,7 @@ NUMBERS = (
     "replaced_s",
     "whole_s",
     "node_back_s",
+    "takeover_s",
 )
 
 
@@ -62,6 +63,7 @@ class FailoverClock:
     def __init__(self, swarm: Swarm) -> None:
         self.swarm = swarm
         self.marks: list[Mark] = []
+        self._had: int | None = None  # who had the entry's address last
 
     def begin(self, mark: Mark) -> Mark:
         """A fault happens now."""
@@ -96,6 +98,15 @@ class FailoverClock:
         for mark in self.marks:
             if mark.led:
                 mark.note("leader_elected_s", self.swarm.env.now)
+
+    def address(self, before: int | None, holder: int | None) -> None:
+        """The entry's virtual address has come to another node, or is lost (None). Where it is again after it was lost or
+        moved ends the takeover of the fault that struck who had it, or else of the latest event."""
+        if before is not None:
+            self._had = before
+        if holder is not None:
+            for mark in [m for m in self.marks if self._had in m.struck] or self.marks[-1:]:
+                mark.note("takeover_s", self.swarm.env.now)
 
     def dropped(self, observer: int, task: TaskRow) -> None:
         """A node has dropped the row of a task: does it know of all that a mark ended? Of large services, as an update

@@ -39,6 +39,7 @@ class Journal:
         self._told: dict[tuple[What, TaskRow], Times] = {}
         self._links: dict[tuple[int, str], LinkState] = {}
         self._groups: tuple[tuple[str, ...], ...] = ()
+        self.addresses: list[tuple[int, str]] = []  # since when which node has the entry's address; "": none
 
     # Tasks and nodes.
 
@@ -75,6 +76,11 @@ class Journal:
     def node(self, what: What, node: int) -> None:
         """Something happens to a node."""
         self.changes.append(Change(what, self.swarm.ways.names[node], self.swarm.env.now))
+
+    def address(self, holder: int | None) -> None:
+        """The outside reaches the entry's virtual address at a node from now on, or nowhere."""
+        name = "" if holder is None else self.swarm.ways.names[holder]
+        self.addresses.append((self.swarm.env.now, name))
 
     def cable(self, node: int, cable: int, there: bool) -> None:
         """A cable of a bond is pulled or plugged in."""

@@ -72,6 +72,7 @@ def one_pass(
     plane.apply([*absent(journal, plane.now_ps, len(model.nodes)), *outside(model, plane.now_ps)])
     plane.apply(journal.changes)
     plane.apply(list(entry_checks(scenario, model, journal.changes)))
+    plane.apply(list(addresses(scenario, journal, plane.now_ps)))
     new = Watcher(scenario, tasks_of(model, journal), decisions).follow(plane)
     if new is not None:
         return new
@@ -119,6 +120,21 @@ def outside(model: Model, now_ps: int) -> Iterator[Change]:
                 yield Change(What.NAME_REMOVE, name, network=network, at_ps=now_ps)
 
 
+def addresses(scenario: Scenario, journal: Journal, start_ps: int) -> Iterator[Change]:
+    """Where the virtual address of the entry is. Who opens a connection is half a round trip away from the edge, so what
+    comes to a node from then on has been sent to it so much earlier."""
+    before = ""
+    for at, name in journal.addresses:
+        yield Change(What.ENTRY_ADDRESS, name, at)
+        sent = max(start_ps, at - scenario.outside.rtt // 2)
+        if name and name != before:
+            yield Change(What.ENTRY_IN, name, sent)
+            for other in [before] if before else scenario.node_names():
+                if other != name:
+                    yield Change(What.ENTRY_OUT, other, sent)
+            before = name
+
+
 def entry_checks(scenario: Scenario, model: Model, changes: list[Change]) -> Iterator[Change]:
     """The entry leaves out a node after so many failed checks, each told by its timeout, and takes it back after the
     first one that is answered.
@@ -127,7 +143,7 @@ def entry_checks(scenario: Scenario, model: Model, changes: list[Change]) -> Ite
     link is down in either direction when it comes; loss and delay are not looked at.
     """
     check = scenario.outside.entry.check
-    if check is None:
+    if check is None or scenario.outside.entry.vrrp is not None:
         return
     troubles = {name: list(outages(name, changes)) for name in model.entry_nodes()}
     for name, found in troubles.items():

@@ -31,7 +31,7 @@ class Power:
         swarm.agents.lose(node)
         swarm.dispatcher.lose_agent(node)
         swarm.raft.died(node)
-        swarm.members.wake()
+        swarm.shaken()
 
     def on(self, node: int) -> Generator[simpy.Event, object, None]:
         """Power again: the machine boots, dockerd starts with nothing running."""
@@ -56,7 +56,7 @@ class Power:
         swarm.agents.daemon_gone(node)
         swarm.dispatcher.lose_agent(node)
         swarm.raft.died(node)
-        swarm.members.wake()
+        swarm.shaken()
 
     def daemon_on(self, node: int) -> None:
         """dockerd starts; what ran on ends, or lives on with live-restore."""
@@ -71,3 +71,4 @@ class Power:
         self.swarm.raft.came_back(node)
         self.swarm.members.restart(node)
         self.swarm.dispatcher.restart_agent(node)
+        self.swarm.shaken()

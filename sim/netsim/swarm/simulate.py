@@ -54,8 +54,9 @@ def simulate(
 
 def failovers(swarm: Swarm) -> list[dict[str, str | float | None]]:
     """The failover clock up to now: a row for each fault and operation."""
+    numbers = [name for name in NUMBERS if name != "takeover_s" or swarm.vrrp is not None]
     return [
-        {"fault": mark.text, "at_s": mark.at / 10**12, **{n: mark.found.get(n) for n in NUMBERS}}
+        {"fault": mark.text, "at_s": mark.at / 10**12, **{n: mark.found.get(n) for n in numbers}}
         for mark in swarm.clock.marks
     ]
 

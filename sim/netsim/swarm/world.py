@@ -23,6 +23,7 @@ from netsim.swarm.scheduler import Scheduler
 from netsim.swarm.store import NodeRow, ServiceRow, State, TaskRow
 from netsim.swarm.time import Clockwork
 from netsim.swarm.updates import Updater
+from netsim.swarm.vrrp import Vrrp
 from netsim.swarm.ways import Ways
 
 
@@ -59,6 +60,8 @@ class Swarm:
         self._running: dict[str, set[TaskRow]] = {}
         self._endpoints: dict[tuple[str, str], int] = {}  # numbers of their rows, below those of tasks
         self.services: dict[str, ServiceRow] = {}
+        words = self.scenario.outside.entry.vrrp
+        self.vrrp = None if words is None else Vrrp(self, words)
         self._deploy()
 
     # What an overlay without swarm mode has in another form (netsim.swarm.kv.cluster).
@@ -250,10 +253,24 @@ class Swarm:
     def _leader(self, leader: int | None) -> None:
         if leader is None:
             self.log("no leader", self.voters)
+            self.shaken()
             return
         if self.env.now > -self.scenario.warmup_ps:
             self.log("leader elected", self.ways.names[leader], f"term {self.raft.peers[leader].term}")
             self.clock.elected()
+
+    # The entry's virtual address.
+
+    def addressed(self, before: int | None, holder: int | None) -> None:
+        """What the outside sends to the virtual address comes to another node from now on, or to none that has it."""
+        self.journal.address(holder)
+        if self.env.now > -self.scenario.warmup_ps:
+            name = "" if holder is None else self.ways.names[holder]
+            was = "" if before is None else f"from {self.ways.names[before]}"
+            self.log(
+                "no address" if holder is None else "address at", name or self.ways.names[before or 0], was
+            )
+            self.clock.address(before, holder)
 
     # Gossip.
 
@@ -296,8 +313,14 @@ class Swarm:
 
     def rewired(self) -> None:
         """Links, the switch or a partition have changed."""
-        self.members.wake()
+        self.shaken()
         self.journal.wires()
+
+    def shaken(self) -> None:
+        """Something that daemons talk over, or live by, has changed: those that watch look."""
+        self.members.wake()
+        if self.vrrp is not None:
+            self.vrrp.wake()
 
     def views_agree(self) -> bool:
         """Whether all nodes that the managers reach hold one another for alive, and know the same rows."""

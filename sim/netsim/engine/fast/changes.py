@@ -162,6 +162,13 @@ def _entry(plane: FastPlane, change: Change) -> None:
     fast.M[at] = out
 
 
+@HANDLERS.takes(What.ENTRY_ADDRESS)
+def _entry_address(plane: FastPlane, change: Change) -> None:
+    fast = plane.fast
+    fast.M[y.H_HOLDER] = fast.builder.node_index[change.subject] + 1 if change.subject else -1
+    plane.rewire()
+
+
 def rewire(plane: FastPlane) -> None:
     """Every link's rate, what is wrong at it, and the nodes that are apart."""
     fast, wiring = plane.fast, plane.wiring
@@ -178,6 +185,6 @@ def rewire(plane: FastPlane) -> None:
         M[o + y.L_DELAY] = 0 if trouble is None else trouble.delay_ps
         M[o + y.L_APART] = trouble is not None and trouble.groups is not None
         troubles += trouble is not None
-    M[y.H_TROUBLE] = troubles
-    if troubles:
+    M[y.H_TROUBLE] = troubles + int(M[y.H_HOLDER] != 0)
+    if M[y.H_TROUBLE]:
         M[y.H_FAULTS] = units.trouble.address

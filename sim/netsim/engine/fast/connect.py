@@ -8,6 +8,7 @@ import numpy as np
 
 from netsim.compiled import at_address, inner
 from netsim.datapath.flows.steps import begin, use
+from netsim.datapath.flows.steps import end as end_flow
 from netsim.engine.fast.exchange import client_of
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.lookup import look_up, name_known
@@ -188,6 +189,28 @@ def connect(M, x):
     M[e + X_CONN] = conn
     M[e + X_SENT] = now
     todo(M, OP_SYN, x, 0, 0)
+    return True
+
+
+@inner
+def enters_anew(M, x, conn, c):
+    """A SYN comes again: where the virtual address of the entry is now. False: ways have to be made, then again."""
+    k, vias = M[B_CONN] + conn * W_CONN, M[c + K_VIAS]
+    if vias == 0 or not M[M[B_NODE] + M[M[B_LIST] + M[c + K_ENTRIES] + M[k + O_VIA]] * W_NODE + N_OUT]:
+        return True
+    number = (M[M[B_SLOT] + M[M[B_X] + x * W_X + X_SLOT] * W_SLOT + SL_NUMBER] - 1) % M[c + K_CLIENTS]
+    via = entry_node(M, M[c + K_ENTRIES], vias, number, False)
+    if via < 0:
+        return True
+    ways = need(M, M[k + O_CLIENT], via, M[c + K_RECORD])
+    if ways < 0:
+        return False
+    entry_node(M, M[c + K_ENTRIES], vias, number, True)
+    end_flow(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
+    M[k + O_WAYS] = ways
+    M[k + O_VIA] = via
+    M[k + O_MET] = 0
+    M[k + O_FLOW] = new_flow(M, c, via, number, ways)
     return True
 
 

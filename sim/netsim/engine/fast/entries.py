@@ -11,7 +11,16 @@ from netsim.engine.fast.events import NOWHERE
 from netsim.engine.fast.faults import stands_in
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.loop import queue_arrival, short
-from netsim.engine.fast.memory import append, busy, drop_exchange, drop_transfer, dropped, pop_front, row
+from netsim.engine.fast.memory import (
+    append,
+    busy,
+    drop_exchange,
+    drop_transfer,
+    dropped,
+    fill_slice,
+    pop_front,
+    row,
+)
 from netsim.engine.fast.messages import send_reset
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, settle_link, settle_ring
@@ -60,6 +69,7 @@ def close_books(memory, links, rings, servers, cores):
             z = M[B_POOL] + (M[s + V_POOL] + worker) * W_POOL
             if M[z + P_BUSY]:
                 busy(M, M[s + V_STATION], M[z + P_SINCE], now)
+    fill_slice(M)
 
 
 @entry

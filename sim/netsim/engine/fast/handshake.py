@@ -9,7 +9,7 @@ from netsim.datapath.flows.layout import FINE, NO_TUPLE, NOBODY
 from netsim.datapath.flows.layout import FULL as TABLE_FULL
 from netsim.datapath.flows.steps import answered, pass_tables
 from netsim.datapath.flows.steps import choose as choose_destination
-from netsim.engine.fast.connect import need
+from netsim.engine.fast.connect import enters_anew, need
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.exchange import client_of, thread_of
 from netsim.engine.fast.layout import *
@@ -66,9 +66,16 @@ def syn(M, x, number):
     """Send a SYN. False: ways have to be made, then again."""
     e = M[B_X] + x * W_X
     conn = M[e + X_CONN]
-    if M[M[B_CONN] + conn * W_CONN + O_CLOSED]:
+    k = M[B_CONN] + conn * W_CONN
+    if M[k + O_CLOSED]:
         return True
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    if number > 0 and M[H_HOLDER] and M[k + O_FLOW] >= 0:
+        if not enters_anew(M, x, conn, c):
+            return False
+        if M[k + O_FLOW] < 0:
+            todo(M, OP_END, x, F_PORTS, 0)
+            return True
     if M[c + K_AT_SEND]:
         met = choose(M, conn)
         if met == NO_WAYS:

@@ -17,6 +17,7 @@ from netsim.engine.tally import E_WL as E_WL
 from netsim.engine.tally import W_ENDED as W_ENDED
 
 HEADER = 128
+LINE = 8  # numbers in a cache line; every table begins with one
 
 
 def _count(start: int, names: str) -> dict[str, int]:
@@ -32,8 +33,8 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
-    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_HIST, H_BULK, H_FAULTS,
-) = range(67)  # fmt: skip
+    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_HIST, H_BULK, H_FAULTS, H_GONE, H_LOST, H_HOLDER,
+) = range(70)  # fmt: skip
 
 # Bases of tables
 (
@@ -42,15 +43,15 @@ def _count(start: int, names: str) -> dict[str, int]:
     B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_NEAR, B_BITS, B_TODO, B_ENDED,
 ) = range(80, 119)  # fmt: skip
 
-# Stations: what is counted
-S_BUSY, S_WAIT, S_WAITS, S_DROPS, S_ARRIVED, S_SERVED, S_DROPPED, S_BYTES, S_LABEL = range(9)
-W_STATION = 9
-# Links
+# Stations: what is counted. What every visit counts stands in one cache line; S_SLICED: of S_BUSY, what stands in the slices
+S_BUSY, S_WAIT, S_WAITS, S_ARRIVED, S_SERVED, S_BYTES, S_LABEL, S_SLICED, S_DROPS, S_DROPPED = range(10)
+W_STATION = 16
+# Links: what every unit needs stands first
 (
-    L_STATION, L_LIMITS, L_RATE, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_HEAD, L_TAIL, L_NODE, L_PORT, L_CUT, L_LOSS, L_DELAY, L_APART, L_WIRE, L_SERVICE,
+    L_STATION, L_LIMITS, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_HEAD, L_TAIL, L_WIRE, L_SERVICE, L_RATE, L_DELAY, L_NODE, L_PORT, L_CUT, L_LOSS, L_APART,
     L_PACKET, L_BASE, L_MOST, L_CREDIT, L_SINCE, L_OUT, L_SHARED, L_LANES, L_LANE,
 ) = range(27)  # fmt: skip
-W_LINK = 27
+W_LINK = 32
 # What limits a link besides its rate and buffer (L_LIMITS): without any, the columns from L_PACKET on are not looked at
 LIMIT_PACKETS, LIMIT_CREDIT, LIMIT_SHARED = 1, 2, 4
 # Buffers that ports share: what is used of them counts units that have left by now until their port is settled

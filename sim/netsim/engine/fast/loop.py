@@ -30,7 +30,7 @@ from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
 from netsim.engine.fast.requests import attempt, end, finished, look_at, new_request, owner_ended, think
 from netsim.engine.fast.service import answer, next_calls, pool_acquire, pool_release, service_starts, waits
 from netsim.engine.fast.slots import release_slot
-from netsim.engine.fast.tcp import acked, fill, paid, pump, start_transfer, timer, worked
+from netsim.engine.fast.tcp import acked, fill, paid, pump, start_transfer, thinned, timer, worked
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _draw
 from netsim.workload.arrivals import grow_by as plain_grow_by
@@ -43,7 +43,13 @@ grow_by = inner(plain_grow_by)
 def at_station(M, HIST, op, a, b):
     """What happens most, at links, rings and cores, apart from the rest: a function's way in grows with all that it may do."""
     if op == OP_LINK:
-        if not (call_at(M[H_FAULTS], M, a, b, 0) if M[H_TROUBLE] else link(M, HIST, a, b, 0)):
+        if M[H_TROUBLE]:
+            goes_on = call_at(M[H_FAULTS], M, a, b, 0) != 0
+        else:
+            goes_on = link(M, HIST, a, b, False)
+            if M[H_GONE] > 0:
+                thinned(M, a, H_GONE)
+        if not goes_on:
             unit_dropped(M, a, False)
     elif op == OP_SOFTIRQ:
         return softirq_visit(M, HIST, a, b)

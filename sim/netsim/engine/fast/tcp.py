@@ -21,7 +21,7 @@ from netsim.datapath.congestion.layout import (
 from netsim.datapath.flows.steps import end as end_flow
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import append, at, pop_front, row
+from netsim.engine.fast.memory import append, at, pop_front, row, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
 from netsim.engine.keys import fold_compiled
@@ -405,6 +405,18 @@ def data_lost(M, t, size, code, sent):
     if not M[o + T_ARMED]:
         arm(M, t)
     return False
+
+
+@inner
+def thinned(M, u, cell):
+    """A unit has lost so many packets as stand in a cell: a unit of their own from here on."""
+    o = M[B_UNIT_] + u * W_UNIT
+    t, size = M[o + U_A], M[cell] * M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_MSS]
+    k = M[B_T] + t * W_T
+    M[cell] = 0
+    M[k + T_COUNT] += 1
+    if data_lost(M, t, size, M[k + T_COUNT] * 64 + (M[o + U_C] & 63), M[o + U_SENT]):
+        todo(M, OP_END, M[k + T_X], unheard(M, t), 0)
 
 
 @inner

@@ -7,7 +7,7 @@ from __future__ import annotations
 from netsim.compiled import Unit, counts_at
 from netsim.datapath.ipvs import dispatch
 from netsim.engine.fast.bulk import begin_flow, end_flow, flow_arrived, send_flow, unit_read
-from netsim.engine.fast.faults import troubled_link
+from netsim.engine.fast.faults import elsewhere, troubled_link, turned_away
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.ops import *
 from netsim.scenario.schema import Scenario
@@ -31,7 +31,9 @@ def bulk(M, op, a, b):
 
 @Unit
 def trouble(M, u, visit, c):
-    """A unit reaches a transmitter while some link is in trouble. 1 if it goes on."""
+    """A unit reaches a transmitter while some link is in trouble, or the entry is an address that moves. 0 if it is lost."""
+    if M[H_HOLDER] and elsewhere(M, u):
+        return 1 if turned_away(M, u) else 0
     return 1 if troubled_link(M, counts_at(M[H_HIST]), u, visit) else 0
 
 
