@@ -87,6 +87,7 @@ class Fast:
         duration = world.scenario.duration
         M[y.H_NOW] = -world.scenario.warmup_ps
         M[y.H_DUR], M[y.H_SLICE], M[y.H_SLICES] = duration, world.slice_ps, -(-duration // world.slice_ps)
+        M[y.H_SLICE_TO] = -y.NEVER  # to be found first of all
         M[y.H_BASE] = world.draws.base
         M[y.H_ENTRY_KIND] = ENTRY_KINDS[world.model.outside.entry.chooses]
         M[y.H_ENTRY_KEY] = signed(stream_key(world.draws.seed, world.draws.replication, OUTSIDE, "entry"))

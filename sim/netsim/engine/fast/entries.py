@@ -283,6 +283,9 @@ def clear_link(memory, link):
     while M[k + L_HEAD] >= 0:
         pop_front(M, k + L_HEAD)
         dropped(M, M[k + L_STATION], now)
+    if M[k + L_NEWEST]:
+        dropped(M, M[k + L_STATION], now)
+        M[k + L_NEWEST] = 0
     if M[k + L_SHARED] >= 0:
         M[M[B_SHARED] + M[k + L_SHARED] * W_SHARED + SB_USED] -= M[k + L_BYTES]
     M[k + L_BYTES] = 0

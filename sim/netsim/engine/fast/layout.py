@@ -46,11 +46,11 @@ def _count(start: int, names: str) -> dict[str, int]:
 # Stations: what is counted. What every visit counts stands in one cache line; S_SLICED: of S_BUSY, what stands in the slices
 S_BUSY, S_WAIT, S_WAITS, S_ARRIVED, S_SERVED, S_BYTES, S_LABEL, S_SLICED, S_DROPS, S_DROPPED = range(10)
 W_STATION = 16
-# Links: what every unit needs stands first
+# Links: what every unit needs stands first. The newest unit is in the row itself, until L_FREE (L_NEWEST: its packets, 0 if it has left)
 (
-    L_STATION, L_LIMITS, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_HEAD, L_TAIL, L_WIRE, L_SERVICE, L_RATE, L_DELAY, L_NODE, L_PORT, L_CUT, L_LOSS, L_APART,
+    L_STATION, L_LIMITS, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_NEWEST, L_NEWEST_BYTES, L_WIRE, L_SERVICE, L_HEAD, L_TAIL, L_RATE, L_DELAY, L_NODE, L_PORT, L_CUT, L_LOSS, L_APART,
     L_PACKET, L_BASE, L_MOST, L_CREDIT, L_SINCE, L_OUT, L_SHARED, L_LANES, L_LANE,
-) = range(27)  # fmt: skip
+) = range(29)  # fmt: skip
 W_LINK = 32
 # What limits a link besides its rate and buffer (L_LIMITS): without any, the columns from L_PACKET on are not looked at
 LIMIT_PACKETS, LIMIT_CREDIT, LIMIT_SHARED = 1, 2, 4

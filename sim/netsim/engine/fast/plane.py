@@ -176,14 +176,12 @@ def onward(M, u, first_in):
             else:
                 at(M, M[o + U_LAST], ARRIVAL, key, OP_SOFTIRQ, u, v - M[B_VISIT], 0)
             return
-        least = 1 if visit_cost(M, v, payload, packets) == 0 else 0
-        first = M[v + V_STAGE]
-        for g in range(first, first + M[v + V_STAGES]):
-            ps = stage_cost(M, g, payload, packets) + least
-            least = 0
-            first_in += ps
-            M[o + U_LAST] += ps
-            spend(M, u, M[M[B_STAGE] + g * W_STAGE + SG_ID], first_in)
+        cost = visit_cost(M, v, payload, packets)
+        least = 1 if cost == 0 else 0
+        if M[o + U_SPLIT]:
+            spend_stages(M, u, v, first_in, least)
+        first_in += cost + least
+        M[o + U_LAST] += cost + least
         M[o + U_AT] += 1
     if M[o + U_KIND] == UK_DATAGRAM and M[o + U_LAST] < M[H_UNTIL]:
         M[M[B_STREAM] + M[o + U_A] * W_STREAM + DG_ARRIVED] += 1  # nobody waits for it: no event is needed
@@ -195,12 +193,20 @@ def onward(M, u, first_in):
 
 @inner
 def settle_link(M, link, now):
+    """Count what has left a transmitter by now."""
     o = M[B_LINK] + link * W_LINK
+    if M[o + L_NEWEST] == 0:
+        return
     served, left = 0, M[o + L_BYTES]
     while M[o + L_HEAD] >= 0 and M[M[B_Q] + M[o + L_HEAD] * W_Q] <= now:
         q = pop_front(M, o + L_HEAD)
         M[o + L_BYTES] -= M[q + 1]
         M[o + L_PACKETS] -= M[q + 2]
+        served += 1
+    if M[o + L_FREE] <= now:  # it leaves last
+        M[o + L_BYTES] = 0
+        M[o + L_PACKETS] = 0
+        M[o + L_NEWEST] = 0
         served += 1
     M[M[B_STATION] + M[o + L_STATION] * W_STATION + S_SERVED] += served
     if M[o + L_LIMITS] & LIMIT_SHARED:
@@ -315,8 +321,11 @@ def link(M, HIST, u, visit, troubled):
     finish = max(start + held + service, M[o + U_LAST] + one)
     busy(M, s, start, start + held + service)
     waited(M, HIST, s, now, start - now)
+    if M[k + L_NEWEST]:
+        append(M, k + L_HEAD, k + L_TAIL, M[k + L_FREE], M[k + L_NEWEST_BYTES], M[k + L_NEWEST])
     M[k + L_FREE] = finish
-    append(M, k + L_HEAD, k + L_TAIL, finish, wire, packets)
+    M[k + L_NEWEST] = packets
+    M[k + L_NEWEST_BYTES] = wire
     M[k + L_BYTES] += wire
     M[k + L_PACKETS] += packets
     if limits & LIMIT_SHARED:
