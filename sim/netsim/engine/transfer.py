@@ -130,9 +130,9 @@ class Transfer:
                 self._pay(self.sender, size, self.count)
 
     def _limit(self, mss: int) -> int:
-        """The largest unit: what TSO takes, or less where the connection is slow."""
+        """The largest unit: what TSO takes, or less where the connection is slow and the message more than one unit."""
         whole = self.conn.tcp.unit_bytes // mss * mss
-        return whole if self.size - self.next <= 2 * mss else min(whole, self.flow.unit * mss)
+        return whole if self.size <= whole else min(whole, self.flow.unit * mss)
 
     def _wait(self, until: int) -> None:
         """It is not time for the next unit."""

@@ -211,9 +211,9 @@ def pump(M, t):
 
 @inner
 def largest(M, o, f, mss):
-    """The largest unit: what TSO takes, or less where the connection is slow."""
+    """The largest unit: what TSO takes, or less where the connection is slow and the message more than one unit."""
     whole = M[H_UNIT] // mss * mss
-    if M[o + T_SIZE] - M[o + T_NEXT] <= 2 * mss:
+    if M[o + T_SIZE] <= whole:
         return whole
     return min(whole, steps.unit(M, f) * mss)
 
