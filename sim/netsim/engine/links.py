@@ -158,7 +158,14 @@ class Link:
         # An skb larger than an empty ring is fed into it piece by piece, so an empty queue takes any unit.
         full = self.ring_packets is not None and self._packets and self._packets + packets > self.ring_packets
         gone = 0
-        if over and not full and full_bytes and packets > 1 and self.shared is None and self.buffer_bytes:
+        if (
+            over
+            and not full
+            and full_bytes
+            and packets > 1
+            and self.buffer_bytes is not None
+            and self.shared is None
+        ):
             room = self.buffer_bytes - self.queued_bytes
             fits = fitting(room, full_bytes, packets, last_in_ps - now_ps, self.rate_bps or 0)
             if fits > 0:

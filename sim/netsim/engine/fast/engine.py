@@ -98,7 +98,8 @@ class Fast:
         M[y.H_RTO_MIN], M[y.H_RTO_MAX] = tcp.rto_min_ps, tcp.rto_max_ps
         M[y.H_SYN_TIMEOUT], M[y.H_SYN_RETRIES] = tcp.syn_timeout_ps, tcp.syn_retries
         M[y.H_RETRIES2], M[y.H_DUPACKS] = tcp.retries2, tcp.duplicate_acks
-        M[y.H_DNS_TTL] = dns_table().ttl_ps
+        dns = dns_table()
+        M[y.H_DNS_TTL], M[y.H_DNS_RETRY], M[y.H_DNS_TRIES] = dns.ttl_ps, dns.retry_ps, dns.tries
         if any(load.bulk is not None for load in world.scenario.load.values()):
             M[y.H_BULK] = units.bulk.address
         M[y.H_HELLO], M[y.H_HELLO_ANSWER], M[y.H_NS] = tcp.tls_hello_bytes, tcp.tls_answer_bytes, NS

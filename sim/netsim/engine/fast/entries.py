@@ -21,7 +21,7 @@ from netsim.engine.fast.memory import (
     pop_front,
     row,
 )
-from netsim.engine.fast.messages import send_reset
+from netsim.engine.fast.messages import reset_flow, send_reset
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, settle_link, settle_ring
 from netsim.engine.fast.requests import finished, forget_time_out, message_ended, think
@@ -168,6 +168,8 @@ def tell_clients(memory, server, what, first, room):
             M[k + O_PEER] = PEER_CLOSING
         elif peer == PEER_ALIVE or (what == ENDED and peer == PEER_CLOSING):
             M[k + O_PEER] = PEER_RESET
+            if stage != STAGE_IDLE:
+                reset_flow(M, conn)
             send_reset(M, conn, M[k + O_KEY])
     return -1
 

@@ -152,6 +152,7 @@ class Patterns:
                 visit.overhead_bytes,
                 int(visit.chooses),
                 visit.most_bytes,
+                int(visit.crowded),
                 *self.builder.stage_rows(visit.stages),
             )
             visits.append(OpenVisit(int(visit.context), *place, len(visit.stations), rest))
