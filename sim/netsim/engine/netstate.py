@@ -6,8 +6,10 @@ import ipaddress
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from netsim.datapath.flows import layout as y
-from netsim.datapath.flows.table import FlowTable, Persistence
+from netsim.datapath.flows.table import FlowTable, Ints, Persistence
 from netsim.datapath.ipvs.layout import BY_PORT, FALLBACK
 from netsim.datapath.ipvs.plugged import plugged_warnings
 from netsim.datapath.kernel_settings import DROP_ALWAYS, drops_reused_syn, evicts_closing, settings
@@ -69,6 +71,7 @@ class NetState:
         self._balancers: dict[tuple[str, str], int] = {}
         self._places: dict[tuple[str, str], dict[str, int]] = {}
         self._changes: list[Change] = []
+        self._lists: dict[tuple[str, tuple[str, ...]], tuple[Ints, dict[str, int]]] = {}
 
     def setting(self, node: str, name: str) -> float:
         """What a node's kernel is set to; the outside has the defaults."""
@@ -106,20 +109,29 @@ class NetState:
             service = self.model.scenario.services.get(party)
             scheduler = "rr" if service is None else service.ipvs.scheduler
             flags = 0 if service is None else sum(_FLAGS[word] for word in service.ipvs.flags)
+            dests, places = self._list(found)
             vip = self.model.addresses[found.network].vips.get(party, "")
             self._balancers[key] = self.table.balancer(
                 name_key(f"{where}|{target}"), scheduler, flags, _number(vip) if vip else 0,
-                [(self.address(name, found.network), 1) for name in found.candidates],
+                dests,
                 reuse_mode=int(self.setting(where, "conn_reuse_mode")),
                 drops=drops_reused_syn(self.setting(where, "version")),
                 expire_nodest=bool(self.setting(where, "expire_nodest_conn")),
                 persistence=self._persistence(where, service),
                 random_drop=self.setting(where, "drop_entry") == DROP_ALWAYS,
             )  # fmt: skip
-            self._places[key] = {name: place for place, name in enumerate(found.candidates)}
+            self._places[key] = places
             for change in self._changes:
                 self._later(key, change)
         return self._balancers[key]
+
+    def _list(self, found: Reach) -> tuple[Ints, dict[str, int]]:
+        """Who may be chosen, as `FlowTable.balancer` takes it, and their places: the same on every node."""
+        key = (found.network, found.candidates)
+        if key not in self._lists:
+            dests = np.array([(self.address(name, found.network), 1) for name in found.candidates], np.int64)
+            self._lists[key] = dests, {name: place for place, name in enumerate(found.candidates)}
+        return self._lists[key]
 
     def _persistence(self, where: str, service: Service | None) -> Persistence | None:
         if service is None or service.ipvs.persistence is None:

@@ -47,8 +47,11 @@ def _start(table: Any, s: Any) -> None:
 
 
 @entry
-def _add(table: Any, s: Any, d: Any, weight: Any) -> None:
-    service.add(pointer(table), s, d, weight, 0, 0)
+def _add_all(table: Any, s: Any, first: Any, weights: Any) -> None:
+    T = pointer(table)
+    for place in range(len(weights) - 1, -1, -1):
+        if weights[place] >= 0:
+            service.add(T, s, first + place * W_DEST, weights[place], 0, 0)
 
 
 @entry
@@ -164,7 +167,9 @@ class FlowTable:
         """The first of so many new cells, all 0."""
         first, self._used = self._used, self._used + cells
         if self._used > len(self.T):
-            self.T = np.concatenate([self.T, np.zeros(max(len(self.T), cells), np.int64)])
+            grown = np.zeros(len(self.T) + max(len(self.T), cells), np.int64)
+            grown[:first] = self.T[:first]  # what is not used yet takes no memory yet
+            self.T = grown
         return first
 
     def _more(self, rows: int, first: int | None = None) -> None:
@@ -212,7 +217,7 @@ class FlowTable:
         return found
 
     def balancer(
-        self, key: int, scheduler: str, flags: int, target: int, dests: Sequence[tuple[int, int]], *, reuse_mode: int,
+        self, key: int, scheduler: str, flags: int, target: int, dests: Sequence[tuple[int, int]] | Ints, *, reuse_mode: int,
         drops: bool, expire_nodest: bool, persistence: Persistence | None = None, random_drop: bool = False,
     ) -> int:  # fmt: skip
         """A virtual service with its destinations, the newest first: address and weight (-1: not in the list yet).
@@ -235,12 +240,11 @@ class FlowTable:
         T[s + SV_SCHEDULER], T[s + SV_FLAGS], T[s + SV_HEAD] = number, flags, -1
         T[s + SV_TABLE], T[s + SV_CELLS] = table, cells
         T[s + SV_SCHEDULE], T[s + SV_START], T[s + SV_CHANGED] = addresses
+        found = np.array(dests, np.int64).reshape(-1, 2)
+        rows = T[first : first + len(found) * W_DEST].reshape(-1, W_DEST)
+        rows[:, DE_WHO], rows[:, DE_ADDRESS], rows[:, DE_NEXT] = np.arange(len(found)), found[:, 0], -1
         _start(T, s)
-        for place in range(len(dests) - 1, -1, -1):
-            d = first + place * W_DEST
-            T[d + DE_WHO], T[d + DE_ADDRESS], T[d + DE_NEXT] = place, dests[place][0], -1
-            if dests[place][1] >= 0:
-                _add(T, s, d, dests[place][1])
+        _add_all(T, s, first, found[:, 1].copy())
         return b
 
     def grow(self) -> None:

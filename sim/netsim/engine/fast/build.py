@@ -41,9 +41,8 @@ def signed(key: int) -> int:
     return key - (1 << 64) if key >= 1 << 63 else key
 
 
-def columns(**values: int) -> dict[int, int]:
-    """Values by column, the columns given by their names in the layout."""
-    return {getattr(y, name): value for name, value in values.items()}
+#: The columns by their names in the layout.
+COLUMNS: dict[str, int] = vars(y)
 
 
 class Table:
@@ -56,8 +55,8 @@ class Table:
     def add(self, **values: int) -> int:
         """One row; its number."""
         row = [0] * self.width
-        for column, value in columns(**values).items():
-            row[column] = int(value)
+        for name, value in values.items():
+            row[COLUMNS[name]] = int(value)
         self.rows.append(row)
         return len(self.rows) - 1
 

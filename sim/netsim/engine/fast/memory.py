@@ -195,7 +195,8 @@ def find_slice(M):
     k = max(M[H_NOW], 0) // M[H_SLICE]
     M[H_SLICE_NOW] = min(k, M[H_SLICES] - 1)
     M[H_SLICE_FROM] = M[H_SLICE_NOW] * M[H_SLICE]
-    M[H_SLICE_TO] = M[H_SLICE_FROM] + M[H_SLICE]
+    last = M[H_SLICE_NOW] == M[H_SLICES] - 1  # what follows the measured period is not counted
+    M[H_SLICE_TO] = NEVER if last else M[H_SLICE_FROM] + M[H_SLICE]
 
 
 @inner
