@@ -135,3 +135,20 @@ def test_a_transfer_under_a_cap_of_packets(tmp_path: Path) -> None:
     assert goodput / 4 == pytest.approx(
         20_000 * 1448, rel=0.01
     )  # to the outside without an overlay: full segments
+
+
+@pytest.mark.parametrize("speed", [1, 2, 10])
+@pytest.mark.parametrize("room", [0, 1, 7, 44, 60])
+def test_a_port_takes_of_a_train_what_it_would_take_packet_by_packet(speed: int, room: int) -> None:
+    """A train that comes ``speed`` times as fast as the port sends: as many packets as find room, and those that leave meanwhile."""
+    rate, frame, packets = 10**9, 1500, 45
+    gap = frame * 8 * 1000 // speed
+    whole = link(LinkSpec(rate, buffer_bytes=60 * frame))
+    single = link(LinkSpec(rate, buffer_bytes=60 * frame))
+    for port in (whole, single):
+        for _ in range(60 - room):
+            assert port.enter(0, 0, frame, 1) is not None
+    passed = whole.enter(0, (packets - 1) * gap, packets * frame, packets, frame)
+    taken = sum(single.enter(k * gap, k * gap, frame, 1) is not None for k in range(packets))
+    assert abs((0 if passed is None else packets - passed[3]) - taken) <= 1
+    assert whole.meter.record.dropped == (passed is None or passed[3] > 0)

@@ -50,7 +50,11 @@ def connections(draw: st.DrawFn) -> str:
         words.append(f"idle: {draw(st.sampled_from(['5ms', '50ms']))}")
     if draw(st.booleans()):
         words.append("tls: true")
-    words.append(draw(st.sampled_from(["congestion: cubic", "congestion: cubic", "congestion: reno"])))
+    words.append(
+        draw(
+            st.sampled_from(["congestion: cubic", "congestion: cubic", "congestion: reno", "congestion: bbr"])
+        )
+    )
     return "{" + ", ".join(words) + "}"
 
 
@@ -112,7 +116,17 @@ def bulk(draw: st.DrawFn, name: str) -> str:
     )
     size = draw(st.sampled_from(["100KB", "100KB", "1MB", "1MB", "3333333B", "20MB"]))
     start = draw(st.sampled_from(["0s", "0s", "9ms", "50ms"]))
-    tls = draw(st.sampled_from(["", "", ", connection: {tls: true}", ", connection: {congestion: reno}"]))
+    tls = draw(
+        st.sampled_from(
+            [
+                "",
+                "",
+                ", connection: {tls: true}",
+                ", connection: {congestion: reno}",
+                ", connection: {congestion: bbr}",
+            ]
+        )
+    )
     return f"  {name}: {{from: {source}, to: '{target}', bulk: {size}, flows: {draw(st.integers(1, 3))}, start: {start}{tls}}}\n"
 
 
@@ -489,6 +503,8 @@ services:
 load:
   cubic: {from: src, to: dst, bulk: 1GB, connection: {congestion: cubic}}
   reno: {from: src, to: dst, bulk: 1GB, connection: {congestion: reno}}
+  bbr: {from: src, to: dst, bulk: 1GB, connection: {congestion: bbr}}
+  kept: {from: src, to: dst, users: 2, think: 70ms, request: 300KiB, response: 300KiB, connection: {pool: 1, congestion: bbr}}
   asks: {from: src, to: dst, users: 2, think: 300ms, request: 300KiB, response: 300KiB, connection: {pool: 2, congestion: reno}}
 """
 CONGESTS: list[tuple[int, Step]] = [

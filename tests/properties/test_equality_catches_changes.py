@@ -33,9 +33,13 @@ CHANGES = {
         "cores.py", "turn = max(quantum(M, th), ", "turn = max(2 * quantum(M, th), ",
     ),
     "twice as many packets are taken as acknowledged": (
-        "tcp.py", "M[H_NOW], -(-size // mss), ", "M[H_NOW], 2 * -(-size // mss), ",
+        "tcp.py", "steps.acked(M, f, M[H_NOW], -(-size // mss), ", "steps.acked(M, f, M[H_NOW], 2 * -(-size // mss), ",
     ),
-    "losses are found by what was sent before": ("tcp.py", "if first > M[f + CC_NEWEST]:", "if first > M[f + CC_NEWEST] + 1:"),
+    "a loss is found by what was sent right before it": (
+        "tcp.py", "+ 2] > M[f + CC_NEWEST]:", "+ 2] > M[f + CC_NEWEST] + 1:",
+    ),
+    "units of a paced flow leave together": ("tcp.py", "if M[f + CC_READY] > M[H_NOW] or ", "if "),
+    "an acknowledgement says nothing of the rate": ("tcp.py", "found = M[q] == sent and rtt >= 0", "found = False"),
     "what was lost is sent again outside the window": (
         "tcp.py", "        if M[o + T_LOST] >= 0:\n            size = fitting(M, o, M[M[B_Q] + M[o + T_LOST] * W_Q], window, mss)",
         "        if M[o + T_LOST] >= 0:\n            size = M[M[B_Q] + M[o + T_LOST] * W_Q]",

@@ -50,7 +50,12 @@ LIMITS = """
   good by the next, one round trip later.
 - Congestion controls follow Linux's arithmetic, with windows in whole packets and a jiffy of 4 ms. A loss is known when something
   that was sent later is acknowledged (no wait for reordering, which does not happen), or by the retransmission timer; there is
-  no tail loss probe. The window is cut at once (no proportional rate reduction), once for all that was on its way.
+  no tail loss probe. The window is cut at once (no proportional rate reduction), once for all that was on its way, and recovery
+  lasts until all of that has come. BBR is version 1 without its long-term rate for policers; a sender that waits for its
+  processor counts as one that sends.
+- Messages of up to 45 packets are sent in units as large as the window. Of larger ones, a unit holds what a connection sends in about a millisecond, more over round trips below 2 ms (TSO autosizing), two packets at
+  the least, a 64th of its window, and 45 packets at the most. A port takes as many of its packets as find room while they
+  come; where ports share a buffer, and in rings, all or none.
 - The receive window is `window_limit_bytes` from the start, less what is not read.
 - Segmentation is by TSO and reassembly by GRO in units of up to 45 packets; GRO's misses are in the per-packet cost.
 - Connections are drawn from a pool in turn. A pooled connection is opened when it is first used.

@@ -16,6 +16,7 @@ from __future__ import annotations
 MILLION = 10**6
 US = 10**6
 THOUSAND = 1000
+LONGEST_NS = 10**7  # 10 ms: with any rate the product stays within 64 bits
 
 
 def credit_now(credit: int, since_ps: int, now_ps: int, baseline: int, most: int) -> tuple[int, int]:
@@ -35,6 +36,12 @@ def spend(credit: int, since_ps: int, wire_bytes: int, baseline: int) -> tuple[i
     missing = wire_bytes * MILLION - credit
     wait_us = -(-missing // baseline) if missing > 0 else 0
     return credit + wait_us * baseline - wire_bytes * MILLION, since_ps + wait_us * US, wait_us * US
+
+
+def fitting(room_bytes: int, packet_bytes: int, packets: int, spread_ps: int, rate_bps: int) -> int:
+    """How many packets of a train find room in a queue, which goes on being sent while they come, over ``spread_ps``."""
+    left = rate_bps // 8 * min(spread_ps // THOUSAND, LONGEST_NS) // 10**9
+    return max(0, min(packets, (room_bytes + left) // packet_bytes))
 
 
 def takes(

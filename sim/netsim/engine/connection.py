@@ -52,7 +52,7 @@ class Connection:
         self.choice = choice
         self.ways: Ways = choice.first
         self.hash = hash_
-        self.flows = tuple(Window(control, tcp.initial_window_packets) for _ in range(2))
+        self.flows = tuple(Window(control, tcp.initial_window_packets, hash_ + way) for way in range(2))
         self.srtt_ps = 0
         self.last_ps = kernel.now
         self.served = 0
@@ -72,7 +72,7 @@ class Connection:
         """The first round trip, that of the handshake."""
         self.srtt_ps = rtt_ps
         for flow in self.flows:
-            flow.srtt_ps = rtt_ps
+            flow.measured(rtt_ps)
 
     def rest(self, flow: Window) -> None:
         """Slow start after idle."""

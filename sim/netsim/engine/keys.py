@@ -52,6 +52,7 @@ class Tag(IntEnum):
     MESSAGE = 28
     ABORT = 29
     LOOKUP = 30
+    PACE = 31
 
 
 def name_key(name: str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from netsim.datapath.shaping import MILLION, credit_now, spend, takes
+from netsim.datapath.shaping import MILLION, credit_now, fitting, spend, takes
 from netsim.datapath.stage import LinkSpec
 from netsim.engine.meter import Meter
 from netsim.engine.route import MIN_FRAME_BYTES
@@ -143,9 +143,10 @@ class Link:
         self.free_at = -(1 << 62)
 
     def enter(
-        self, now_ps: int, last_in_ps: int, wire_bytes: int, packets: int
-    ) -> tuple[int, int, int] | None:
-        """A unit's first packet is here. Returns (start, first packet out, last packet out), None if dropped."""
+        self, now_ps: int, last_in_ps: int, wire_bytes: int, packets: int, full_bytes: int = 0
+    ) -> tuple[int, int, int, int] | None:
+        """A unit's first packet is here. Returns (start, first packet out, last packet out, packets that found no room);
+        None if all are dropped. ``full_bytes``: what a full packet takes on the wire; 0: the unit goes as a whole."""
         record = self.meter.record
         record.arrived += 1
         self.settle(now_ps)
@@ -156,6 +157,24 @@ class Link:
             over = self.buffer_bytes is not None and self.queued_bytes + wire_bytes > self.buffer_bytes
         # An skb larger than an empty ring is fed into it piece by piece, so an empty queue takes any unit.
         full = self.ring_packets is not None and self._packets and self._packets + packets > self.ring_packets
+        gone = 0
+        if (
+            over
+            and not full
+            and full_bytes
+            and packets > 1
+            and self.buffer_bytes is not None
+            and self.shared is None
+        ):
+            room = self.buffer_bytes - self.queued_bytes
+            fits = fitting(room, full_bytes, packets, last_in_ps - now_ps, self.rate_bps or 0)
+            if fits > 0:
+                over, gone = False, packets - fits
+                packets = fits
+                wire_bytes = max(wire_bytes - gone * full_bytes, MIN_FRAME_BYTES * packets)
+                if gone:
+                    record.arrived += 1
+                    self.meter.drop(now_ps)
         if over or full:
             self.meter.drop(now_ps)
             return None
@@ -173,4 +192,4 @@ class Link:
         self._packets += packets
         if 0 <= start < self.meter.duration_ps:
             record.bytes_sent += wire_bytes
-        return start, start + held + one, finish
+        return start, start + held + one, finish, gone

@@ -254,11 +254,14 @@ class Machine:
             unit.drop(self.kernel.now, station)
             return
         wire = unit.payload + unit.packets * visit.overhead_bytes
-        passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets)
+        full = unit.route.mss_bytes + visit.overhead_bytes if unit.thin is not None else 0
+        passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets, full)
         if passed is None:
             unit.drop(self.kernel.now, station)
             return
-        start, first_out, last_out = passed
+        start, first_out, last_out, gone = passed
+        if gone:
+            self._thin(unit, gone)
         if trouble is not None and trouble.loss and not self._survives(unit, trouble.loss):
             unit.drop(self.kernel.now, station)
             return
@@ -312,10 +315,17 @@ class Machine:
             return True
         if lost == unit.packets or unit.thin is None:
             return False
-        unit.payload -= lost * unit.route.mss_bytes
-        unit.packets -= lost
-        unit.thin(lost * unit.route.mss_bytes)
+        self._thin(unit, lost)
         return True
+
+    @staticmethod
+    def _thin(unit: Unit, packets: int) -> None:
+        """So many wire packets of a unit are lost, and the others go on."""
+        size = packets * unit.route.mss_bytes
+        unit.payload -= size
+        unit.packets -= packets
+        if unit.thin is not None:
+            unit.thin(size)
 
     def lose_units(self, node: str) -> None:
         """The power of a node is gone: the units in it or in its card will not come out."""

@@ -34,6 +34,10 @@ def message_cost(route: Route, size: int, unit: int, sending: bool) -> Cost:
     return list(found.items())
 
 
+#: Units that leave at one time at the most: engines make room for so many.
+MOST_UNITS = 100
+
+
 class Transfer:
     """Moves ``size`` bytes; ``done(split, now)`` when all are there, ``fail(cause)`` when TCP gives up.
 
@@ -43,7 +47,7 @@ class Transfer:
 
     __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
                  "on_bytes", "next", "flying", "arrived", "count", "sending", "free", "unread", "pending", "lost", "holes",
-                 "armed", "timers")  # fmt: skip
+                 "armed", "timers", "waits", "waited")  # fmt: skip
 
     def __init__(
         self,
@@ -74,13 +78,15 @@ class Transfer:
         self.arrived = 0
         self.count = 0
         self.sending = False
-        self.unread: deque[tuple[int, int, int, Split]] = deque()
+        self.unread: deque[tuple[int, int, int, int, Split]] = deque()
         #: Bytes, number, losses and time of sending of what is lost: the sender does not know yet; and it does.
         self.pending: deque[tuple[int, int, int, int]] = deque()
         self.lost: deque[tuple[int, int, int, int]] = deque()
         self.holes = 0  # bytes in both
         self.armed = False  # the retransmission timer runs
         self.timers = 0
+        self.waits = False  # until it is time for the next unit
+        self.waited = 0
         self.free: Callable[[], None] | None = None  # lets the sending thread go, once
 
     def start(self) -> None:
@@ -91,23 +97,30 @@ class Transfer:
     def _pump(self) -> None:
         """Send what is lost and then what is new, as far as the windows allow."""
         mss = self.route.mss_bytes
-        limit = self.conn.tcp.unit_bytes // mss * mss
+        units, now = 0, self.conn.kernel.now
         while not self.conn.closed:
             window = self.flow.packets * mss
             if self.lost:
                 size = self._fitting(self.lost[0][0], window, mss)
-                if size == 0:
-                    return
-                self._again(size)
-                continue
-            if self.next >= self.size or self.sending:
+            elif self.next < self.size and not self.sending:
+                left = min(self.size - self.next, self._limit(mss))
+                if self.flying + left > window:
+                    self.flow.full(now)
+                size = self._fitting(left, min(window, self.conn.tcp.window_limit_bytes), mss)
+            else:
+                if not self.sending:
+                    self.flow.idle(self._packets(self.flying))
                 return
-            left = min(self.size - self.next, limit)
-            if self.flying + left > window:
-                self.flow.full(self.conn.kernel.now)
-            size = self._fitting(left, min(window, self.conn.tcp.window_limit_bytes), mss)
             if size == 0:
                 return
+            units += 1
+            if self.flow.ready_ps > now or units > MOST_UNITS:
+                self._wait(max(self.flow.ready_ps, now + 1))
+                return
+            self.flow.pace(now, self._packets(size))
+            if self.lost:
+                self._again(size)
+                continue
             self.next += size
             self.flying += size
             self.count += 1
@@ -115,6 +128,22 @@ class Transfer:
                 self._send(size, self.count, 0)
             else:
                 self._pay(self.sender, size, self.count)
+
+    def _limit(self, mss: int) -> int:
+        """The largest unit: what TSO takes, or less where the connection is slow and the message more than one unit."""
+        whole = self.conn.tcp.unit_bytes // mss * mss
+        return whole if self.size <= whole else min(whole, self.flow.unit * mss)
+
+    def _wait(self, until: int) -> None:
+        """It is not time for the next unit."""
+        if not self.waits:
+            self.waits = True
+            self.waited += 1
+            self.conn.kernel.at(until, Phase.TIMEOUT, fold(self.key, Tag.PACE, self.waited), self._go_on)
+
+    def _go_on(self) -> None:
+        self.waits = False
+        self._pump()
 
     def _fitting(self, size: int, window: int, mss: int) -> int:
         """How many bytes of a unit the window takes; one segment, if nothing is on its way."""
@@ -168,7 +197,7 @@ class Transfer:
         if self.backward and self.conn.peer >= Peer.RESET:
             return
         split: Split = {}
-        left, sent = size, self.flow.stamp(self.conn.kernel.now)
+        left, sent = size, self.flow.sent(self.conn.kernel.now, self.flying == size)
 
         def thin(lost: int) -> None:
             nonlocal left
@@ -200,40 +229,40 @@ class Transfer:
         if self.on_bytes is not None:
             self.on_bytes(size, now)
         if self.receiver is not None and self.receiver.thread is not None:
-            self.unread.append((size, number, sent, split))
+            self.unread.append((size, number, losses, sent, split))
             if len(self.unread) == 1:
                 self._read_next(self.receiver)
         else:
-            self._read(size, number, sent, split)
+            self._read(size, number, losses, sent, split)
 
     def _read_next(self, receiver: Party) -> None:
         """One thread reads one unit after the other; the one being read stands first."""
-        size, number, sent, split = self.unread[0]
+        size, number, losses, sent, split = self.unread[0]
 
         def was_read() -> None:
             self.unread.popleft()
-            self._read(size, number, sent, split)
+            self._read(size, number, losses, sent, split)
             if self.unread:
                 self._read_next(receiver)
 
         assert receiver.thread is not None
         self.conn.machine.run(receiver.thread, receiver.node, self.route.recv_cost(size), was_read, None)
 
-    def _read(self, size: int, number: int, sent: int, split: Split) -> None:
-        now = self.conn.kernel.now
+    def _read(self, size: int, number: int, losses: int, sent: int, split: Split) -> None:
+        now, again = self.conn.kernel.now, losses > 0
         if self.next < self.size or self.holes:
             self.conn.machine.send(
                 self.ack_route,
                 0,
                 fold(self.key, Tag.ACK, number),
-                lambda now: self._acked(size, sent, now - sent),
-                lambda _, where: self._ack_dropped(size, number, sent, where),
+                lambda now: self._acked(size, sent, now - sent, again),
+                lambda _, where: self._ack_dropped(size, number, losses, sent, where),
                 None,
                 self.conn.hash,
             )
             return
         if self.arrived >= self.size and not self.unread:
-            self._grow(size, sent, -1)
+            self._grow(size, sent, -1, again)
             self.flying -= size
             free, self.free = self.free, None
             self.done(split, now)
@@ -242,11 +271,11 @@ class Transfer:
             return
         self.flying -= size
 
-    def _ack_dropped(self, size: int, number: int, sent: int, where: str) -> None:
+    def _ack_dropped(self, size: int, number: int, losses: int, sent: int, where: str) -> None:
         if where == AWAY and self.conn.machine.address:
-            self._turned_away(number)
+            self._turned_away(number * 64 + losses)
         else:
-            self._acked_later(size, number, sent)
+            self._acked_later(size, number, sent, losses > 0)
 
     def _turned_away(self, code: int) -> None:
         """Another node has the address now and knows nothing of the connection: half a round trip later its RST is there."""
@@ -254,29 +283,34 @@ class Transfer:
         at = conn.kernel.now + conn.srtt_ps // 2 + 1
         conn.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.RESET, code), self.fail, "reset")
 
-    def _acked_later(self, size: int, number: int, sent: int) -> None:
+    def _acked_later(self, size: int, number: int, sent: int, again: bool) -> None:
         """A lost acknowledgement is made good by the next one, one round trip later."""
         at = self.conn.kernel.now + self.conn.srtt_ps
         self.conn.kernel.at(
-            at, Phase.TIMEOUT, fold(self.key, Tag.LATE_ACK, number), self._acked, size, sent, -1
+            at, Phase.TIMEOUT, fold(self.key, Tag.LATE_ACK, number), self._acked, size, sent, -1, again
         )
 
-    def _acked(self, size: int, sent: int, rtt: int) -> None:
-        self._grow(size, sent, rtt)
+    def _acked(self, size: int, sent: int, rtt: int, again: bool) -> None:
+        self._grow(size, sent, rtt, again)
         self.flying -= size
         while self.pending and self.pending[0][3] <= self.flow.newest_ps:
-            self.flow.lost(self.pending[0][3])
             self._found()
         self._pump()
 
-    def _grow(self, size: int, sent: int, rtt: int) -> None:
-        mss = self.route.mss_bytes
-        self.flow.acked(self.conn.kernel.now, -(-size // mss), -(-self.flying // mss), sent, rtt)
+    def _packets(self, size: int) -> int:
+        return -(-size // self.route.mss_bytes)
+
+    def _grow(self, size: int, sent: int, rtt: int, again: bool) -> None:
+        self.flow.acked(
+            self.conn.kernel.now, self._packets(size), self._packets(self.flying), sent, rtt, again
+        )
 
     def _found(self) -> None:
         """The sender knows of its first loss: that is on its way no more."""
         found = self.pending.popleft()
-        self.flying -= found[0]
+        size, _, losses, sent = found
+        self.flying -= size
+        self.flow.lost(self._packets(size), self._packets(self.flying), sent, losses > 1)
         self.lost.append(found)
 
     def _dropped(self, size: int, number: int, losses: int, sent: int, where: str) -> None:
@@ -316,7 +350,7 @@ class Transfer:
         if self._due() > self.conn.kernel.now:
             self._arm()
             return
-        self.flow.timed_out(self.pending[0][3])
+        self.flow.timed_out()
         while self.pending:
             self._found()
         self._pump()

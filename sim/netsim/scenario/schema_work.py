@@ -34,8 +34,8 @@ _KINDS = {
 _EXPECTED = "a duration or a distribution, like 2ms or {lognormal: {mean: 2ms, cv: 1}}"
 
 
-#: Congestion controls that both engines have, the default first.
-CONGESTION_CONTROLS = ("cubic", "reno")
+#: Congestion controls, the default first.
+CONGESTION_CONTROLS = ("cubic", "reno", "bbr")
 
 #: Before a service's name: the addresses of its tasks instead of the virtual one, as Docker's DNS has it.
 TASKS = "tasks."

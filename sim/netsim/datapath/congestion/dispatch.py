@@ -1,20 +1,21 @@
 """Which step functions a connection uses: congestion controls by number, for compiled callers.
 
 A control is a module with ``acked`` and ``lost``, and what it needs of ``start``, ``sampled``, ``timed_out`` and ``rested``; it is
-entered in `MODULES` and in the functions below.
+entered in `MODULES` and in the functions below. BBR answers for its whole window itself (``cong_control`` in Linux), so
+`netsim.datapath.congestion.steps` asks it instead of its own rules.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
 from __future__ import annotations
 
 from netsim.compiled import inner
-from netsim.datapath.congestion import cubic, reno
+from netsim.datapath.congestion import bbr, cubic, reno
 from netsim.datapath.congestion.layout import CC_CONTROL
 
 #: Their order gives their numbers.
-MODULES = (cubic, reno)
+MODULES = (cubic, reno, bbr)
 NAMES = tuple(module.__name__.rpartition(".")[2] for module in MODULES)
-CUBIC, RENO = range(len(MODULES))
+CUBIC, RENO, BBR = range(len(MODULES))
 
 
 @inner
@@ -22,6 +23,8 @@ def start(M, f):
     """Nothing is known of the path."""
     if M[f + CC_CONTROL] == CUBIC:
         cubic.start(M, f)
+    elif M[f + CC_CONTROL] == BBR:
+        bbr.start(M, f)
 
 
 @inner

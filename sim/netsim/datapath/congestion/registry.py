@@ -3,14 +3,23 @@
 # mypy: disable-error-code="no-untyped-call,untyped-decorator"
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import numpy as np
 
 from netsim.compiled import entry, pointer
 from netsim.datapath.congestion import steps
-from netsim.datapath.congestion.dispatch import NAMES
-from netsim.datapath.congestion.layout import CC_FULL, CC_NEWEST, CC_SRTT, CC_WINDOW, W_CC
+from netsim.datapath.congestion.dispatch import BBR, NAMES
+from netsim.datapath.congestion.layout import (
+    CC_FULL,
+    CC_NEWEST,
+    CC_PRIOR,
+    CC_READY,
+    CC_SRTT,
+    CC_WINDOW,
+    W_CC,
+)
 
 
 def number(name: str) -> int:
@@ -19,28 +28,48 @@ def number(name: str) -> int:
 
 
 @entry
-def _begin(cells: Any, control: Any, packets: Any) -> None:
-    steps.begin(pointer(cells), 0, control, packets)
+def _begin(cells: Any, control: Any, packets: Any, chance: Any) -> None:
+    steps.begin(pointer(cells), 0, control, packets, chance)
 
 
 @entry
-def _stamp(cells: Any, now: Any) -> Any:
-    return steps.stamp(pointer(cells), 0, now)
+def _measured(cells: Any, rtt: Any) -> None:
+    steps.measured(pointer(cells), 0, rtt)
 
 
 @entry
-def _acked(cells: Any, now: Any, packets: Any, flying: Any, sent: Any, rtt: Any) -> None:
-    steps.acked(pointer(cells), 0, now, packets, flying, sent, rtt)
+def _unit(cells: Any) -> Any:
+    return steps.unit(pointer(cells), 0)
 
 
 @entry
-def _lost(cells: Any, sent: Any) -> None:
-    steps.lost(pointer(cells), 0, sent)
+def _sent(cells: Any, now: Any, alone: Any) -> Any:
+    return steps.sent(pointer(cells), 0, now, alone)
 
 
 @entry
-def _timed_out(cells: Any, sent: Any) -> None:
-    steps.timed_out(pointer(cells), 0, sent)
+def _pace(cells: Any, now: Any, packets: Any) -> None:
+    steps.pace(pointer(cells), 0, now, packets)
+
+
+@entry
+def _idle(cells: Any, flying: Any) -> None:
+    steps.idle(pointer(cells), 0, flying)
+
+
+@entry
+def _acked(cells: Any, now: Any, packets: Any, flying: Any, sent: Any, rtt: Any, again: Any) -> None:
+    steps.acked(pointer(cells), 0, now, packets, flying, sent, rtt, again)
+
+
+@entry
+def _lost(cells: Any, packets: Any, flying: Any, sent: Any, again: Any) -> None:
+    steps.lost(pointer(cells), 0, packets, flying, sent, again)
+
+
+@entry
+def _timed_out(cells: Any) -> None:
+    steps.timed_out(pointer(cells), 0)
 
 
 @entry
@@ -51,14 +80,18 @@ def _rested(cells: Any, now: Any, idle: Any, rto: Any, initial: Any) -> None:
 class Window:
     """One direction of a connection: how many packets may be on their way (`netsim.datapath.congestion.steps`).
 
-    ``control``: a congestion control's number; ``packets``: the initial window. Times in ps.
+    ``control``: a congestion control's number; ``packets``: the initial window; ``chance``: what draws are made from. Times
+    in ps.
     """
 
-    __slots__ = ("cells",)
+    __slots__ = ("cells", "kept", "keeps")
 
-    def __init__(self, control: int, packets: int) -> None:
+    def __init__(self, control: int, packets: int, chance: int = 0) -> None:
         self.cells = np.zeros(W_CC, np.int64)
-        _begin(self.cells, control, packets)
+        _begin(self.cells, control, packets, chance)
+        self.keeps = control == BBR
+        #: Of units on their way: what they are known by, and three numbers of the control.
+        self.kept: deque[tuple[int, int, int, int]] = deque()
 
     @property
     def packets(self) -> int:
@@ -70,34 +103,65 @@ class Window:
         """The smoothed round trip."""
         return int(self.cells[CC_SRTT])
 
-    @srtt_ps.setter
-    def srtt_ps(self, value: int) -> None:
-        self.cells[CC_SRTT] = value
-
     @property
     def newest_ps(self) -> int:
         """When the newest unit that has been acknowledged was sent."""
         return int(self.cells[CC_NEWEST])
 
+    @property
+    def ready_ps(self) -> int:
+        """Pacing: the next unit is sent no earlier."""
+        return int(self.cells[CC_READY])
+
+    @property
+    def unit(self) -> int:
+        """Packets of a unit at the most."""
+        return int(_unit(self.cells))
+
+    def measured(self, rtt_ps: int) -> None:
+        """The first round trip, that of the handshake."""
+        _measured(self.cells, rtt_ps)
+
     def full(self, now_ps: int) -> None:
         """The window holds the sender back."""
         self.cells[CC_FULL] = now_ps
 
-    def stamp(self, now_ps: int) -> int:
-        """A unit is sent: what it is known by (ps)."""
-        return int(_stamp(self.cells, now_ps))
+    def idle(self, flying: int) -> None:
+        """There is nothing to send; so many packets are on their way."""
+        _idle(self.cells, flying)
 
-    def acked(self, now_ps: int, packets: int, flying: int, sent_ps: int, rtt_ps: int) -> None:
-        """Packets that were sent then are acknowledged, with ``flying`` on their way before; ``rtt_ps``: -1 if not known."""
-        _acked(self.cells, now_ps, packets, flying, sent_ps, rtt_ps)
+    def sent(self, now_ps: int, alone: bool = False) -> int:
+        """A unit is sent, ``alone`` if nothing else is on its way: what it is known by (ps)."""
+        stamp = int(_sent(self.cells, now_ps, alone))
+        if self.keeps:
+            prior, at, first = (int(self.cells[CC_PRIOR + k]) for k in range(3))
+            self.kept.append((stamp, prior, at, first))
+        return stamp
 
-    def lost(self, sent_ps: int) -> None:
-        """What was sent then is lost, as acknowledgements tell."""
-        _lost(self.cells, sent_ps)
+    def pace(self, now_ps: int, packets: int) -> None:
+        """A unit of so many packets leaves."""
+        _pace(self.cells, now_ps, packets)
 
-    def timed_out(self, sent_ps: int) -> None:
-        """The retransmission timer of what was sent then fired."""
-        _timed_out(self.cells, sent_ps)
+    def acked(
+        self, now_ps: int, packets: int, flying: int, sent_ps: int, rtt_ps: int, again: bool = False
+    ) -> None:
+        """Packets that were sent then are acknowledged, ``again`` after a loss, with ``flying`` on their way before;
+        ``rtt_ps``: -1 if not known."""
+        if self.keeps:
+            self.cells[CC_PRIOR] = -1
+            while self.kept and self.kept[0][0] <= sent_ps:
+                stamp, *kept = self.kept.popleft()
+                if stamp == sent_ps and rtt_ps >= 0:
+                    self.cells[CC_PRIOR : CC_PRIOR + 3] = kept
+        _acked(self.cells, now_ps, packets, flying, sent_ps, rtt_ps, again)
+
+    def lost(self, packets: int, flying: int, sent_ps: int, again: bool = False) -> None:
+        """Packets that were sent then are lost, ``again`` if not for the first time, and ``flying`` still on their way."""
+        _lost(self.cells, packets, flying, sent_ps, again)
+
+    def timed_out(self) -> None:
+        """The retransmission timer fired."""
+        _timed_out(self.cells)
 
     def rested(self, now_ps: int, idle_ps: int, rto_ps: int, initial: int) -> None:
         """The sender begins after a rest; ``initial``: packets that are left at the least."""

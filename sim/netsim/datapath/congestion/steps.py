@@ -8,25 +8,52 @@ it was sent, which no two units of a direction share.
 from __future__ import annotations
 
 from netsim.compiled import inner
-from netsim.datapath.congestion import dispatch
+from netsim.datapath.congestion import bbr, dispatch
+from netsim.datapath.congestion.bbr_model import (
+    BB_DELIVERED,
+    BB_DELIVERED_AT,
+    BB_FIRST,
+    BB_LIMITED,
+    BB_RATE,
+    RATE_SHIFT,
+    units,
+)
+from netsim.datapath.congestion.dispatch import BBR
 from netsim.datapath.congestion.layout import (
+    CC_CHANCE,
     CC_CONTROL,
     CC_COUNT,
     CC_CUT,
     CC_FULL,
+    CC_HEAD,
+    CC_LEAST,
     CC_NEWEST,
+    CC_PRIOR,
+    CC_PRIOR_AT,
+    CC_PRIOR_FIRST,
+    CC_READY,
+    CC_RECOVERY,
+    CC_REPAIRS,
+    CC_REPAIRS_NEXT,
     CC_SRTT,
     CC_STAMP,
     CC_THRESHOLD,
     CC_WINDOW,
     INFINITE,
+    LOSS,
     NEVER,
+    OPEN,
+    RECOVERY,
 )
+
+TICK_PS = 10**12 // 1024  # a unit holds about this long of sending (sk_pacing_shift, tcp_tso_autosize)
+LARGEST = 45  # packets of a unit of 64 KiB
+MOST_UNITS = 64  # of a window
 
 
 @inner
-def begin(M, f, control, packets):
-    """A connection is new: its initial window."""
+def begin(M, f, control, packets, chance):
+    """A connection is new: its initial window; what its draws are made from."""
     M[f + CC_CONTROL] = control
     M[f + CC_WINDOW] = packets
     M[f + CC_THRESHOLD] = INFINITE
@@ -36,27 +63,93 @@ def begin(M, f, control, packets):
     M[f + CC_SRTT] = 0
     M[f + CC_STAMP] = -NEVER
     M[f + CC_NEWEST] = -NEVER
+    M[f + CC_LEAST] = 0
+    M[f + CC_CHANCE] = chance
+    M[f + CC_READY] = -NEVER
+    M[f + CC_PRIOR] = -1
+    M[f + CC_HEAD] = -1
+    M[f + CC_RECOVERY] = OPEN
+    M[f + CC_REPAIRS] = 0
+    M[f + CC_REPAIRS_NEXT] = 0
     dispatch.start(M, f)
 
 
 @inner
-def stamp(M, f, now):
-    """A unit is sent now: what it is known by."""
+def measured(M, f, rtt):
+    """The first round trip, that of the handshake."""
+    M[f + CC_SRTT] = max(rtt, 1)
+    M[f + CC_LEAST] = max(rtt, 1)
+
+
+@inner
+def unit(M, f):
+    """Packets of the units that a window is sent in: a millisecond of it, more over short paths (tcp_tso_autosize and
+    tcp_update_pacing_rate), and few enough for a window that is sent at once."""
+    if M[f + CC_SRTT] == 0:
+        return LARGEST
+    if M[f + CC_CONTROL] == BBR:
+        packets = units(M, f)
+    else:
+        ratio = 200 if M[f + CC_WINDOW] < M[f + CC_THRESHOLD] // 2 else 120
+        packets = M[f + CC_WINDOW] * ratio * TICK_PS // (100 * M[f + CC_SRTT])
+    packets += LARGEST >> min((M[f + CC_LEAST] // 1_000_000) >> 9, 60)
+    return min(max(packets, 2, M[f + CC_WINDOW] // MOST_UNITS), LARGEST)
+
+
+@inner
+def sent(M, f, now, alone):
+    """A unit is sent now, ``alone`` if nothing else is on its way: what it is known by. What has to be kept of it, where
+    `keeps` says so, stands in CC_PRIOR and the two cells after it."""
     M[f + CC_STAMP] = max(now, M[f + CC_STAMP] + 1)
+    if M[f + CC_CONTROL] == BBR:
+        if alone:
+            M[f + BB_FIRST] = M[f + CC_STAMP]
+            M[f + BB_DELIVERED_AT] = M[f + CC_STAMP]
+        M[f + CC_PRIOR] = 2 * M[f + BB_DELIVERED] + (1 if M[f + BB_LIMITED] > 0 else 0)
+        M[f + CC_PRIOR_AT] = M[f + BB_DELIVERED_AT]
+        M[f + CC_PRIOR_FIRST] = M[f + BB_FIRST]
     return M[f + CC_STAMP]
 
 
 @inner
-def acked(M, f, now, packets, flying, sent, rtt):
-    """An acknowledgement of packets that were sent then; ``flying``: packets on their way before it; ``rtt``: -1 if it says
-    nothing of the round trip."""
+def keeps(M, f):
+    """Whether something has to be kept of each unit until it is acknowledged."""
+    return M[f + CC_CONTROL] == BBR
+
+
+@inner
+def pace(M, f, now, packets):
+    """A unit of so many packets leaves: the next one at the rate of pacing."""
+    if M[f + CC_CONTROL] == BBR and M[f + BB_RATE] > 0:
+        gap = (packets << RATE_SHIFT) * 1000 // M[f + BB_RATE]
+        M[f + CC_READY] = max(M[f + CC_READY], now) + gap
+
+
+@inner
+def idle(M, f, flying):
+    """There is nothing to send, though the window has room (tcp_rate_check_app_limited)."""
+    if M[f + CC_CONTROL] == BBR and flying < M[f + CC_WINDOW]:
+        M[f + BB_LIMITED] = max(M[f + BB_DELIVERED] + flying, 1)
+
+
+@inner
+def acked(M, f, now, packets, flying, sent, rtt, again):
+    """An acknowledgement of packets that were sent then, ``again`` if they had been lost before; ``flying``: packets on their
+    way before it; ``rtt``: -1 if it says nothing of the round trip."""
     M[f + CC_NEWEST] = max(M[f + CC_NEWEST], sent)
     if rtt >= 0:
         srtt = M[f + CC_SRTT]
-        M[f + CC_SRTT] = srtt + ((rtt - srtt) >> 3) if srtt > 0 else max(rtt, 1)
+        M[f + CC_SRTT] = max(srtt + ((rtt - srtt) >> 3), 1) if srtt > 0 else max(rtt, 1)
+        if M[f + CC_LEAST] == 0 or rtt < M[f + CC_LEAST]:
+            M[f + CC_LEAST] = max(rtt, 1)
         dispatch.sampled(M, f, now, sent, rtt)
-    if sent <= M[f + CC_CUT]:
-        return  # recovery: nothing grows before what was sent after the cut comes back
+    if M[f + CC_RECOVERY] != OPEN:
+        repaired(M, f, packets if again else 0, flying - packets)
+    if M[f + CC_CONTROL] == BBR:
+        bbr.acked(M, f, now, packets, flying, sent, rtt)
+        return
+    if M[f + CC_RECOVERY] == RECOVERY or sent <= M[f + CC_CUT]:
+        return
     # Only a window that was used grows (tcp_is_cwnd_limited in include/net/tcp.h).
     if M[f + CC_WINDOW] < M[f + CC_THRESHOLD]:
         limited = 2 * flying > M[f + CC_WINDOW]
@@ -67,30 +160,85 @@ def acked(M, f, now, packets, flying, sent, rtt):
 
 
 @inner
-def lost(M, f, sent):
-    """What was sent then is lost, as acknowledgements of newer data tell: one cut for all that was on its way."""
-    if sent > M[f + CC_CUT]:
-        M[f + CC_THRESHOLD] = dispatch.lost(M, f)
-        M[f + CC_WINDOW] = M[f + CC_THRESHOLD]
-        M[f + CC_COUNT] = 0
-        M[f + CC_CUT] = M[f + CC_STAMP]
+def repaired(M, f, packets, flying):
+    """Lost packets have come after all. Recovery is over when all that was sent before it has; what was lost of the rest
+    begins the next one (tcp_fastretrans_alert: the cumulative acknowledgement reaches high_seq)."""
+    old = min(packets, M[f + CC_REPAIRS])
+    M[f + CC_REPAIRS] -= old
+    M[f + CC_REPAIRS_NEXT] -= min(packets - old, M[f + CC_REPAIRS_NEXT])
+    if M[f + CC_REPAIRS] == 0 and M[f + CC_NEWEST] > M[f + CC_CUT]:
+        M[f + CC_RECOVERY] = OPEN
+        if M[f + CC_CONTROL] == BBR:
+            bbr.recovered(M, f)
+        if M[f + CC_REPAIRS_NEXT] > 0:
+            M[f + CC_REPAIRS] = M[f + CC_REPAIRS_NEXT]
+            M[f + CC_REPAIRS_NEXT] = 0
+            recover(M, f, flying)
 
 
 @inner
-def timed_out(M, f, sent):
-    """The retransmission timer of what was sent then fired: slow start from one packet (tcp_enter_loss)."""
-    if sent > M[f + CC_CUT]:
-        M[f + CC_THRESHOLD] = dispatch.lost(M, f)
+def lost(M, f, packets, flying, sent, again):
+    """Packets sent then are lost, as acknowledgements of newer data or the timer tell, ``again`` if not for the first time;
+    ``flying`` are still on their way."""
+    if M[f + CC_CONTROL] == BBR:
+        bbr.lost(M, f, packets)
+    if not again:
+        if M[f + CC_RECOVERY] != OPEN and sent > M[f + CC_CUT]:
+            M[f + CC_REPAIRS_NEXT] += packets
+        else:
+            M[f + CC_REPAIRS] += packets
+    if M[f + CC_RECOVERY] == OPEN:
+        recover(M, f, flying)
+
+
+@inner
+def recover(M, f, flying):
+    """The window is cut, once for all that was on its way."""
+    M[f + CC_CUT] = M[f + CC_STAMP]
+    if M[f + CC_CONTROL] == BBR:
+        bbr.recover(M, f, flying)
+    else:
+        cut(M, f)
+        M[f + CC_WINDOW] = M[f + CC_THRESHOLD]
+    M[f + CC_RECOVERY] = RECOVERY
+
+
+@inner
+def cut(M, f):
+    """The threshold after a loss."""
+    M[f + CC_THRESHOLD] = dispatch.lost(M, f)
+    M[f + CC_COUNT] = 0
+
+
+@inner
+def timed_out(M, f):
+    """The retransmission timer fired: slow start from one packet (tcp_enter_loss)."""
+    if M[f + CC_CONTROL] == BBR:
+        bbr.timed_out(M, f)
+    elif M[f + CC_RECOVERY] == OPEN:
+        cut(M, f)
     M[f + CC_WINDOW] = 1
     M[f + CC_COUNT] = 0
     M[f + CC_CUT] = M[f + CC_STAMP]
+    M[f + CC_RECOVERY] = LOSS
+    M[f + CC_REPAIRS] += M[f + CC_REPAIRS_NEXT]
+    M[f + CC_REPAIRS_NEXT] = 0
     dispatch.timed_out(M, f)
 
 
 @inner
 def rested(M, f, now, idle, rto, initial):
     """The sender begins to send after a rest: the window is halved for each time-out of it, down to the initial one
-    (tcp_cwnd_restart in net/ipv4/tcp_output.c)."""
+    (tcp_cwnd_restart in net/ipv4/tcp_output.c). Nothing is on its way, so all is acknowledged."""
+    if M[f + CC_RECOVERY] != OPEN:
+        M[f + CC_RECOVERY] = OPEN
+        M[f + CC_REPAIRS] = 0
+        M[f + CC_REPAIRS_NEXT] = 0
+        if M[f + CC_CONTROL] == BBR:
+            bbr.recovered(M, f)
+    if M[f + CC_CONTROL] == BBR:
+        bbr.rested(M, f, now)
+        return
     dispatch.rested(M, f, now)
     window = M[f + CC_WINDOW]
     if idle > rto:

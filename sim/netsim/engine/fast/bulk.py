@@ -91,9 +91,9 @@ def flow_arrived(M, u):
             for part in range(NS):
                 M[p + part] = M[q + part]  # the last one to be read: its way is the flow's
         if M[k + T_READER] < 0:
-            was_read(M, t, size, code >> 6, sent)
+            was_read(M, t, size, code, sent)
         else:
-            append(M, k + T_HEAD, k + T_TAIL, size, code >> 6, sent)
+            append(M, k + T_HEAD, k + T_TAIL, size, code, sent)
             if M[k + T_HEAD] == M[k + T_TAIL]:
                 read_next(M, t)
     free_unit(M, u)
@@ -122,8 +122,8 @@ def unit_read(M, t):
 
 
 @inner
-def was_read(M, t, size, number, sent):
-    if data_read(M, t, size, number, sent):
+def was_read(M, t, size, code, sent):
+    if data_read(M, t, size, code, sent):
         x = M[M[B_T] + t * W_T + T_X]
         e = M[B_X] + x * W_X
         if not M[e + X_OVER]:

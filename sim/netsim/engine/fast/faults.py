@@ -4,18 +4,13 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
-import numpy as np
-
 from netsim.compiled import inner
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import at, came, dropped, todo
+from netsim.engine.fast.memory import at, came, dropped
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import free_unit, link, link_of, settle_link, visit_row
-from netsim.engine.fast.tcp import data_lost, unheard
+from netsim.engine.fast.tcp import thinned
 from netsim.engine.keys import fold_compiled
-from netsim.engine.streams import _uniform
-
-LOSS_UNIT = 1.0 / (1 << 52)
 
 
 @inner
@@ -104,40 +99,18 @@ def passes(M, u):
 
 
 @inner
-def lost_packets(M, u):
-    """How many of a unit's wire packets the wire behind a transmitter loses."""
-    o = M[B_UNIT_] + u * W_UNIT
-    k = M[B_LINK] + link_of(M, u, visit_row(M, route_of(M, u), M[o + U_AT])) * W_LINK
-    if M[k + L_LOSS] == 0:
-        return 0
-    key, chance, lost = (
-        fold_compiled(M[o + U_KEY] ^ M[H_BASE], TAG_LOSS, M[o + U_AT]),
-        M[k + L_LOSS] * LOSS_UNIT,
-        0,
-    )
-    for packet in range(M[o + U_PACKETS]):
-        if _uniform(np.uint64(key), np.uint64(packet)) < chance:
-            lost += 1
-    return lost
-
-
-@inner
 def troubled_link(M, HIST, u, visit):
     """A unit's first packet reaches a transmitter while some link is in trouble. Whether anything goes on."""
     if not passes(M, u):
         refuse(M, u)
         return False
-    o = M[B_UNIT_] + u * W_UNIT
-    lost, t, losses, sent = lost_packets(M, u), M[o + U_A], M[o + U_C] & 63, M[o + U_SENT]
-    size = lost * M[route_of(M, u) + RO_MSS]
-    if not link(M, HIST, u, visit, lost):
-        return False
-    if lost > 0:
-        k = M[B_T] + t * W_T
-        M[k + T_COUNT] += 1  # what is lost is a unit of its own from here on
-        if data_lost(M, t, size, M[k + T_COUNT] * 64 + losses, sent):
-            todo(M, OP_END, M[k + T_X], unheard(M, t), 0)
-    return True
+    M[H_LOST] = 0
+    goes_on = link(M, HIST, u, visit, True)
+    if M[H_GONE] > 0:
+        thinned(M, u, H_GONE)
+    if goes_on and M[H_LOST] > 0:
+        thinned(M, u, H_LOST)
+    return goes_on
 
 
 @inner

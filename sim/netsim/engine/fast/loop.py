@@ -30,7 +30,7 @@ from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
 from netsim.engine.fast.requests import attempt, end, finished, look_at, new_request, owner_ended, think
 from netsim.engine.fast.service import answer, next_calls, pool_acquire, pool_release, service_starts, waits
 from netsim.engine.fast.slots import release_slot
-from netsim.engine.fast.tcp import acked, fill, paid, start_transfer, timer, worked
+from netsim.engine.fast.tcp import acked, fill, paid, pump, start_transfer, thinned, timer, worked
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _draw
 from netsim.workload.arrivals import grow_by as plain_grow_by
@@ -43,7 +43,13 @@ grow_by = inner(plain_grow_by)
 def at_link(M, HIST, u, visit):
     """What happens most, apart from the rest: a function's way in grows with all that it may do. (Inside the loop itself it is no
     faster, and LLVM takes five times as long.)"""
-    if not (call_at(M[H_FAULTS], M, u, visit, 0) if M[H_TROUBLE] else link(M, HIST, u, visit, 0)):
+    if M[H_TROUBLE]:
+        goes_on = call_at(M[H_FAULTS], M, u, visit, 0) != 0
+    else:
+        goes_on = link(M, HIST, u, visit, 0)
+        if M[H_GONE] > 0:
+            thinned(M, u, H_GONE)
+    if not goes_on:
         unit_dropped(M, u, False)
 
 
@@ -177,8 +183,11 @@ def rare(M, D, HIST, op, a, b, c):
             todo(M, OP_SEND, a, 0, 0)
     elif op == OP_RTO:
         timer(M, a)
+    elif op == OP_PACE:
+        M[M[B_T] + a * W_T + T_WAITS] = 0
+        pump(M, a)
     elif op == OP_ACKED:
-        acked(M, a, b, c, -1)
+        acked(M, a, b // 2, c, -1, b % 2)
     elif op == OP_RETRY:
         o = M[B_R] + a * W_R
         M[M[B_RSPLIT] + a * NS + P_RETRY] += M[H_NOW] - M[o + R_AT]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from netsim.compiled import inner, within
+from netsim.datapath.congestion.layout import CC_HEAD
 from netsim.engine.fast.events import order, queue
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.ops import OP_REFUSED, OP_TSTART
@@ -90,6 +91,9 @@ def drop_connection(M, conn):
     o = M[B_CONN] + conn * W_CONN
     M[o + O_REFS] -= 1
     if M[o + O_REFS] == 0:
+        for f in (o + O_THERE, o + O_BACK):
+            while M[f + CC_HEAD] >= 0:
+                pop_front(M, f + CC_HEAD)
         give_back(M, H_CFREE, H_CLEFT, B_CONN, W_CONN, conn)
 
 

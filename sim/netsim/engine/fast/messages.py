@@ -211,11 +211,11 @@ def unit_arrived(M, u):
     if kind == UK_DATA:
         if not reaches_peer(M, a, b, c, M[o + U_SENT]):
             pass
-        elif data_arrived(M, a, b, c >> 6, M[o + U_SENT]):
+        elif data_arrived(M, a, b, c, M[o + U_SENT]):
             let_go_of_worker(M, a)  # after all that follows from its arrival
             transferred(M, a, u)
     elif kind == UK_ACK:
-        acked(M, a, b, M[o + U_SENT], M[H_NOW] - M[o + U_SENT])
+        acked(M, a, b, M[o + U_SENT], M[H_NOW] - M[o + U_SENT], c & 63 > 0)
     elif kind == UK_DATAGRAM:
         M[M[B_STREAM] + a * W_STREAM + DG_ARRIVED] += 1
     elif kind == UK_SYN:

@@ -4,6 +4,8 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
+import numpy as np
+
 from netsim.compiled import at_address, inner
 from netsim.datapath import shaping
 from netsim.datapath.crowd import crowded
@@ -25,10 +27,13 @@ from netsim.engine.fast.memory import (
 )
 from netsim.engine.fast.ops import *
 from netsim.engine.keys import fold_compiled
+from netsim.engine.streams import _uniform
 
 PS_BITS = 8 * 10**12
 lane = inner(plain_lane)
 credit_now, spend_credit, takes = inner(shaping.credit_now), inner(shaping.spend), inner(shaping.takes)
+fitting = inner(shaping.fitting)
+LOSS_UNIT = 1.0 / (1 << 52)
 MIN_FRAME = 84
 
 
@@ -266,9 +271,54 @@ def wait_for_credit(M, k, start, wire):
 
 
 @inner
-def link(M, HIST, u, visit, lost):
-    """A unit's first packet reaches a transmitter, which is a visit that stands there among all; ``lost`` of its packets
-    get no further. Whether some do."""
+def lost_packets(M, u, k):
+    """How many of a unit's wire packets the wire behind the transmitter of this row loses."""
+    o = M[B_UNIT_] + u * W_UNIT
+    if M[k + L_LOSS] == 0:
+        return 0
+    key, chance, lost = (
+        fold_compiled(M[o + U_KEY] ^ M[H_BASE], TAG_LOSS, M[o + U_AT]),
+        M[k + L_LOSS] * LOSS_UNIT,
+        0,
+    )
+    for packet in range(M[o + U_PACKETS]):
+        if _uniform(np.uint64(key), np.uint64(packet)) < chance:
+            lost += 1
+    return lost
+
+
+@inner
+def cut_short(M, u, k, v):
+    """A port has no room for all packets of a unit: those that find none are taken off it, and stand under H_GONE. Whether
+    some find room."""
+    o = M[B_UNIT_] + u * W_UNIT
+    packets, mss = M[o + U_PACKETS], M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_MSS]
+    room = M[k + L_BUFFER] - M[k + L_BYTES]
+    fits = fitting(room, mss + M[v + V_OVER], packets, M[o + U_LAST] - M[H_NOW], M[k + L_RATE])
+    if fits == 0:
+        return False
+    M[H_GONE] = packets - fits
+    if fits < packets:
+        take_off(M, o, packets - fits, mss)
+        came(M, M[k + L_STATION])
+        dropped(M, M[k + L_STATION], M[H_NOW])
+    return True
+
+
+@inner
+def take_off(M, o, packets, mss):
+    """A unit goes on with so many full packets less."""
+    M[o + U_PACKETS] -= packets
+    M[o + U_PAYLOAD] -= packets * mss
+    M[o + U_B] -= packets * mss
+
+
+@inner
+def link(M, HIST, u, visit, troubled):
+    """A unit's first packet reaches a transmitter, which is a visit that stands there among all. Whether some packets get
+    further. H_GONE: how many found no room, though others did; if some link is ``troubled``, H_LOST: how many of those
+    that are left the wire loses."""
+    M[H_GONE] = 0
     M[H_VISITS] += 1
     o, v = M[B_UNIT_] + u * W_UNIT, M[B_VISIT] + visit
     now, packets = M[H_NOW], M[o + U_PACKETS]
@@ -284,6 +334,10 @@ def link(M, HIST, u, visit, lost):
     else:
         over = M[k + L_BUFFER] >= 0 and M[k + L_BYTES] + wire > M[k + L_BUFFER]
     full = M[k + L_RING] >= 0 and M[k + L_PACKETS] > 0 and M[k + L_PACKETS] + packets > M[k + L_RING]
+    if over and packets > 1 and not full and not limits & LIMIT_SHARED and M[o + U_KIND] == UK_DATA:
+        over = not cut_short(M, u, k, v)
+        packets = M[o + U_PACKETS]
+        wire = max(M[o + U_PAYLOAD] + packets * M[v + V_OVER], MIN_FRAME * packets)
     if over or full:
         dropped(M, s, now)
         return False
@@ -312,13 +366,12 @@ def link(M, HIST, u, visit, lost):
     z = M[B_STATION] + s * W_STATION
     if 0 <= start < M[H_DUR]:
         M[z + S_BYTES] += wire
-    if lost > 0:
-        if lost == packets or M[o + U_KIND] != UK_DATA:
-            return False
-        size = lost * M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_MSS]
-        M[o + U_PACKETS] -= lost
-        M[o + U_PAYLOAD] -= size
-        M[o + U_B] -= size
+    if troubled:
+        M[H_LOST] = lost_packets(M, u, k)
+        if M[H_LOST] > 0:
+            if M[H_LOST] == packets or M[o + U_KIND] != UK_DATA:
+                return False
+            take_off(M, o, M[H_LOST], M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_MSS])
     spend(M, u, M[z + S_LABEL], start)
     first_out = start + held + one
     spend(M, u, M[M[B_STAGE] + M[v + V_STAGE] * W_STAGE + SG_ID], first_out)

@@ -6,15 +6,28 @@ from __future__ import annotations
 
 from netsim.compiled import at_address, inner
 from netsim.datapath.congestion import steps
-from netsim.datapath.congestion.layout import CC_FULL, CC_NEWEST, CC_SRTT, CC_WINDOW
+from netsim.datapath.congestion.layout import (
+    CC_FULL,
+    CC_HEAD,
+    CC_NEWEST,
+    CC_PRIOR,
+    CC_PRIOR_AT,
+    CC_PRIOR_FIRST,
+    CC_READY,
+    CC_SRTT,
+    CC_TAIL,
+    CC_WINDOW,
+)
 from netsim.datapath.flows.layout import PORT_FREE
 from netsim.datapath.flows.steps import end as end_flow
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import append, at, pop_front, row
+from netsim.engine.fast.memory import append, at, pop_front, row, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
 from netsim.engine.keys import fold_compiled
+
+MOST_UNITS = 100  # as in netsim.engine.transfer
 
 
 @inner
@@ -107,22 +120,24 @@ def new_transfer(M, conn, back, size, key, kind, x):
     M[o + T_HOLES] = 0
     M[o + T_ARMED] = 0
     M[o + T_TIMERS] = 0
+    M[o + T_WAITS] = 0
+    M[o + T_WAITED] = 0
     return t
 
 
 @inner
 def begin_windows(M, k, control):
     """A connection is new: its windows in both directions."""
-    for f in (k + O_THERE, k + O_BACK):
-        steps.begin(M, f, control, M[H_IW])
+    for way in range(2):
+        steps.begin(M, k + (O_BACK if way else O_THERE), control, M[H_IW], M[k + O_HASH] + way)
 
 
 @inner
 def measured(M, k, rtt):
     """The first round trip of a connection, that of the handshake."""
     M[k + O_SRTT] = rtt
-    M[k + O_THERE + CC_SRTT] = rtt
-    M[k + O_BACK + CC_SRTT] = rtt
+    steps.measured(M, k + O_THERE, rtt)
+    steps.measured(M, k + O_BACK, rtt)
 
 
 @inner
@@ -162,23 +177,30 @@ def pump(M, t):
     """Send what is lost and then what is new, as far as the windows allow."""
     o = M[B_T] + t * W_T
     k, f, mss = M[B_CONN] + M[o + T_CONN] * W_CONN, flow_cell(M, t), mss_of(M, t)
-    limit = M[H_UNIT] // mss * mss
+    units = 0
     while not M[k + O_CLOSED]:
         window = M[f + CC_WINDOW] * mss
         if M[o + T_LOST] >= 0:
             size = fitting(M, o, M[M[B_Q] + M[o + T_LOST] * W_Q], window, mss)
-            if size == 0:
-                return
-            send_again(M, t, size)
-            continue
-        if M[o + T_NEXT] >= M[o + T_SIZE] or M[o + T_SENDING]:
+        elif M[o + T_NEXT] < M[o + T_SIZE] and not M[o + T_SENDING]:
+            left = min(M[o + T_SIZE] - M[o + T_NEXT], largest(M, o, f, mss))
+            if M[o + T_FLYING] + left > window:
+                M[f + CC_FULL] = M[H_NOW]
+            size = fitting(M, o, left, min(window, M[H_WINDOW]), mss)
+        else:
+            if not M[o + T_SENDING]:
+                steps.idle(M, f, -(-M[o + T_FLYING] // mss))
             return
-        left = min(M[o + T_SIZE] - M[o + T_NEXT], limit)
-        if M[o + T_FLYING] + left > window:
-            M[f + CC_FULL] = M[H_NOW]
-        size = fitting(M, o, left, min(window, M[H_WINDOW]), mss)
         if size == 0:
             return
+        units += 1
+        if M[f + CC_READY] > M[H_NOW] or units > MOST_UNITS:
+            wait(M, t, max(M[f + CC_READY], M[H_NOW] + 1))
+            return
+        steps.pace(M, f, M[H_NOW], -(-size // mss))
+        if M[o + T_LOST] >= 0:
+            send_again(M, t, size)
+            continue
         M[o + T_NEXT] += size
         M[o + T_FLYING] += size
         M[o + T_COUNT] += 1
@@ -186,6 +208,25 @@ def pump(M, t):
             send_unit(M, t, size, M[o + T_COUNT], 0)
         else:
             pay(M, t, size)
+
+
+@inner
+def largest(M, o, f, mss):
+    """The largest unit: what TSO takes, or less where the connection is slow and the message more than one unit."""
+    whole = M[H_UNIT] // mss * mss
+    if M[o + T_SIZE] <= whole:
+        return whole
+    return min(whole, steps.unit(M, f) * mss)
+
+
+@inner
+def wait(M, t, until):
+    """It is not time for the next unit."""
+    o = M[B_T] + t * W_T
+    if not M[o + T_WAITS]:
+        M[o + T_WAITS] = 1
+        M[o + T_WAITED] += 1
+        at(M, until, TIMEOUT, fold_compiled(M[o + T_KEY], TAG_PACE, M[o + T_WAITED]), OP_PACE, t, 0, 0)
 
 
 @inner
@@ -251,72 +292,105 @@ def send_unit(M, t, size, number, losses):
     route = M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]
     key = fold_compiled(M[o + T_KEY], TAG_UNIT, number * 64 + losses)
     u = new_unit(M, route, size, key, M[k + O_HASH], UK_DATA, t, size, number * 64 + losses, 1)
-    M[M[B_UNIT_] + u * W_UNIT + U_SENT] = steps.stamp(M, flow_cell(M, t), M[H_NOW])
+    f = flow_cell(M, t)
+    stamp = steps.sent(M, f, M[H_NOW], M[o + T_FLYING] == size)
+    M[M[B_UNIT_] + u * W_UNIT + U_SENT] = stamp
+    if steps.keeps(M, f):
+        append(M, f + CC_HEAD, f + CC_TAIL, stamp, M[f + CC_PRIOR], M[f + CC_PRIOR_AT])
+        append(M, f + CC_HEAD, f + CC_TAIL, M[f + CC_PRIOR_FIRST], 0, 0)
     onward(M, u, M[H_NOW])
 
 
 @inner
-def grow(M, t, size, sent, rtt):
+def grow(M, t, size, sent, rtt, again):
     """An acknowledgement of what is still counted as on its way."""
-    o, mss = M[B_T] + t * W_T, mss_of(M, t)
-    steps.acked(M, flow_cell(M, t), M[H_NOW], -(-size // mss), -(-M[o + T_FLYING] // mss), sent, rtt)
+    o, f, mss = M[B_T] + t * W_T, flow_cell(M, t), mss_of(M, t)
+    if steps.keeps(M, f):
+        recall(M, f, sent, rtt)
+    steps.acked(M, f, M[H_NOW], -(-size // mss), -(-M[o + T_FLYING] // mss), sent, rtt, again)
 
 
 @inner
-def data_arrived(M, t, size, number, sent):
+def recall(M, f, sent, rtt):
+    """What was kept of a unit that is acknowledged; of those before it, nothing is needed any more."""
+    M[f + CC_PRIOR] = -1
+    while M[f + CC_HEAD] >= 0 and M[M[B_Q] + M[f + CC_HEAD] * W_Q] <= sent:
+        q = pop_front(M, f + CC_HEAD)
+        found = M[q] == sent and rtt >= 0
+        if found:
+            M[f + CC_PRIOR] = M[q + 1]
+            M[f + CC_PRIOR_AT] = M[q + 2]
+        q = pop_front(M, f + CC_HEAD)
+        if found:
+            M[f + CC_PRIOR_FIRST] = M[q]
+
+
+@inner
+def data_arrived(M, t, size, code, sent):
     """A unit is there. Whether the whole message is."""
     M[M[B_T] + t * W_T + T_ARRIVED] += size
-    return data_read(M, t, size, number, sent)
+    return data_read(M, t, size, code, sent)
 
 
 @inner
-def data_read(M, t, size, number, sent):
+def data_read(M, t, size, code, sent):
     """A unit that was there is acknowledged. Whether it was the last one."""
     o = M[B_T] + t * W_T
     if M[o + T_NEXT] < M[o + T_SIZE] or M[o + T_HOLES] > 0:
         conn = M[o + T_CONN]
         w = ways_of(M, conn)
         route = M[w + WA_REPLY_ACK] if M[o + T_BACK] else M[w + WA_REQUEST_ACK]
-        key = fold_compiled(M[o + T_KEY], TAG_ACK, number)
-        u = new_unit(M, route, 0, key, M[M[B_CONN] + conn * W_CONN + O_HASH], UK_ACK, t, size, number, 0)
+        key = fold_compiled(M[o + T_KEY], TAG_ACK, code >> 6)
+        u = new_unit(M, route, 0, key, M[M[B_CONN] + conn * W_CONN + O_HASH], UK_ACK, t, size, code, 0)
         M[M[B_UNIT_] + u * W_UNIT + U_SENT] = sent
         onward(M, u, M[H_NOW])
         return False
     over = M[o + T_ARRIVED] >= M[o + T_SIZE] and M[o + T_HEAD] < 0
     if over:
-        grow(M, t, size, sent, -1)
+        grow(M, t, size, sent, -1, code & 63 > 0)
     M[o + T_FLYING] -= size
     return over
 
 
 @inner
-def acked(M, t, size, sent, rtt):
+def acked(M, t, size, sent, rtt, again):
     """An acknowledgement is there; ``rtt``: -1 if it says nothing of the round trip."""
-    grow(M, t, size, sent, rtt)
+    grow(M, t, size, sent, rtt, again)
     o, f = M[B_T] + t * W_T, flow_cell(M, t)
     M[o + T_FLYING] -= size
     while M[o + T_PENDING] >= 0:
-        first = M[M[B_Q] + M[o + T_PENDING] * W_Q + 2]
-        if first > M[f + CC_NEWEST]:
+        if M[M[B_Q] + M[o + T_PENDING] * W_Q + 2] > M[f + CC_NEWEST]:
             break
-        steps.lost(M, f, first)
-        found(M, o)
+        found(M, t)
     pump(M, t)
 
 
 @inner
-def found(M, o):
+def found(M, t):
     """The sender knows of its first loss: that is on its way no more."""
+    o, mss = M[B_T] + t * W_T, mss_of(M, t)
     q = pop_front(M, o + T_PENDING)
-    M[o + T_FLYING] -= M[q]
-    append(M, o + T_LOST, o + T_LOST_TAIL, M[q], M[q + 1], 0)
+    size, code, sent = M[q], M[q + 1], M[q + 2]
+    M[o + T_FLYING] -= size
+    steps.lost(M, flow_cell(M, t), -(-size // mss), -(-M[o + T_FLYING] // mss), sent, code & 63 > 1)
+    append(M, o + T_LOST, o + T_LOST_TAIL, size, code, 0)
 
 
 @inner
-def ack_lost(M, t, size, number, sent):
+def ack_lost(M, t, size, code, sent):
+    """An acknowledgement was dropped: the next one makes it good, one round trip later."""
     o = M[B_T] + t * W_T
     when = M[H_NOW] + M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_SRTT]
-    at(M, when, TIMEOUT, fold_compiled(M[o + T_KEY], TAG_LATE_ACK, number), OP_ACKED, t, size, sent)
+    at(
+        M,
+        when,
+        TIMEOUT,
+        fold_compiled(M[o + T_KEY], TAG_LATE_ACK, code >> 6),
+        OP_ACKED,
+        t,
+        2 * size + (code & 63 > 0),
+        sent,
+    )
 
 
 @inner
@@ -332,6 +406,18 @@ def data_lost(M, t, size, code, sent):
     if not M[o + T_ARMED]:
         arm(M, t)
     return False
+
+
+@inner
+def thinned(M, u, cell):
+    """A unit has lost so many packets as stand in a cell: a unit of their own from here on."""
+    o = M[B_UNIT_] + u * W_UNIT
+    t, size = M[o + U_A], M[cell] * M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_MSS]
+    k = M[B_T] + t * W_T
+    M[cell] = 0
+    M[k + T_COUNT] += 1
+    if data_lost(M, t, size, M[k + T_COUNT] * 64 + (M[o + U_C] & 63), M[o + U_SENT]):
+        todo(M, OP_END, M[k + T_X], unheard(M, t), 0)
 
 
 @inner
@@ -361,9 +447,9 @@ def timer(M, t):
     if due(M, t) > M[H_NOW]:
         arm(M, t)
         return
-    steps.timed_out(M, flow_cell(M, t), M[M[B_Q] + M[o + T_PENDING] * W_Q + 2])
+    steps.timed_out(M, flow_cell(M, t))
     while M[o + T_PENDING] >= 0:
-        found(M, o)
+        found(M, t)
     pump(M, t)
 
 
