@@ -200,6 +200,7 @@ def test_a_late_answer_counts_for_those_who_wait() -> None:
     assert members.score[slow] >= 1 and members.incarnation[slow] >= 1
     assert members.score.max() == members.score[slow]
     world.env.run(until=100 * S)
+    members.wake()
     assert (members.view == 0).all() and (members.score == 0).all()
 
 

@@ -194,12 +194,15 @@ class Members:
         self.push_ps = push_pull_ps(table.push_pull_ps, count)
         self.next_push = (self.env.now + self.luck.random(count) * self.push_ps).astype(np.int64)
         self.awake = False
+        self.quiet_since = self.env.now
 
     def wake(self) -> None:
         """Something is wrong or spreads: ticks run until all is quiet."""
         if not self.awake:
             self.awake = True
             self.asked[:] = -1
+            # Each probe of the quiet time was answered.
+            self.score = np.maximum(0, self.score - (self.env.now - self.quiet_since) // self.table.probe_ps)
             # Where a probe stood while nothing had to be simulated: anywhere in its interval.
             late = self.env.now - self.next_probe
             self.next_probe += np.where(late > 0, -(-late // self.table.probe_ps) * self.table.probe_ps, 0)
@@ -233,7 +236,7 @@ class Members:
         while True:
             yield self.env.timeout(self.table.gossip_ps)
             if self.quiet:
-                self.awake = False
+                self.awake, self.quiet_since = False, self.env.now
                 self.spread.drop(lambda _: False)
                 return
             self._probe()
