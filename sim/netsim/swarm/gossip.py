@@ -263,7 +263,8 @@ class Members:
         is longer the worse the asker's own health seems (memberlist state.go probeNode)."""
         now, live = self.env.now, self.ways.live
         due = np.flatnonzero((self.next_probe <= now) & (self.asked < 0) & live)
-        # Ticks that pass while a probe takes longer are skipped.
+        # It began between two ticks. Those of its own that pass while a probe takes longer are skipped.
+        sent = np.maximum(self.next_probe, now - self.table.gossip_ps)
         self.next_probe[due] += (
             -(-(now - self.next_probe[due] + 1) // self.table.probe_ps) * self.table.probe_ps
         )
@@ -276,9 +277,9 @@ class Members:
             self._well(due[answered])
             silent = due[~answered]
             self.asked[silent] = asked[~answered]
-            self.answered_at[silent] = np.where(comes, now + took, FAR)[~answered]
-            self.relays_at[silent] = now + self.table.probe_timeout_ps
-            self.decided_at[silent] = now + self.table.probe_ps * (self.score[silent] + 1)
+            self.answered_at[silent] = np.where(comes, sent[due] + took, FAR)[~answered]
+            self.relays_at[silent] = sent[silent] + self.table.probe_timeout_ps
+            self.decided_at[silent] = sent[silent] + self.table.probe_ps * (self.score[silent] + 1)
         for i in np.flatnonzero((self.asked >= 0) & live).tolist():
             self._pursue(i)
 
@@ -304,7 +305,7 @@ class Members:
             self._well(np.array([i]))
         else:
             self.score[i] = min(self.table.awareness_most - 1, self.score[i] + self.missing[i])
-            self._suspect(i, j, i)
+            self._suspect(i, j, i, int(self.decided_at[i]))
 
     def _well(self, nodes: Ints) -> None:
         """An answer by whatever way says that who asked is well."""
@@ -364,14 +365,14 @@ class Members:
     def _times(self, node: int) -> int:
         return retransmits(self.table.retransmit_multiplier, int((self.view[node] != DEAD).sum()))
 
-    def _suspect(self, i: int, j: int, by: int) -> None:
-        """Node i learns that ``by`` suspects j."""
+    def _suspect(self, i: int, j: int, by: int, since: int | None = None) -> None:
+        """Node i learns that ``by`` suspects j; ``since``: when, if not now."""
         if self.view[i, j] == DEAD:
             return
         number = int(self.heard[i, j])
         wanted = self._wanted(i)
         if self.view[i, j] == ALIVE:
-            self.view[i, j], self.confirmed[i, j], self.began[i, j] = SUSPECT, 0, self.env.now
+            self.view[i, j], self.confirmed[i, j], self.began[i, j] = SUSPECT, 0, since or self.env.now
         elif self.confirmed[i, j] < wanted:
             if (SUSPECT, j, number, by) in self.spread.at and self.spread.known[
                 self.spread.at[SUSPECT, j, number, by], i
