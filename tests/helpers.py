@@ -15,11 +15,16 @@ S = 10**12
 
 def scenario_from(text: str, folder: Path) -> Scenario:
     """A scenario whose text may name the profiles zero.yaml, on which no stage costs anything, and tight.yaml, whose
-    tables are small and ports few."""
+    tables are small and ports few, old.yaml, a kernel that drops entries at random, and race.yaml, whose
+    queries for names are lost in a quarter of all tries."""
     (folder / "zero.yaml").write_text("name: free\nbase: zero\n")
     (folder / "tight.yaml").write_text(
-        "name: tight\nbase: stock\nkernel: {nf_conntrack_max: 20, ip_local_port_first: 40000, ip_local_port_last: 40004}\n"
+        "name: tight\nbase: stock\nkernel: {version: 6.8, nf_conntrack_max: 20, ip_local_port_first: 40000, ip_local_port_last: 40004}\n"
     )
+    (folder / "old.yaml").write_text(
+        "name: old\nbase: stock\nkernel: {version: 5.4, conn_reuse_mode: 1, drop_entry: 3, nf_conntrack_max: 60}\n"
+    )
+    (folder / "race.yaml").write_text("name: race\nbase: stock\nkernel: {insert_race: 0.25}\n")
     path = folder / "scenario.yaml"
     path.write_text(text)
     return load(path)

@@ -50,7 +50,7 @@ def test_what_few_scenarios_need_is_compiled_for_them_alone(
     unit: compiled.Unit, function: object, before: str, after: str
 ) -> None:
     assert function in compiled.called_by([unit.code])
-    assert function not in compiled.called_by([loop.advance, table._start, table._add])
+    assert function not in compiled.called_by([loop.advance, table._start, table._add_all])
     assert units.needed(loads(SMALLEST)) == []
     assert unit in units.needed(loads(SMALLEST.replace(before, after))) and unit in units.ALL
 

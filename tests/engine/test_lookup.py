@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import scenario_from
+from helpers import S, scenario_from
 from scipy.stats import chisquare
 
 from netsim.engine.fast.simulate import simulate as fast
@@ -118,6 +118,25 @@ def test_a_new_connection_waits_for_its_name(engine: Engine, tmp_path: Path) -> 
         assert "dns.tcp" not in split
     kept = record(engine, tmp_path, rate=20, profile="stock", connection="{pool: 1}").workloads["asks"].log
     assert sum("dns.query" in split for split in kept.split) == 1
+
+
+@both
+def test_queries_that_race_each_other_are_asked_again_after_5_s_and_twice_at_most(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """Of requests whose end the run sees, p (1 - p) wait once and p p fail; each within four standard deviations (a
+    false alarm in 8,000 seeds)."""
+    text = TEXT.format(profile="race.yaml", replicas=5, target="rr", rate=100, more="", connection="new")
+    scenario = scenario_from(text.replace("duration: 4s", "duration: 16s"), tmp_path)
+    log = engine(scenario, build_model(scenario), 1, 0, keep_requests=True).workloads["asks"].log
+    early = [i for i, at in enumerate(log.start_ps) if at < 5 * S]
+    took = [int(log.finish_ps[i] - log.start_ps[i]) // S for i in early]
+    fates = [FATES[log.fate[i]] for i in early]
+    once = sum(5 <= s < 6 and fate == "completed" for s, fate in zip(took, fates, strict=True))
+    twice = sum(10 <= s < 11 and fate == "dns" for s, fate in zip(took, fates, strict=True))
+    assert set(took) == {0, 5, 10}
+    for found, share in ((once, 0.25 * 0.75), (twice, 0.25 * 0.25)):
+        assert abs(found - len(early) * share) < 4 * (len(early) * share * (1 - share)) ** 0.5
 
 
 @both

@@ -10,6 +10,7 @@ import pytest
 from helpers import S, scenario_from
 
 from netsim.engine.border import Change, What
+from netsim.engine.fast import layout
 from netsim.engine.fast.simulate import FastPlane
 from netsim.engine.machinery import Handlers, Machinery, run_out
 from netsim.engine.reference import Reference
@@ -50,6 +51,18 @@ def test_steps_do_not_show_in_the_record(kind: type[Machinery], tmp_path: Path) 
     assert {n: asdict(s) for n, s in whole.stations.items()} == {
         n: asdict(s) for n, s in record.stations.items()
     }
+
+
+def test_slices_are_looked_for_once_each(tmp_path: Path) -> None:
+    """All stations are gone through when a slice is over, so no event after the measured period may ask for one."""
+    running = plane(FastPlane, tmp_path)
+    assert isinstance(running, FastPlane)
+    ends = []
+    for at in range(-S // 10, 5 * S // 10, 10**9):
+        running.advance(at)
+        ends.append(int(running.fast.M[layout.H_SLICE_TO]))
+    slices = -(-running.world.scenario.duration // running.world.slice_ps)
+    assert len(set(ends[1:])) == slices == 60 and ends[-1] == layout.NEVER
 
 
 @PLANES

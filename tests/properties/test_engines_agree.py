@@ -94,7 +94,11 @@ def services(draw: st.DrawFn, name: str, targets: list[str]) -> str:
     most = 2 if mode == "host" and name == "web" else 3
     replicas = draw(st.sampled_from([1, 1, 2, 2, most, 0]))
     scheduler = draw(st.sampled_from(["rr", "rr", "wlc", "sh", "mh", "twos", "lblcr", "nq"]))
-    balance = f"ipvs: {{scheduler: {scheduler}, flags: {draw(st.sampled_from(['[]', '[port]', '[fallback, port]']))}}}, "
+    flags = draw(st.sampled_from(["[]", "[port]", "[fallback, port]"]))
+    sticky = draw(
+        st.sampled_from(["", "", "", ", persistence: 20ms", ", persistence: 1h, persistence_prefix: 30"])
+    )
+    balance = f"ipvs: {{scheduler: {scheduler}, flags: {flags}{sticky}}}, "
     return f"  {name}: {{replicas: {replicas}, networks: [net], {endpoint}{balance}{ports}{limit}work: {{{work}}}, calls: {mine}}}\n"
 
 
@@ -165,7 +169,7 @@ def scenarios(draw: st.DrawFn) -> str:
             [(1500, 0), (1500, 0), (1450, 0), (9000, 0), (1500, 1400), (1450, 1500), (9000, 1500)]
         )
     )
-    profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml", "tight.yaml"]))
+    profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml", "tight.yaml", "old.yaml", "race.yaml"]))
     smt = draw(st.sampled_from(["", "", "", ", cores: 2, smt: 0.6", ", cores: 4, smt: 0.75"]))
     cores = smt or f", cores: {draw(st.integers(1, 3))}"
     group = f"role: manager, count: {draw(st.integers(2, 3))}{cores}, profile: {profile}"
@@ -407,6 +411,29 @@ LEAVES: list[tuple[int, Step]] = [
     (501 * MS, Change(What.NAME_REMOVE, "box", times_ps=np.array([500 * MS, 700 * MS]))),
     (1000 * MS, Change(What.ATTACH, "box", network="net")),
     (1001 * MS, Change(What.NAME_ADD, "box", times_ps=np.array([1000 * MS, 1200 * MS]))),
+]
+
+
+#: Clients that stay with their tasks while one task's weight falls to 0 and another goes and comes back, on kernels that
+#: drop entries at random; who calls a task that listens no more is refused, and its entry waits in CLOSE.
+STICKY = """netsim: 1
+duration: 3s
+warmup: 0s
+nodes: {m: {role: manager, count: 2, cores: 2, profile: old.yaml}}
+outside: {clients: 7}
+networks: {net: {driver: overlay}}
+services:
+  web: {replicas: 3, networks: [net], ports: [{published: 8080, target: 80}], ipvs: {persistence: 100ms}, work: {cpu: 100us}}
+  api: {replicas: 3, networks: [net], ipvs: {scheduler: wlc, persistence: 1h}, work: {cpu: 100us}}
+load:
+  anew: {from: outside, to: 'web:8080', arrivals: {constant: 40/s}, request: 600B, response: 600B, connection: new, timeout: 2s}
+  kept: {from: web, to: api, arrivals: {constant: 100/s}, request: 600B, response: 600B, connection: {pool: 2, requests: 9}, timeout: 2s}
+"""
+SHIFTS: list[tuple[int, Step]] = [
+    (400 * MS, Change(What.BACKEND_WEIGHT, "web.1", value=0)),
+    (600 * MS, Change(What.TASK_TERMS, "api.2")),
+    (900 * MS, Change(What.BACKEND_REMOVE, "api.2")),
+    (1500 * MS, Change(What.BACKEND_WEIGHT, "web.1", value=1)),
 ]
 
 
@@ -671,6 +698,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(STALLED, STALLS)
 @example(RATIONED, A_GUEST_DIES)
 @example(BONDED, PULLED)
+@example(STICKY, SHIFTS)
 @example(TAKEN_OVER, TAKEOVER)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),

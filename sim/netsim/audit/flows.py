@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netsim.audit.limit import Limit, rule
-from netsim.datapath.kernel_settings import PS_PER_S, settings, timeouts_ps
+from netsim.datapath.kernel_settings import PS_PER_S, entry_bytes, settings, timeouts_ps
 from netsim.model.entities import Model
 from netsim.scenario.calls import asked_of, party_of, spec_of
 from netsim.scenario.problems import PathTuple
@@ -125,11 +125,12 @@ def tracked(model: Model) -> Iterator[Limit]:
     node = min(doors, key=lambda name: model.nodes[name].profile.kernel["nf_conntrack_max"])
     most = model.nodes[node].profile.kernel["nf_conntrack_max"]
     biggest = max(mine, key=lambda o: o.per_s * held_s + o.kept)
+    mebibytes = used * entry_bytes() / 2**20
     help = (
         "a larger nf_conntrack_max, more entry nodes, or connections that are kept" if used > most else None
     )
     yield Limit("conntrack", node, round(used), round(most), biggest.path, False,
-                f"entries: new connections from outside stay for {held_s:g} s", help)  # fmt: skip
+                f"entries: new connections from outside stay for {held_s:g} s, and take {mebibytes:.3g} MiB", help)  # fmt: skip
 
 
 @rule

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netsim.datapath.profile import SHIPPED, STAGES, load_profile
+from netsim.datapath.profile import SHIPPED, STAGES, StageCost, load_profile
 from netsim.drivers.base import Driver, Stages
 from netsim.drivers.registry import BUILT_IN, OWN_NETWORKS, driver_of
 from netsim.scenario.schema_network import Network
@@ -62,7 +62,10 @@ LIMITS = """
   ingress node's takes. Such a network is a limit exceeded, and `netsim run` refuses it; told to go on
   (`--ignore-limits`), a card drops an skb with packets larger than it takes as a whole, its last and smaller one, too.
 - Fragments are not followed: an encrypted overlay over a card that takes less than it sends is refused.
-- A name is looked up before a connection is opened, by containers alone, and its answer never gets lost. Of several
+- What look-ups in conntrack cost beside other cores and in long chains is counted in receive work alone.
+- IPVS counts a client's packets as two for the handshake and two for each request (for drop_entry).
+- A name is looked up before a connection is opened, by containers alone, and its answer never gets lost (but see `insert_race`,
+  whose second try takes its 5 s and no processor time). Of several
   addresses the client takes the first one and tries no other. The outside's DNS takes a round trip and no station.
 - A bulk transfer looks up its name in no time.
 """
@@ -74,16 +77,31 @@ def page() -> str:
     for name in SHIPPED:
         profile = load_profile(name)
         lines += [f"### Host profile `{name}`", "", f"{profile.description}.", ""]
-        lines += ["| stage | what happens | fixed ns | ns per packet | ns per byte | source | confidence |"]
-        lines += ["|---|---|---:|---:|---:|---|---|"]
+        lines += [
+            "| stage | what happens | fixed ns | ns per packet | ns per byte | beside others | source | confidence |"
+        ]
+        lines += ["|---|---|---:|---:|---:|---|---|---|"]
         for stage, what in STAGES.items():
             cost = profile.cost(stage)
             numbers = (cost.fixed_ps / 1e3, cost.per_packet_ps / 1e3, cost.per_byte_fs / 1e6)
-            cells = [f"`{stage}`", what, *(f"{n:g}" for n in numbers), cost.source, cost.confidence]
+            cells = [
+                f"`{stage}`",
+                what,
+                *(f"{n:g}" for n in numbers),
+                _beside(cost),
+                cost.source,
+                cost.confidence,
+            ]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     lines += [*_constants("TCP", "tcp.yaml"), "", *_constants("DNS", "dns.yaml")]
     return "\n".join([*lines, *_networks()]) + "\n" + LIMITS
+
+
+def _beside(cost: StageCost) -> str:
+    """What receive work costs more beside other cores and in a full table."""
+    found = [f"+{cost.per_core_ppt / 10:g} % a core"] if cost.per_core_ppt else []
+    return ", ".join(found + ([f"+{cost.chain_ps / 1e3:g} ns an entry a bucket"] if cost.chain_ps else []))
 
 
 def _constants(title: str, file: str) -> list[str]:

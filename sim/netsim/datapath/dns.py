@@ -20,6 +20,8 @@ class DnsTable:
     """Constants of DNS, sizes in bytes; sources stand in ``data/dns.yaml``."""
 
     ttl_ps: int
+    retry_ps: int
+    tries: int
     udp_bytes: int
     header_bytes: int
     question_bytes: int
@@ -57,12 +59,15 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class LookupCost:
-    """Times in ps: the client's thread, of that the query over TCP, the engine's thread, and cores that wake up."""
+    """Times in ps: the client's thread, of that the query over TCP, the engine's thread, and cores that wake up.
+    ``race_ppb``: how many of 10**9 tries lose one of their two queries, which both enter conntrack from one socket
+    (nf_conntrack_confirm drops the second of two equal entries); the client then waits and asks again."""
 
     query_ps: int
     tcp_ps: int
     answer_ps: int
     wake_ps: int
+    race_ppb: int = 0
 
 
 def asking(model: Model, found: Reach, src: str, target: str) -> Asking | None:
@@ -97,4 +102,5 @@ def lookup_cost(model: Model, asked: Asking) -> LookupCost:
         tcp.fixed_ps * (times - 1),
         (answer.fixed_ps + answer.per_packet_ps * asked.records) * times if asked.engine else 0,
         profile.cost("core.wake").fixed_ps * wakes,
+        round(1e9 * profile.kernel["insert_race"]) if asked.engine else 0,
     )

@@ -13,11 +13,17 @@ PS_PER_S = 1_000_000_000_000
 RANGES: dict[str, tuple[float, float]] = {
     "version": (3, 99),
     "nf_conntrack_max": (1, 1 << 31),
+    "nf_conntrack_buckets": (1, 1 << 31),
     "ip_local_port_first": (1, 65_535),
     "ip_local_port_last": (1, 65_535),
+    "insert_race": (0, 1),
     "conn_reuse_mode": (0, 3),
     "expire_nodest_conn": (0, 1),
+    "expire_quiescent_template": (0, 1),
+    "drop_entry": (0, 3),
 }
+#: The mode of drop_entry that always drops; 1 and 2 do when the node is short of memory, which no node here is.
+DROP_ALWAYS = 3
 
 
 @cache
@@ -28,8 +34,15 @@ def settings() -> Mapping[str, float]:
 
 @cache
 def timeouts_ps() -> Mapping[str, int]:
-    """``syn``, ``idle``, ``time_wait``, ``client_time_wait`` (ps)."""
-    return {name.removesuffix("_ps"): ps for name, ps in values(table("conntrack.yaml")).items()}
+    """``syn``, ``idle``, ``time_wait``, ``client_time_wait``, ... (ps)."""
+    rows = values(table("conntrack.yaml")).items()
+    return {name.removesuffix("_ps"): ps for name, ps in rows if name.endswith("_ps")}
+
+
+@cache
+def entry_bytes() -> int:
+    """Memory that one tracked connection takes."""
+    return int(values(table("conntrack.yaml"))["entry_bytes"])
 
 
 def drops_reused_syn(version: float) -> bool:
@@ -38,5 +51,15 @@ def drops_reused_syn(version: float) -> bool:
     Until 5.8 the old entry went together with the conntrack entry that the packet belonged to (ip_vs_in); since
     f0a5e4d7a594 (5.9) the new connection is scheduled at once.
     """
+    return _numbers(version) < (5, 9)
+
+
+def evicts_closing(version: float) -> bool:
+    """Whether a kernel in want of a source port takes that of a translated connection in TIME_WAIT: since 6.5 ("snat:
+    evict closing tcp entries on reply tuple collision", net/netfilter/nf_nat_core.c)."""
+    return _numbers(version) >= (6, 5)
+
+
+def _numbers(version: float) -> tuple[int, int]:
     major, _, minor = str(version).partition(".")
-    return (int(major), int(minor or 0)) < (5, 9)
+    return int(major), int(minor or 0)

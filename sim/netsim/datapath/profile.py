@@ -70,13 +70,17 @@ OPTIONAL = ("vhost",)
 
 @dataclass(frozen=True, slots=True)
 class StageCost:
-    """``fixed_ps + per_packet_ps * packets + per_byte_fs * bytes / 1000`` (ps), and where that is from."""
+    """``fixed_ps + per_packet_ps * packets + per_byte_fs * bytes / 1000`` (ps), and where that is from. In receive work it
+    grows by ``per_core_ppt`` thousandths for each other core at receive work, and by ``chain_ps`` times the node's entries
+    in a bucket of conntrack's table (`netsim.datapath.crowd`)."""
 
     fixed_ps: int = 0
     per_packet_ps: int = 0
     per_byte_fs: int = 0
     source: str = ""
     confidence: str = "low"
+    per_core_ppt: int = 0
+    chain_ps: int = 0
 
 
 @dataclass(frozen=True)
@@ -217,7 +221,7 @@ class _Reader:
 
     def stage(self, name: str, value: object) -> StageCost:
         path = ("stages", name)
-        keys = ("fixed", "per_packet", "per_byte", "unit", "source", "confidence")
+        keys = ("fixed", "per_packet", "per_byte", "chain", "per_core", "unit", "source", "confidence")
         if not self.known(path, value, keys):
             return StageCost()
         assert isinstance(value, dict)
@@ -226,11 +230,13 @@ class _Reader:
         if confidence not in CONFIDENCES:
             expected = f"one of {', '.join(CONFIDENCES)}"
             self.wrong((*path, "confidence"), "BAD_VALUE", expected, confidence)
-        fixed, packet, byte = (
-            self.number((*path, key), value.get(key, 0), 1e15 / unit) * unit for key in keys[:3]
+        fixed, packet, byte, chain = (
+            self.number((*path, key), value.get(key, 0), 1e15 / unit) * unit for key in keys[:4]
         )
+        share = self.number((*path, "per_core"), value.get("per_core", 0), 10)
         source = str(value.get("source", "user"))
-        return StageCost(round(fixed), round(packet), round(byte * FS_PER_PS), source, str(confidence))
+        costs = (round(fixed), round(packet), round(byte * FS_PER_PS))
+        return StageCost(*costs, source, str(confidence), round(share * 1000), round(chain))
 
     def unit(self, path: tuple[str, ...], value: dict[str, object]) -> int:
         """Picoseconds of the unit that a value names; ns without one."""

@@ -57,6 +57,13 @@ class PathStage:
     chooses: bool = False  # a balancer picks the back end here, for the first packet of a connection
     most_bytes: int | None = None  # TCP payload of the largest packet that passes; None: any
     lanes: int = 1  # of LINK: so many transmitters side by side, STATION1 on; a flow keeps to one
+    per_core_ppt: int = 0  # of SOFTIRQ: what it costs beside others (netsim.datapath.crowd)
+    chain_ps: int = 0
+
+    @property
+    def crowded(self) -> bool:
+        """Whether what it costs depends on what is going on beside it."""
+        return bool(self.per_core_ppt or self.chain_ps)
 
 
 @dataclass(frozen=True, slots=True)

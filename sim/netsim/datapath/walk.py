@@ -31,10 +31,11 @@ class Walk:
         for name in _through_vhost(names) if node.uplink is not None else names:
             cost = node.profile.cost(name)
             most = node.takes_bytes - self._headers() if name == "nic.rx" else None
+            crowd = (cost.per_core_ppt, cost.chain_ps) if context == Context.SOFTIRQ else (0, 0)
             self.stages.append(
                 PathStage(
                     name, node.name, context, node.cpu_station, cost.fixed_ps, cost.per_packet_ps, cost.per_byte_fs,
-                    added_bytes(name), name == "ipvs.new", most,
+                    added_bytes(name), name == "ipvs.new", most, 1, *crowd,
                 )
             )  # fmt: skip
         return self

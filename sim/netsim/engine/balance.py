@@ -147,7 +147,7 @@ class Choice:
         met = self.ways.passed
         self.met = table.pass_tables(
             self.flow,
-            state.namespaces(met, self.dst, self.reach.network),
+            state.spaces(met, self.dst, self.reach.network),
             state.space(met, self.reach, self.dst),
             now,
         )
@@ -169,9 +169,19 @@ class Choice:
         """A packet of an open connection comes. False: no entry knows it."""
         return self.flow < 0 or self.balancers.state.table.use(self.flow, self.balancers.kernel.now)
 
-    def closed(self) -> None:
-        """It ended."""
+    def refused(self) -> None:
+        """The SYN was answered with RST."""
+        if self.flow >= 0:
+            self.balancers.state.table.refused(self.flow, self.balancers.kernel.now)
+
+    def reset(self) -> None:
+        """What came for the open connection was answered with RST."""
+        if self.flow >= 0:
+            self.balancers.state.table.reset(self.flow, self.balancers.kernel.now)
+
+    def closed(self, by_server: bool) -> None:
+        """It ended; ``by_server``: the server closed first."""
         if self.flow < 0:
             return
-        self.balancers.state.table.end(self.flow, self.balancers.kernel.now)
+        self.balancers.state.table.end(self.flow, self.balancers.kernel.now, by_server)
         self.flow = -1

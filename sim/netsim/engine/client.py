@@ -310,13 +310,14 @@ class Exchange:
         asked, thread = self.client.asked, slot.thread
         assert asked is not None and thread is not None
         self.looking = True
-        Lookup(self, asked, thread, self._looked_up).start()
+        lookup = Lookup(self, asked, thread, lambda: self._looked_up(lookup))
+        lookup.start()
 
-    def _looked_up(self) -> None:
+    def _looked_up(self, lookup: Lookup) -> None:
         if self.over:
             return
         self.looking = False
-        if self.client.answered(self.key):
+        if lookup.raced < dns_table().tries and self.client.answered(self.key):
             self._connect()
         else:
             self.broken("dns")

@@ -90,7 +90,7 @@ class Connection:
                 self.server.open.pop(self, None)
                 if not self.accepted:
                     self.server.waiting -= 1
-            self.choice.closed()
+            self.choice.closed(self.peer in (Peer.CLOSING, Peer.RESET))
             if self.writer is not None and self.writer.free is not None:
                 self.writer.broken_off()
 
@@ -230,6 +230,7 @@ class Handshake:
             self._again(number)
             return
         if server is not None and not server.listens:
+            conn.choice.refused()
             key = fold(self.key, Tag.SYN_ACK, number)
             conn.machine.send(
                 conn.ways.syn_ack,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from netsim.datapath.dns import lookup_cost
+from netsim.datapath.dns import dns_table, lookup_cost
 from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Phase
 from netsim.engine.keys import Tag, fold, name_key
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from netsim.datapath.dns import Asking
     from netsim.engine.client import Exchange
 
-#: What the choice of one of several addresses is drawn for.
+#: What the choice of one of several addresses is drawn for, and whether queries of a look-up are lost in a race.
 RECORD = name_key("dns")
+RACE = name_key("dns race")
+PER_RACE = 10**9
 
 
 class Lookup:
@@ -31,6 +33,15 @@ class Lookup:
         self.cost = lookup_cost(exchange.client.world.model, asked)
         self.split: Split = {}
         self.done = done
+
+    @property
+    def raced(self) -> int:
+        """How many tries are lost before an answer comes; all of them if the name stays unknown."""
+        draws, key = self.exchange.client.world.draws, self.exchange.key
+        lost = 0
+        while lost < dns_table().tries and draws.uniform(key, RACE, lost) * PER_RACE < self.cost.race_ppb:
+            lost += 1
+        return lost
 
     def start(self) -> None:
         """The client asks."""
@@ -47,7 +58,11 @@ class Lookup:
 
     def _answered(self) -> None:
         kernel = self.exchange.client.kernel
-        waits = (("core.wake", self.cost.wake_ps), ("outside", self.asked.upstream_ps))
+        waits = (
+            ("core.wake", self.cost.wake_ps),
+            ("outside", self.asked.upstream_ps),
+            ("dns.retry", self.raced * dns_table().retry_ps),
+        )
         for name, ps in waits:
             if ps:
                 self.split[name] = self.split.get(name, 0) + ps

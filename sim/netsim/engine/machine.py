@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from netsim.datapath.crowd import crowded_ps
 from netsim.datapath.stage import Context, LinkSpec
 from netsim.engine.cpu import Core, Cpu, Owner, Quota, Thread
 from netsim.engine.kernel import Kernel, Key, Phase
@@ -125,6 +126,8 @@ class Machine:
             None  # who has the entry's virtual address (empty: nobody), if there is one
         )
         self.chance = 0  # what is folded into the keys of draws of losses
+        #: Entries that a node's conntrack has in all its namespaces, and the buckets of its table.
+        self.tracked: Callable[[str], tuple[int, int]] = lambda node: (0, 1)
         self.meters: dict[str, Meter] = {}
         self.cpus: dict[str, Cpu] = {}
         self.rings: dict[str, list[Ring]] = {}
@@ -361,6 +364,8 @@ class Machine:
             unit.drop(now, MTU if large else record.name)
             return
         costs = visit.costs(unit.payload, unit.packets)
+        if visit.crowded:
+            costs = self._crowded(visit, costs, ring)
         start, finish = self.cpus[visit.node].softirq(ring.core, sum(ps for _, ps in costs))
         ring.hold(finish, unit.packets)
         ring.meter.busy(start, finish)
@@ -374,6 +379,17 @@ class Machine:
         unit.last_in = finish
         unit.at += 1
         self._onward(unit, finish)
+
+    def _crowded(self, visit: Visit, costs: Cost, ring: Ring) -> Cost:
+        """The costs beside what the node's other receive cores do, and with the entries that its tables have."""
+        rings, cores, now = self.rings[visit.node], self.cpus[visit.node].cores, self.kernel.now
+        used = {other.core for other in rings} - {ring.core}
+        others = sum(cores[core].softirq_free > now for core in used)
+        entries, buckets = self.tracked(visit.node)
+        return [
+            (name, crowded_ps(ps, stage.per_core_ppt, others, stage.chain_ps, entries, buckets))
+            for stage, (name, ps) in zip(visit.stages, costs, strict=True)
+        ]
 
     def records(self) -> dict[str, StationRecord]:
         """Close the books at the present time and return them."""

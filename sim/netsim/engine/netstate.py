@@ -6,16 +6,19 @@ import ipaddress
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from netsim.datapath.flows import layout as y
-from netsim.datapath.flows.table import FlowTable
+from netsim.datapath.flows.table import FlowTable, Ints, Persistence
 from netsim.datapath.ipvs.layout import BY_PORT, FALLBACK
 from netsim.datapath.ipvs.plugged import plugged_warnings
-from netsim.datapath.kernel_settings import drops_reused_syn, settings
+from netsim.datapath.kernel_settings import DROP_ALWAYS, drops_reused_syn, evicts_closing, settings
 from netsim.datapath.paths import Reach
 from netsim.datapath.stage import Path
 from netsim.engine.border import NEVER_PS, Change, What
 from netsim.engine.keys import name_key
 from netsim.model.entities import OUTSIDE, Model
+from netsim.scenario.schema_service import Service
 
 #: What the tables answer -> the error that a request has if it fails for it.
 CAUSES = {
@@ -68,6 +71,7 @@ class NetState:
         self._balancers: dict[tuple[str, str], int] = {}
         self._places: dict[tuple[str, str], dict[str, int]] = {}
         self._changes: list[Change] = []
+        self._lists: dict[tuple[str, tuple[str, ...]], tuple[Ints, dict[str, int]]] = {}
 
     def setting(self, node: str, name: str) -> float:
         """What a node's kernel is set to; the outside has the defaults."""
@@ -105,18 +109,35 @@ class NetState:
             service = self.model.scenario.services.get(party)
             scheduler = "rr" if service is None else service.ipvs.scheduler
             flags = 0 if service is None else sum(_FLAGS[word] for word in service.ipvs.flags)
+            dests, places = self._list(found)
             vip = self.model.addresses[found.network].vips.get(party, "")
             self._balancers[key] = self.table.balancer(
                 name_key(f"{where}|{target}"), scheduler, flags, _number(vip) if vip else 0,
-                [(self.address(name, found.network), 1) for name in found.candidates],
+                dests,
                 reuse_mode=int(self.setting(where, "conn_reuse_mode")),
                 drops=drops_reused_syn(self.setting(where, "version")),
                 expire_nodest=bool(self.setting(where, "expire_nodest_conn")),
+                persistence=self._persistence(where, service),
+                random_drop=self.setting(where, "drop_entry") == DROP_ALWAYS,
             )  # fmt: skip
-            self._places[key] = {name: place for place, name in enumerate(found.candidates)}
+            self._places[key] = places
             for change in self._changes:
                 self._later(key, change)
         return self._balancers[key]
+
+    def _list(self, found: Reach) -> tuple[Ints, dict[str, int]]:
+        """Who may be chosen, as `FlowTable.balancer` takes it, and their places: the same on every node."""
+        key = (found.network, found.candidates)
+        if key not in self._lists:
+            dests = np.array([(self.address(name, found.network), 1) for name in found.candidates], np.int64)
+            self._lists[key] = dests, {name: place for place, name in enumerate(found.candidates)}
+        return self._lists[key]
+
+    def _persistence(self, where: str, service: Service | None) -> Persistence | None:
+        if service is None or service.ipvs.persistence is None:
+            return None
+        quiescent = bool(self.setting(where, "expire_quiescent_template"))
+        return Persistence(service.ipvs.persistence, service.ipvs.persistence_prefix, quiescent)
 
     def change(self, change: Change) -> None:
         """A task's row in the lists of its service changes, on every node at that node's time. Raises ``ValueError``
@@ -140,23 +161,29 @@ class NetState:
             what = WHATS[change.what]
             self.table.later(self._balancers[key], places[change.subject], what, change.value, due)
 
-    def namespaces(self, met: Passed, dst: str, network: str) -> tuple[int, ...]:
-        """The rows of the namespaces in which a SYN gets an entry."""
+    def spaces(self, met: Passed, dst: str, network: str) -> int:
+        """The set of the namespaces in which a SYN gets an entry."""
         found = []
         for node, kind in met.entries:
             name = f"{node}|{kind}|" + {SANDBOX: network, TASK: dst}.get(kind, "")
             if name not in self._namespaces:
                 most = int(self.setting(node, "nf_conntrack_max"))
-                self._namespaces[name] = self.table.namespace(self.nodes[node], most, kind == SANDBOX)
+                evicts = evicts_closing(self.setting(node, "version"))
+                self._namespaces[name] = self.table.namespace(self.nodes[node], most, kind == SANDBOX, evicts)
             found.append(self._namespaces[name])
-        assert len(found) <= y.NAMESPACES
-        return tuple(found)
+        return self.table.spaces(found)
 
     def space(self, met: Passed, found: Reach, dst: str) -> int:
         """The tuples that a translated source is one of; 0 without translation, as by direct routing."""
         if found.balancer is not None:
             return BY_DESTINATION if met.snat is not None or found.kind == "ingress" else 0
         return 0 if met.snat is None else name_key(f"{met.snat}|{dst}|snat")
+
+    def tracked(self, node: str) -> tuple[int, int]:
+        """Entries that a node's conntrack has in all its namespaces, and the buckets of its table."""
+        return int(self.table.T[self.nodes[node] + y.ND_COUNT]), int(
+            self.setting(node, "nf_conntrack_buckets")
+        )
 
     def peaks(self) -> dict[str, int]:
         """The most entries that each node had at once in all its namespaces."""

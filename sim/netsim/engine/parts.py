@@ -5,7 +5,7 @@ from __future__ import annotations
 from netsim.datapath.profile import STAGES
 
 PARTS = (
-    *STAGES, "outside", "switch", "wire", "nic.tx", "app.work", "app.wait", "retry", "syn.retry", "queue:cpu", "queue:workers",
+    *STAGES, "outside", "switch", "wire", "nic.tx", "app.work", "app.wait", "retry", "syn.retry", "dns.retry", "queue:cpu", "queue:workers",
     "queue:nic_tx", "queue:nic_rx", "queue:switch", "queue:connection", "queue:tcp_window", "queue:other",
 )  # fmt: skip
 PART = {name: number for number, name in enumerate(PARTS)}

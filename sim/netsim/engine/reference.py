@@ -32,7 +32,10 @@ class Direct:
     def __init__(self, ways: HostWays) -> None:
         self.first = ways
 
-    def closed(self) -> None:
+    def closed(self, by_server: bool) -> None:
+        """No table has it."""
+
+    def reset(self) -> None:
         """No table has it."""
 
 

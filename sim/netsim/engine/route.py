@@ -29,6 +29,7 @@ class Visit:
         "overhead_bytes",
         "chooses",
         "most_bytes",
+        "crowded",
         "stations",
         "_costs",
     )
@@ -45,6 +46,7 @@ class Visit:
         most = first.most_bytes
         #: A unit of more bytes has packets that are too large for the card that it came to.
         self.most_bytes = ANY_SIZE if most is None or mss_bytes <= most else most
+        self.crowded = first.crowded
         self._costs: dict[int, Cost] = {}
 
     def costs(self, payload_bytes: int, packets: int) -> Cost:
@@ -99,6 +101,7 @@ class Route:
                 before.stages.append(stage)
                 before.overhead_bytes = overhead
                 before.chooses |= stage.chooses
+                before.crowded |= stage.crowded
             else:
                 self.visits.append(Visit(stage, overhead, path.mss_bytes))
 

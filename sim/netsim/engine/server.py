@@ -151,6 +151,8 @@ class Server(Owner):
                 conn.peer = Peer.CLOSING
             elif conn.peer < Peer.RESET:
                 conn.peer = Peer.RESET
+                if conn.stage != Stage.IDLE:
+                    conn.choice.reset()
                 conn.send_reset(conn.key)
 
     def vanish(self) -> None:

@@ -193,6 +193,7 @@ class Transfer:
             if self.conn.peer == Peer.SILENT:
                 self._lost(size, number, losses, sent)
             else:
+                self.conn.choice.reset()
                 self.conn.send_reset(fold(self.key, Tag.RESET, number * 64 + losses))
             return
         self.arrived += size

@@ -51,6 +51,7 @@ class World:
         #: All clients, in the order in which they were made.
         self.clients: list[Client] = []
         self.state = NetState(model)
+        self.machine.tracked = self.state.tracked
         self.servers: dict[str, Server] = {
             name: Server(self, task) for name, task in sorted(model.tasks.items())
         }

@@ -191,6 +191,13 @@ class Ipvs(Strict):
     flags: tuple[Annotated[str, choice("fallback", "port")], ...] = Field(
         default=(), description="Of sh and mh: go on when a task is unavailable; hash the source port, too."
     )
+    persistence: PositiveDuration | None = Field(
+        default=None,
+        description="Clients stay with their task until they opened no connection for so long (ipvsadm -p); a what-if.",
+    )
+    persistence_prefix: Annotated[int, whole(1, 32)] = Field(
+        default=32, description="How many bits of a client's address persistence looks at (ipvsadm -M)."
+    )
 
 
 class Image(Strict):

@@ -1,9 +1,9 @@
 """Replay what a real kernel's IPVS chose: ``python -m netsim.testing.ipvs TRACES.json``.
 
 A trace has ``scheduler``, ``flags`` (as ipvsadm's -b takes them; optional), ``u`` (upper threshold; optional),
-``dests`` ([[number, weight], ...] in the order in which they were added), ``vip``, ``dest_ip`` and ``src_ip`` (with
+``udp`` (optional), ``dests`` ([[number, weight], ...] in the order in which they were added), ``vip``, ``dest_ip`` and ``src_ip`` (with
 {dest} and {src} for the number), ``ops``, ``results`` (one per op: the destination of an open, or why it failed) and
-``final`` ({number: [weight, active, inactive]}). Prints how many choices agree and each trace's first difference;
+``final`` ({number: [weight, active, inactive]}). Traces with times or settings have more (`netsim.testing.ipvs_tables`). Prints how many choices agree and each trace's first difference;
 exits with 0 only if all choices and all final counters agree.
 """
 
@@ -21,6 +21,7 @@ from typing import Any
 from netsim.datapath.ipvs.dispatch import NAMES
 from netsim.datapath.ipvs.layout import BY_PORT, FALLBACK
 from netsim.datapath.ipvs.tables import Service
+from netsim.testing.ipvs_tables import Node, agree, is_timed
 
 #: What a refused client sees.
 NOBODY = "ConnectionRefusedError"
@@ -48,11 +49,8 @@ class Replayed:
 
 def service_of(trace: Trace) -> Service:
     """The service of a trace with its first destinations."""
-    flags = 0
-    for word in str(trace.get("flags") or "").split(","):
-        flags |= _FLAGS.get(word.strip().rpartition("-")[2], 0)
     numbers = {number for number, _ in trace["dests"]} | {op[1] for op in trace["ops"] if op[0] == "add"}
-    made = Service(trace["scheduler"], len(numbers), flags)
+    made = Service(trace["scheduler"], len(numbers), _flags(trace))
     for number, weight in trace["dests"]:
         _add(made, trace, number, weight, int(trace.get("u") or 0))
     return made
@@ -105,6 +103,8 @@ def _possible(worlds: list[_World]) -> list[_World]:
 
 def replay(trace: Trace) -> Replayed:
     """Do a trace's operations and compare."""
+    if is_timed(trace):
+        return _replay_timed(trace)
     target = int(ipaddress.IPv4Address(trace["vip"].rpartition(":")[0]))
     worlds, choices, matched, first = [_World(service_of(trace), {})], 0, 0, ""
     for step, (op, seen) in enumerate(zip(trace["ops"], trace["results"], strict=True)):
@@ -124,7 +124,7 @@ def replay(trace: Trace) -> Replayed:
             first = f"operation {step} {op}: the kernel chose {seen}, netsim {chosen[0] or NOBODY}"
         for world in worlds:
             if isinstance(seen, int) and world.made.knows(seen):  # go on with what the kernel did
-                world.made.bind(seen)
+                world.made.bind(seen, not trace.get("udp"))  # UDP always counts as inactive (ip_vs_bind_dest)
                 world.open[op[1]] = seen
     final = {int(number): tuple(row) for number, row in trace["final"].items()}
     ends = [world.made.counters() for world in _possible(worlds)]
@@ -133,11 +133,35 @@ def replay(trace: Trace) -> Replayed:
     return Replayed(choices, matched, first)
 
 
+def _replay_timed(trace: Trace) -> Replayed:
+    node, choices, matched, first = Node(trace, _flags(trace)), 0, 0, ""
+    draws = bool(trace.get("sysctls", {}).get("drop_entry"))
+    steps = zip(trace["ops"], trace["results"], node.run(), strict=True)
+    for step, (op, seen, found) in enumerate(steps):
+        wanted = None if seen == NOBODY else seen
+        right = agree(op, wanted, found, draws)
+        if op[0] == "open":
+            choices += 1
+            matched += right
+        if not right and not first:
+            first = f"operation {step} {op}: the kernel gave {seen}, netsim {found}"
+    final = {int(number): tuple(row) for number, row in trace["final"].items()}
+    ends = {number: row for number, row in node.counters().items() if number in final}
+    if not first and not draws and final != ends:
+        first = f"final counters: the kernel has {final}, netsim {ends}"
+    return Replayed(choices, matched, first)
+
+
+def _flags(trace: Trace) -> int:
+    words = str(trace.get("flags") or "").split(",")
+    return sum(_FLAGS.get(word.strip().rpartition("-")[2], 0) for word in words)
+
+
 def _do(world: _World, trace: Trace, step: int, op: list[Any]) -> None:
     """A close, or a command."""
     if op[0] != "close":
         _command(world.made, trace, step, op)
-    elif op[1] in world.open:
+    elif op[1] in world.open and not trace.get("udp"):
         number = world.open.pop(op[1])
         if number in world.made.counters():
             world.made.turn(number, False)  # TIME_WAIT, for longer than a trace lasts

@@ -1,4 +1,4 @@
-"""The hash table of flows: a client's port, and a translated tuple, each name one row. Open addressing."""
+"""The hash table of flows: a client's port, a translated tuple, and a persistent client each name one row. Open addressing."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
 from __future__ import annotations
@@ -6,9 +6,19 @@ from __future__ import annotations
 import numpy as np
 
 from netsim.compiled import inner
-from netsim.datapath.flows.layout import FW_AT, FW_CLIENT, FW_NAT, FW_PORT, FW_SPACE, T_HASH, T_MASK
+from netsim.datapath.flows.layout import (
+    FW_AT,
+    FW_CLIENT,
+    FW_NAT,
+    FW_PORT,
+    FW_SPACE,
+    FW_STATE,
+    T_HASH,
+    T_MASK,
+    TEMPLATE,
+)
 
-PORT, TUPLE = 1, 2
+PORT, TUPLE, CLIENT = 1, 2, 3
 
 
 @inner
@@ -33,10 +43,18 @@ def tuple_key(space, port):
 
 
 @inner
+def client_key(balancer, network):
+    """Of a client's network towards a persistent service."""
+    return mix(mix(balancer, network), CLIENT)
+
+
+@inner
 def _is(T, row, kind, a, b, port):
     if kind == PORT:
         return T[row + FW_CLIENT] == a and T[row + FW_AT] == b and T[row + FW_PORT] == port
-    return T[row + FW_SPACE] == a and T[row + FW_NAT] == port
+    if kind == TUPLE:
+        return T[row + FW_SPACE] == a and T[row + FW_NAT] == port
+    return T[row + FW_STATE] == TEMPLATE and T[row + FW_CLIENT] == a and T[row + FW_AT] == b
 
 
 @inner

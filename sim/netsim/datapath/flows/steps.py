@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from netsim.compiled import inner
-from netsim.datapath.conntrack import early_victim, enter, has_room
+from netsim.datapath.conntrack import early_victim, enter, has_room, leave, want_scan
 from netsim.datapath.flows.keys import PORT, find, mix, port_key, put, tuple_key
 from netsim.datapath.flows.layout import (
     ADD,
@@ -12,6 +12,7 @@ from netsim.datapath.flows.layout import (
     BA_KEY,
     BA_NEXT,
     BA_NODEST,
+    BA_PERSIST_PS,
     BA_REUSE,
     BA_SERVICE,
     BA_TARGET,
@@ -25,29 +26,36 @@ from netsim.datapath.flows.layout import (
     FW_CLIENT,
     FW_DEST,
     FW_DUE,
+    FW_HELD,
     FW_NAT,
-    FW_NS,
     FW_OWNED,
     FW_PORT,
+    FW_SET,
     FW_SOURCE,
     FW_SPACE,
     FW_STATE,
+    FW_TEMPLATE,
+    FW_USES,
     LOST,
     NAMESPACES,
     NEW,
     NO_PORT,
     NO_TUPLE,
     NOBODY,
+    NS_EVICTS,
     OPEN,
     PE_DEST,
     PE_DUE,
     PE_NEXT,
     PE_WEIGHT,
     PE_WHAT,
+    PORT_FREE,
+    REST,
+    SENT,
     SYN,
+    T_AT,
     T_BROKEN,
     T_CLIENT_PS,
-    T_CLOSED_PS,
     T_CURSOR_MASK,
     T_CURSORS,
     T_DELAYED,
@@ -57,25 +65,38 @@ from netsim.datapath.flows.layout import (
     T_FULL,
     T_INFO,
     T_LEFT,
+    T_NEXT,
     T_PORTS,
     T_REUSED,
+    T_SCAN,
     T_SNAT,
+    T_TICK,
+    T_TIMES,
+    TP_CONTROLS,
     UNTIMED,
     WEIGHT,
 )
+from netsim.datapath.flows.scan import scan, tick
+from netsim.datapath.flows.templates import due_templates, hold, remember, template_of
 from netsim.datapath.flows.timers import (
     answered,
-    expire,
+    closed,
+    due_flows,
     forget,
+    give_back,
     link,
     lose,
     no_destination,
+    refused,
+    reset,
     unlink,
+    when_next,
 )
 from netsim.datapath.ipvs.dispatch import schedule
 from netsim.datapath.ipvs.layout import (
     AVAILABLE,
     DE_FLAGS,
+    DE_INACTIVE,
     DE_LOWER,
     DE_UPPER,
     DE_WEIGHT,
@@ -87,10 +108,31 @@ from netsim.datapath.ipvs.layout import (
     FL_SOURCE_PORT,
     FL_TARGET,
 )
-from netsim.datapath.ipvs.service import add, bind, change, remove, turn
+from netsim.datapath.ipvs.service import add, bind, change, remove, unbind
 from netsim.datapath.nat import choose_port
 
-__all__ = ["answered", "begin", "choose", "end", "later", "pass_tables", "use"]
+__all__ = ["answered", "begin", "choose", "end", "later", "pass_tables", "refused", "reset", "use"]
+
+#: Packets of a client that IPVS counts by the end of a handshake, and for a request on an open connection.
+SHAKEN, ASKED = 2, 2
+
+
+@inner
+def expire(T, now):
+    """All that was due until now happens, in order."""
+    T[T_AT] = now
+    while T[T_NEXT] <= now:
+        look = min(T[T_SCAN], T[T_TICK])
+        if look > now:
+            due_flows(T, now)
+        else:
+            due_flows(T, look)
+            if T[T_SCAN] == look:
+                scan(T)
+            if T[T_TICK] == look:
+                tick(T)
+        when_next(T)
+    T[T_AT] = now
 
 
 @inner
@@ -103,8 +145,10 @@ def _row(T):
 
 @inner
 def _usable(T, row, now):
-    """Whether a client may take the port of a flow: it has left the client's TIME_WAIT."""
-    return T[row + FW_STATE] == CLOSED and T[row + FW_DUE] - now <= T[T_CLOSED_PS] - T[T_CLIENT_PS]
+    """Whether a client may take the port of a flow: it has left the client's TIME_WAIT, or never was in it."""
+    if T[row + FW_OWNED] == PORT_FREE:
+        return True
+    return T[row + FW_STATE] == CLOSED and T[row + FW_DUE] - now <= T[T_TIMES + CLOSED] - T[T_CLIENT_PS]
 
 
 @inner
@@ -150,8 +194,9 @@ def begin(T, client, at, source, balancer, first, ports, now):
     T[row + FW_ACTIVE] = 0
     T[row + FW_SPACE] = 0
     T[row + FW_NAT] = 0
-    for i in range(NAMESPACES):
-        T[row + FW_NS + i] = 0
+    T[row + FW_HELD] = 0
+    T[row + FW_TEMPLATE] = -1
+    T[row + FW_USES] = 0
     if old >= 0:
         _reuse(T, row, old)
     T[row + FW_PORT] = port
@@ -160,26 +205,7 @@ def begin(T, client, at, source, balancer, first, ports, now):
 
 
 @inner
-def _reuse(T, row, old):
-    """A SYN meets the entry of an earlier connection with the same port, which is in TIME_WAIT.
-
-    conn_reuse_mode 0: the same back end, unless its weight is 0 and expire_nodest_conn is set; 1: scheduled afresh
-    (ip_vs_in, is_new_conn_expected in net/netfilter/ipvs/ip_vs_core.c). Conntrack's entry is replaced.
-    """
-    d, b = T[old + FW_DEST], T[row + FW_BALANCER]
-    T[T_REUSED] += 1
-    if d >= 0 and b >= 0:
-        if T[b + BA_REUSE]:
-            T[row + FW_ACTIVE] = DELAYED if T[b + BA_DROPS] else 0
-        elif T[d + DE_FLAGS] & AVAILABLE and (T[d + DE_WEIGHT] > 0 or not T[b + BA_NODEST]):
-            T[row + FW_DEST] = d
-            T[row + FW_ACTIVE] = 1
-            bind(T, d, 1)
-    forget(T, old)
-
-
-@inner
-def _changes(T, b, now):
+def changes(T, b, now):
     """Changes of a balancer's list whose time has come."""
     row = T[b + BA_NEXT]
     while row >= 0 and T[row + PE_DUE] <= now:
@@ -194,10 +220,44 @@ def _changes(T, b, now):
                 change(T, s, d, weight, T[d + DE_UPPER], T[d + DE_LOWER])
             else:
                 remove(T, s, d)
-        T[row] = T[T_FREE]
-        T[T_FREE] = row
-        T[T_LEFT] += 1
+        give_back(T, row)
         row = T[b + BA_NEXT]
+
+
+@inner
+def _reuse(T, row, old):
+    """A SYN meets the entry of an earlier connection with the same port, which is in TIME_WAIT.
+
+    conn_reuse_mode 0: the same back end, unless its weight is 0 and expire_nodest_conn is set; 1: scheduled afresh
+    (ip_vs_in, is_new_conn_expected in net/netfilter/ipvs/ip_vs_core.c). Conntrack's entry is replaced.
+    """
+    d, b = T[old + FW_DEST], T[row + FW_BALANCER]
+    T[T_REUSED] += 1
+    if d >= 0 and b >= 0:
+        changes(T, b, T[T_AT])
+        if T[b + BA_REUSE]:
+            T[row + FW_ACTIVE] = DELAYED if T[b + BA_DROPS] else 0
+        elif T[d + DE_FLAGS] & AVAILABLE and (T[d + DE_WEIGHT] > 0 or not T[b + BA_NODEST]):
+            T[row + FW_DEST] = d
+            T[row + FW_ACTIVE] = 1
+            bind(T, d, 1)
+            template = T[old + FW_TEMPLATE]
+            if template >= 0:
+                T[row + FW_TEMPLATE] = template
+                T[template + TP_CONTROLS] += 1
+        if T[row + FW_DEST] < 0:
+            # The old entry goes at the next tick of the kernel's clock and is counted until then (ip_vs_conn_expire_now).
+            T[d + DE_INACTIVE] += 1
+            T[row + FW_USES] = d
+    forget(T, old)
+
+
+@inner
+def _gone(T, row):
+    """The entry that was met is not counted any more."""
+    if T[row + FW_USES]:
+        unbind(T, T[row + FW_USES], 0)
+        T[row + FW_USES] = 0
 
 
 @inner
@@ -221,7 +281,7 @@ def choose(T, row, now):
     its entry; if that one's destination was removed, it is scheduled afresh."""
     expire(T, now)
     b, d = T[row + FW_BALANCER], T[row + FW_DEST]
-    _changes(T, b, now)
+    changes(T, b, now)
     if d >= 0:
         if T[d + DE_FLAGS] & AVAILABLE:
             return T[d + DE_WHO]
@@ -241,7 +301,8 @@ def choose(T, row, now):
     T[f + FL_NOW] = now
     T[f + FL_RANDOM] = mix(T[T_DRAWS], T[b + BA_KEY]) & 0xFFFFFFFF
     T[f + FL_RANDOM_2] = mix(T[T_DRAWS], ~T[b + BA_KEY]) & 0xFFFFFFFF
-    d = schedule(T, T[b + BA_SERVICE], f)
+    d = _persistent(T, row, b, f, now) if T[b + BA_PERSIST_PS] else schedule(T, T[b + BA_SERVICE], f)
+    _gone(T, row)
     if d < 0:
         return NOBODY
     T[row + FW_DEST] = d
@@ -251,38 +312,61 @@ def choose(T, row, now):
 
 
 @inner
-def pass_tables(T, row, a, b, c, e, space, now):
-    """A SYN passes conntrack in up to four namespaces (0: none) and gets its source translated: FINE, FULL or
-    NO_TUPLE. ``space``: 0 without translation, 1 for the tuples of its IPVS destination, else a number of the
-    tuples' own."""
-    if T[row + FW_STATE] == SYN:  # it comes again and meets its entries
-        unlink(T, row)
-        link(T, row, SYN, now)
-        return FINE
+def _persistent(T, row, b, f, now):
+    """The destination that the client's template remembers; without one it is scheduled, and remembered."""
+    source = T[row + FW_SOURCE]
+    due_templates(T, b, now)
+    template = template_of(T, b, source)
+    if template < 0:
+        d = schedule(T, T[b + BA_SERVICE], f)
+        if d < 0:
+            return -1
+        template = _row(T)
+        remember(T, template, b, source, d, now)
+    hold(T, template, row, now)
+    return T[template + FW_DEST]
+
+
+@inner
+def pass_tables(T, row, spaces, space, now):
+    """A SYN passes conntrack in the namespaces of a set and gets its source translated: FINE, FULL or NO_TUPLE.
+    ``space``: 0 without translation, 1 for the tuples of its IPVS destination, else a number of the tuples' own."""
     expire(T, now)
+    state = T[row + FW_STATE]
+    if state in (SYN, SENT):  # it comes again and meets its entries
+        unlink(T, row)
+        link(T, row, state, now)
+        return FINE
+    if state == REST:
+        unlink(T, row)
+        leave(T, row, 1, False)
+        T[row + FW_STATE] = LOST
+    evicts = 0
     for i in range(NAMESPACES):
-        ns = a if i == 0 else b if i == 1 else c if i == 2 else e
-        if ns and not has_room(T, ns):
+        ns = T[spaces + i]
+        if ns == 0:
+            continue
+        evicts |= T[ns + NS_EVICTS]
+        if not has_room(T, ns):
             victim = early_victim(T, ns)
             if victim < 0:
                 T[T_FULL] += 1
+                want_scan(T, ns, now)
                 return FULL
             T[T_EARLY] += 1
             forget(T, victim)
     if space:
         T[row + FW_SPACE] = T[row + FW_DEST] if space == 1 else space
-        port = choose_port(T, T[row + FW_SPACE], T[row + FW_PORT])
+        port = choose_port(T, T[row + FW_SPACE], T[row + FW_PORT], evicts)
         if port == 0:
             T[T_SNAT] += 1
             return NO_TUPLE
         T[row + FW_NAT] = port
         put(T, tuple_key(T[row + FW_SPACE], port), row)
-    T[row + FW_NS] = a
-    T[row + FW_NS + 1] = b
-    T[row + FW_NS + 2] = c
-    T[row + FW_NS + 3] = e
+    T[row + FW_SET] = spaces
+    T[row + FW_USES] = SHAKEN
     enter(T, row)
-    link(T, row, SYN, now)
+    link(T, row, SYN if T[row + FW_DEST] >= 0 else SENT, now)
     return FINE
 
 
@@ -296,27 +380,27 @@ def use(T, row, now):
         return False
     if state != OPEN:
         return True
-    _changes(T, T[row + FW_BALANCER], now)
+    changes(T, T[row + FW_BALANCER], now)
     if not T[T[row + FW_DEST] + DE_FLAGS] & AVAILABLE:
         lose(T, row)
         T[T_BROKEN] += 1
         return False
+    T[row + FW_USES] += ASKED
     unlink(T, row)
     link(T, row, OPEN, now)
     return True
 
 
 @inner
-def end(T, row, now):
-    """A connection is closed: its entries stay for TIME_WAIT; those of an unanswered SYN for its own time."""
+def end(T, row, now, owned):
+    """A connection is closed: its entries stay for TIME_WAIT; those of an unanswered SYN, or of one that was reset, for
+    their own time. ``owned``: 0, or PORT_FREE if the client's port is free at once, since the server closed first."""
     expire(T, now)
-    T[row + FW_OWNED] = 0
+    T[row + FW_OWNED] = owned
     state = T[row + FW_STATE]
     if state in (OPEN, UNTIMED):
-        unlink(T, row)
-        if T[row + FW_DEST] >= 0:
-            T[row + FW_ACTIVE] = 0
-            turn(T, T[row + FW_DEST], 0)
-        link(T, row, CLOSED, now)
-    elif state != SYN:
+        closed(T, row, now)
+    elif state in (LOST, NEW):
+        if state == NEW:
+            _gone(T, row)
         forget(T, row)

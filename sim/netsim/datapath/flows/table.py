@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy.typing as npt
 from netsim.compiled import entry, pointer
 from netsim.datapath.flows import layout as y
 from netsim.datapath.flows import steps
-from netsim.datapath.flows.keys import port_key, put, tuple_key
+from netsim.datapath.flows.keys import client_key, port_key, put, tuple_key
+from netsim.datapath.flows.templates import due_templates
 from netsim.datapath.ipvs import service
 from netsim.datapath.ipvs.dispatch import start
 from netsim.datapath.ipvs.layout import (
@@ -32,7 +34,7 @@ from netsim.datapath.ipvs.layout import (
 )
 from netsim.datapath.ipvs.layout import W_FLOW as W_INFO
 from netsim.datapath.ipvs.plugged import placed
-from netsim.datapath.kernel_settings import timeouts_ps
+from netsim.datapath.kernel_settings import PS_PER_S, timeouts_ps
 
 Ints = npt.NDArray[np.int64]
 MOST_CURSORS = 1 << 16
@@ -45,8 +47,11 @@ def _start(table: Any, s: Any) -> None:
 
 
 @entry
-def _add(table: Any, s: Any, d: Any, weight: Any) -> None:
-    service.add(pointer(table), s, d, weight, 0, 0)
+def _add_all(table: Any, s: Any, first: Any, weights: Any) -> None:
+    T = pointer(table)
+    for place in range(len(weights) - 1, -1, -1):
+        if weights[place] >= 0:
+            service.add(T, s, first + place * W_DEST, weights[place], 0, 0)
 
 
 @entry
@@ -62,11 +67,11 @@ def _choose(table: Any, row: Any, now: Any) -> Any:
 
 
 @entry
-def _pass(table: Any, row: Any, a: Any, b: Any, c: Any, e: Any, space: Any, now: Any) -> Any:
-    return steps.pass_tables(pointer(table), row, a, b, c, e, space, now)
+def _pass(table: Any, row: Any, spaces: Any, space: Any, now: Any) -> Any:
+    return steps.pass_tables(pointer(table), row, spaces, space, now)
 
 
-_ANSWERED, _USE, _END = range(3)
+_ANSWERED, _USE, _END, _END_BY_SERVER, _REFUSED, _RESET = range(6)
 
 
 @entry
@@ -76,9 +81,22 @@ def _do(table: Any, what: Any, row: Any, now: Any) -> Any:
         steps.answered(T, row, now)
     elif what == _USE:
         return 1 if steps.use(T, row, now) else 0
+    elif what == _REFUSED:
+        steps.refused(T, row, now)
+    elif what == _RESET:
+        steps.reset(T, row, now)
     else:
-        steps.end(T, row, now)
+        steps.end(T, row, now, y.PORT_FREE if what == _END_BY_SERVER else 0)
     return 0
+
+
+@entry
+def _expire(table: Any, balancer: Any, now: Any) -> None:
+    T = pointer(table)
+    steps.expire(T, now)
+    if balancer >= 0:
+        steps.changes(T, balancer, now)
+        due_templates(T, balancer, now)
 
 
 @entry
@@ -91,10 +109,27 @@ def _rehash(table: Any, first: Any, rows: Any) -> None:
     T = pointer(table)
     for i in range(rows):
         row = first + i * y.W_FLOW
+        if T[row + y.FW_STATE] == y.TEMPLATE:
+            put(T, client_key(T[row + y.FW_AT], T[row + y.FW_CLIENT]), row)
+            continue
         if T[row + y.FW_PORT]:
             put(T, port_key(T[row + y.FW_CLIENT], T[row + y.FW_AT], T[row + y.FW_PORT]), row)
         if T[row + y.FW_NAT]:
             put(T, tuple_key(T[row + y.FW_SPACE], T[row + y.FW_NAT]), row)
+
+
+@dataclass(frozen=True, slots=True)
+class Persistence:
+    """How long clients of one network of ``prefix`` bits stay with a destination (ipvsadm -p, -M); ``quiescent``: not
+    with one of weight 0 (expire_quiescent_template)."""
+
+    time_ps: int
+    prefix: int = 32
+    quiescent: bool = True
+
+
+#: State -> its time-out in ``data/conntrack.yaml``.
+_TIMES = {y.SYN: "syn", y.OPEN: "idle", y.CLOSED: "time_wait", y.SENT: "syn_sent", y.RESET: "close"}
 
 
 class FlowTable:
@@ -111,13 +146,18 @@ class FlowTable:
         self.T: Ints = np.zeros(1 << 16, np.int64)
         self._used = y.T_HEADER
         self._chunks: list[tuple[int, int]] = []
+        self._sets: dict[tuple[int, ...], int] = {}
         self.rows = 0
         T = self.T
         T[y.T_FREE] = -1
-        T[y.T_SYN_HEAD : y.T_CLOSED_TAIL + 1] = -1
+        T[y.T_LISTS : y.T_LISTS + 2 * y.STATES] = -1
+        T[y.T_NEXT], T[y.T_SCAN], T[y.T_TICK] = y.NEVER, y.NEVER, y.NEVER
+        T[y.T_RATES : y.T_HEADER] = 0
         times = timeouts_ps()
-        T[y.T_SYN_PS], T[y.T_IDLE_PS] = times["syn"], times["idle"]
-        T[y.T_CLOSED_PS], T[y.T_CLIENT_PS] = times["time_wait"], times["client_time_wait"]
+        for state, name in _TIMES.items():
+            T[y.T_TIMES + state] = times[name]
+        T[y.T_TIMES + y.REST] = times["syn_sent"] - times["syn"]
+        T[y.T_CLIENT_PS], T[y.T_SCAN_PS] = times["client_time_wait"], times["scan"]
         info, cursor = self._take(W_INFO), self._take(cursors)
         self.T[y.T_INFO], self.T[y.T_CURSORS], self.T[y.T_CURSOR_MASK] = info, cursor, cursors - 1
         self._hash(4 * FIRST_ROWS)
@@ -127,7 +167,9 @@ class FlowTable:
         """The first of so many new cells, all 0."""
         first, self._used = self._used, self._used + cells
         if self._used > len(self.T):
-            self.T = np.concatenate([self.T, np.zeros(max(len(self.T), cells), np.int64)])
+            grown = np.zeros(len(self.T) + max(len(self.T), cells), np.int64)
+            grown[:first] = self.T[:first]  # what is not used yet takes no memory yet
+            self.T = grown
         return first
 
     def _more(self, rows: int, first: int | None = None) -> None:
@@ -152,20 +194,34 @@ class FlowTable:
 
     def node(self) -> int:
         """Counts of all namespaces of a node."""
-        return self._take(y.W_NODE)
+        node = self._take(y.W_NODE)
+        self.T[node + y.ND_BEFORE], self.T[y.T_NODES] = self.T[y.T_NODES], node
+        self.T[node + y.ND_SCAN] = y.NEVER
+        return node
 
-    def namespace(self, node: int, most: int, sandbox: bool) -> int:
-        """A namespace's conntrack: at most ``most`` entries; ``sandbox``: IPVS is in it."""
+    def namespace(self, node: int, most: int, sandbox: bool, evicts: bool = False) -> int:
+        """A namespace's conntrack: at most ``most`` entries; ``sandbox``: IPVS is in it; ``evicts``: its kernel lets a
+        translated connection in TIME_WAIT make room for a new one."""
         ns = self._take(y.W_NAMESPACE)
         self.T[ns + y.NS_MAX], self.T[ns + y.NS_NODE], self.T[ns + y.NS_SANDBOX] = most, node, int(sandbox)
+        self.T[ns + y.NS_EVICTS] = int(evicts)
         return ns
 
+    def spaces(self, namespaces: Sequence[int]) -> int:
+        """The set of namespaces, at most four, that a path's SYNs pass; the same one for the same namespaces."""
+        found = self._sets.get(key := tuple(namespaces))
+        if found is None:
+            assert len(key) <= y.NAMESPACES
+            found = self._sets[key] = self._take(y.NAMESPACES)
+            self.T[found : found + len(key)] = key
+        return found
+
     def balancer(
-        self, key: int, scheduler: str, flags: int, target: int, dests: Sequence[tuple[int, int]], *, reuse_mode: int,
-        drops: bool, expire_nodest: bool,
+        self, key: int, scheduler: str, flags: int, target: int, dests: Sequence[tuple[int, int]] | Ints, *, reuse_mode: int,
+        drops: bool, expire_nodest: bool, persistence: Persistence | None = None, random_drop: bool = False,
     ) -> int:  # fmt: skip
         """A virtual service with its destinations, the newest first: address and weight (-1: not in the list yet).
-        They are known by their places. ``key``: names it in draws."""
+        They are known by their places. ``key``: names it in draws. ``random_drop``: drop_entry is 3."""
         number, cells, addresses = placed(scheduler, len(dests))
         b, s = self._take(y.W_BALANCER), self._take(W_SERVICE)
         table = self._take(cells)
@@ -173,16 +229,22 @@ class FlowTable:
         T = self.T
         T[b + y.BA_KEY], T[b + y.BA_SERVICE], T[b + y.BA_DESTS], T[b + y.BA_TARGET] = key, s, first, target
         T[b + y.BA_REUSE], T[b + y.BA_DROPS], T[b + y.BA_NODEST] = reuse_mode, int(drops), int(expire_nodest)
-        T[b + y.BA_NEXT] = -1
+        T[b + y.BA_NEXT] = T[b + y.BA_TEMPLATES] = T[b + y.BA_TEMPLATES + 1] = -1
+        if persistence is not None:
+            T[b + y.BA_PERSIST_PS], T[b + y.BA_QUIESCENT] = persistence.time_ps, int(persistence.quiescent)
+            T[b + y.BA_MASK] = (1 << 32) - (1 << (32 - persistence.prefix))
+        if random_drop:
+            T[b + y.BA_RANDOM] = 1
+            T[y.T_TICK] = min(T[y.T_TICK], PS_PER_S)
+            T[y.T_NEXT] = min(T[y.T_NEXT], T[y.T_TICK])
         T[s + SV_SCHEDULER], T[s + SV_FLAGS], T[s + SV_HEAD] = number, flags, -1
         T[s + SV_TABLE], T[s + SV_CELLS] = table, cells
         T[s + SV_SCHEDULE], T[s + SV_START], T[s + SV_CHANGED] = addresses
+        found = np.array(dests, np.int64).reshape(-1, 2)
+        rows = T[first : first + len(found) * W_DEST].reshape(-1, W_DEST)
+        rows[:, DE_WHO], rows[:, DE_ADDRESS], rows[:, DE_NEXT] = np.arange(len(found)), found[:, 0], -1
         _start(T, s)
-        for place in range(len(dests) - 1, -1, -1):
-            d = first + place * W_DEST
-            T[d + DE_WHO], T[d + DE_ADDRESS], T[d + DE_NEXT] = place, dests[place][0], -1
-            if dests[place][1] >= 0:
-                _add(T, s, d, dests[place][1])
+        _add_all(T, s, first, found[:, 1].copy())
         return b
 
     def grow(self) -> None:
@@ -207,12 +269,12 @@ class FlowTable:
 
     def choose(self, row: int, now: int) -> int:
         """See `steps.choose`."""
+        self.room(1)
         return int(_choose(self.T, row, now))
 
-    def pass_tables(self, row: int, namespaces: Sequence[int], space: int, now: int) -> int:
+    def pass_tables(self, row: int, spaces: int, space: int, now: int) -> int:
         """See `steps.pass_tables`."""
-        a, b, c, e = (*namespaces, 0, 0, 0, 0)[: y.NAMESPACES]
-        return int(_pass(self.T, row, a, b, c, e, space, now))
+        return int(_pass(self.T, row, spaces, space, now))
 
     def answered(self, row: int, now: int) -> None:
         """The connection is open."""
@@ -222,9 +284,21 @@ class FlowTable:
         """See `steps.use`."""
         return bool(_do(self.T, _USE, row, now))
 
-    def end(self, row: int, now: int) -> None:
-        """The connection is closed."""
-        _do(self.T, _END, row, now)
+    def refused(self, row: int, now: int) -> None:
+        """The SYN was answered with RST."""
+        _do(self.T, _REFUSED, row, now)
+
+    def reset(self, row: int, now: int) -> None:
+        """A packet of the open connection was answered with RST."""
+        _do(self.T, _RESET, row, now)
+
+    def end(self, row: int, now: int, by_server: bool = False) -> None:
+        """The connection is closed; ``by_server``: by the server first, so TIME_WAIT does not keep the client's port."""
+        _do(self.T, _END_BY_SERVER if by_server else _END, row, now)
+
+    def expire(self, now: int, balancer: int = -1) -> None:
+        """What is due by ``now`` goes, of one balancer's templates, too, and its list changes."""
+        _expire(self.T, balancer, now)
 
     def later(self, balancer: int, place: int, what: int, weight: int, due: int) -> None:
         """A change of a balancer's list at ``due``, done when it is next used after that."""

@@ -13,6 +13,7 @@ from netsim.datapath.flows.layout import (
     FW_CLIENT,
     FW_DEST,
     FW_DUE,
+    FW_HELD,
     FW_NAT,
     FW_NEXT,
     FW_OWNED,
@@ -20,25 +21,38 @@ from netsim.datapath.flows.layout import (
     FW_PREV,
     FW_SPACE,
     FW_STATE,
+    FW_TEMPLATE,
     LOST,
+    NEVER,
     OPEN,
+    RESET,
+    REST,
+    SENT,
+    STATES,
     SYN,
+    T_AT,
     T_FREE,
     T_IDLED,
     T_LEFT,
-    T_SYN_HEAD,
-    T_SYN_PS,
+    T_LISTS,
+    T_NEXT,
+    T_SCAN,
+    T_TICK,
+    T_TIMES,
+    TP_CONTROLS,
+    TP_SINCE,
     UNTIMED,
 )
-from netsim.datapath.ipvs.service import unbind
+from netsim.datapath.ipvs.service import turn, unbind
 
 
 @inner
 def link(T, row, state, now):
     """A flow enters a state, or its time-out begins anew."""
+    due = now + T[T_TIMES + state]
     T[row + FW_STATE] = state
-    T[row + FW_DUE] = now + T[T_SYN_PS + state]
-    head = T_SYN_HEAD + 2 * state
+    T[row + FW_DUE] = due
+    head = T_LISTS + 2 * state
     before = T[head + 1]
     T[row + FW_PREV] = before
     T[row + FW_NEXT] = -1
@@ -46,6 +60,7 @@ def link(T, row, state, now):
         T[before + FW_NEXT] = row
     else:
         T[head] = row
+        T[T_NEXT] = min(T[T_NEXT], due)
     T[head + 1] = row
 
 
@@ -53,9 +68,9 @@ def link(T, row, state, now):
 def unlink(T, row):
     """Out of the list of its state."""
     state = T[row + FW_STATE]
-    if state >= UNTIMED:
+    if state >= STATES:
         return
-    head = T_SYN_HEAD + 2 * state
+    head = T_LISTS + 2 * state
     before, after = T[row + FW_PREV], T[row + FW_NEXT]
     if before >= 0:
         T[before + FW_NEXT] = after
@@ -68,15 +83,32 @@ def unlink(T, row):
 
 
 @inner
-def expire(T, now):
-    """What is due goes."""
-    while T[T_SYN_HEAD] >= 0 and T[T[T_SYN_HEAD] + FW_DUE] <= now:
-        forget(T, T[T_SYN_HEAD])
-    while T[T_SYN_HEAD + 2 * OPEN] >= 0 and T[T[T_SYN_HEAD + 2 * OPEN] + FW_DUE] <= now:
-        T[T_IDLED] += 1
-        lose(T, T[T_SYN_HEAD + 2 * OPEN])
-    while T[T_SYN_HEAD + 2 * CLOSED] >= 0 and T[T[T_SYN_HEAD + 2 * CLOSED] + FW_DUE] <= now:
-        forget(T, T[T_SYN_HEAD + 2 * CLOSED])
+def due_flows(T, now):
+    """What has timed out goes."""
+    for state in range(STATES):
+        head = T_LISTS + 2 * state
+        while T[head] >= 0 and T[T[head] + FW_DUE] <= now:
+            row = T[head]
+            T[T_AT] = T[row + FW_DUE]
+            if state == OPEN:
+                T[T_IDLED] += 1
+                lose(T, row)
+            elif state == SYN:
+                unanswered(T, row)
+            else:
+                forget(T, row)
+    T[T_AT] = now
+
+
+@inner
+def when_next(T):
+    """Note when there is something to do again."""
+    found = min(T[T_SCAN], T[T_TICK])
+    for state in range(STATES):
+        head = T[T_LISTS + 2 * state]
+        if head >= 0:
+            found = min(found, T[head + FW_DUE])
+    T[T_NEXT] = found
 
 
 @inner
@@ -85,6 +117,11 @@ def no_destination(T, row):
     if T[row + FW_DEST] >= 0:
         unbind(T, T[row + FW_DEST], T[row + FW_ACTIVE])
         T[row + FW_DEST] = -1
+        template = T[row + FW_TEMPLATE]
+        if template >= 0:
+            T[template + TP_CONTROLS] -= 1
+            T[template + TP_SINCE] = T[T_AT]
+            T[row + FW_TEMPLATE] = -1
 
 
 @inner
@@ -93,6 +130,21 @@ def no_tuple(T, row):
     if T[row + FW_NAT]:
         remove(T, tuple_key(T[row + FW_SPACE], T[row + FW_NAT]), row)
         T[row + FW_NAT] = 0
+
+
+@inner
+def unanswered(T, row):
+    """IPVS forgets a SYN (SYN_RECV), and takes the sandbox's entry with it; conntrack elsewhere keeps its own for
+    longer (SYN_SENT)."""
+    no_destination(T, row)
+    no_tuple(T, row)
+    leave(T, row, 1, True)
+    unlink(T, row)
+    if T[row + FW_HELD]:
+        link(T, row, REST, T[T_AT])
+    else:
+        T[row + FW_STATE] = LOST
+        forget(T, row)
 
 
 @inner
@@ -113,9 +165,9 @@ def forget(T, row):
     unlink(T, row)
     no_destination(T, row)
     no_tuple(T, row)
-    leave(T, row, 1 if state == SYN else 0, False)
+    leave(T, row, 1 if state in (SYN, SENT, REST) else 0, False)
     T[row + FW_STATE] = LOST
-    if not T[row + FW_OWNED]:
+    if T[row + FW_OWNED] != 1:
         free(T, row)
 
 
@@ -125,6 +177,12 @@ def free(T, row):
     if T[row + FW_PORT]:
         remove(T, port_key(T[row + FW_CLIENT], T[row + FW_AT], T[row + FW_PORT]), row)
         T[row + FW_PORT] = 0
+    give_back(T, row)
+
+
+@inner
+def give_back(T, row):
+    """A row that nothing names any more."""
     T[row] = T[T_FREE]
     T[T_FREE] = row
     T[T_LEFT] += 1
@@ -133,11 +191,63 @@ def free(T, row):
 @inner
 def answered(T, row, now):
     """A connection is open: its entries are assured, IPVS's lives as long as it is used."""
-    if T[row + FW_STATE] != SYN:
+    state = T[row + FW_STATE]
+    if state != SYN and state != SENT and state != REST:
         return
+    T[T_AT] = now
     unlink(T, row)
     assure(T, row)
     if T[row + FW_DEST] >= 0:
         link(T, row, OPEN, now)
     else:
         T[row + FW_STATE] = UNTIMED
+
+
+@inner
+def refused(T, row, now):
+    """A SYN was answered with RST: conntrack forgets what never had another answer (nf_conntrack_tcp_packet), IPVS
+    waits in CLOSE."""
+    state = T[row + FW_STATE]
+    if state != SYN and state != SENT and state != REST:
+        return
+    T[T_AT] = now
+    unlink(T, row)
+    no_tuple(T, row)
+    leave(T, row, 1, False)
+    if T[row + FW_DEST] >= 0:
+        inactive(T, row)
+        link(T, row, RESET, now)
+    else:
+        T[row + FW_STATE] = LOST
+
+
+@inner
+def reset(T, row, now):
+    """An open connection was answered with RST: all entries wait in CLOSE."""
+    state = T[row + FW_STATE]
+    if state != OPEN and state != UNTIMED:
+        return
+    T[T_AT] = now
+    unlink(T, row)
+    inactive(T, row)
+    link(T, row, RESET, now)
+
+
+@inner
+def inactive(T, row):
+    """IPVS does not count a connection as active any more."""
+    if T[row + FW_DEST] >= 0 and T[row + FW_ACTIVE] == 1:
+        T[row + FW_ACTIVE] = 0
+        turn(T, T[row + FW_DEST], 0)
+
+
+@inner
+def closed(T, row, now):
+    """A connection is closed: its entries wait in TIME_WAIT."""
+    unlink(T, row)
+    inactive(T, row)
+    link(T, row, CLOSED, now)
+
+
+__all__ = ["NEVER", "answered", "closed", "due_flows", "forget", "free", "give_back", "link", "lose", "no_destination",
+           "no_tuple", "refused", "reset", "unlink", "when_next"]  # fmt: skip

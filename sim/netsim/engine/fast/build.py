@@ -41,9 +41,8 @@ def signed(key: int) -> int:
     return key - (1 << 64) if key >= 1 << 63 else key
 
 
-def columns(**values: int) -> dict[int, int]:
-    """Values by column, the columns given by their names in the layout."""
-    return {getattr(y, name): value for name, value in values.items()}
+#: The columns by their names in the layout.
+COLUMNS: dict[str, int] = vars(y)
 
 
 class Table:
@@ -56,8 +55,8 @@ class Table:
     def add(self, **values: int) -> int:
         """One row; its number."""
         row = [0] * self.width
-        for column, value in columns(**values).items():
-            row[column] = int(value)
+        for name, value in values.items():
+            row[COLUMNS[name]] = int(value)
         self.rows.append(row)
         return len(self.rows) - 1
 
@@ -165,7 +164,7 @@ class Builder:
 
     def _nodes(self) -> None:
         rows: dict[Core, int] = {}
-        machine = self.world.machine
+        machine, state = self.world.machine, self.world.state
         for core in (core for cores in machine.cores.values() for core in cores):
             station = self.station_index[core.meter.record.name]
             rows[core] = self.cores.add(
@@ -180,7 +179,7 @@ class Builder:
                 N_CORE=first[place], N_CORES=len(cpu.cores), N_SHIFT=rows[cpu.cores[0]] - first[place],
                 N_WRAP=len(machine.cores[place]), N_SHARED=cpu.shared, N_SMT=cpu.smt, N_RING=len(self.rings.rows), N_RINGS=len(rings),
                 N_QUANTUM=cpu.quantum_ps, N_TLS=tls.fixed_ps, N_REC=record.fixed_ps, N_REC_FS=record.per_byte_fs,
-                N_KEY=name_key(name), N_GROUP=-1,
+                N_KEY=name_key(name), N_GROUP=-1, N_TRACKED=state.nodes[name], N_BUCKETS=state.tracked(name)[1],
             )  # fmt: skip
             for ring in rings:
                 station = self.station_index[ring.meter.record.name]
@@ -266,7 +265,7 @@ class Builder:
         if key not in self.lookup_cache:
             self.lookup_cache[key] = self.lookups.add(
                 DC_QUERY=cost.query_ps, DC_TCP=cost.tcp_ps, DC_ANSWER=cost.answer_ps, DC_WAKE=cost.wake_ps,
-                DC_UPSTREAM=asked.upstream_ps,
+                DC_UPSTREAM=asked.upstream_ps, DC_RACE=cost.race_ppb,
             )  # fmt: skip
         return y.DNS_PICK if asked.picks else y.DNS_ONE, self.lookup_cache[key]
 
@@ -361,7 +360,7 @@ class Builder:
         return found
 
     def _visit(self, visit: Visit) -> tuple[int, ...]:
-        """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_STAGE, V_STAGES."""
+        """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES."""
         where = self.node_index.get(visit.node, -1)
         if visit.context == Context.LINK:
             where = self.link_index[visit.stations[0]]  # the others stand behind it
@@ -372,12 +371,16 @@ class Builder:
             visit.overhead_bytes,
             int(visit.chooses),
             visit.most_bytes,
+            int(visit.crowded),
             *self.stage_rows(visit.stages),
         )
 
     def stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:
-        """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE), and how many they are."""
-        key = tuple((PART[s.stage], s.fixed_ps, s.per_packet_ps, s.per_byte_fs) for s in stages)
+        """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN), and how many they are."""
+        key = tuple(
+            (PART[s.stage], s.fixed_ps, s.per_packet_ps, s.per_byte_fs, s.per_core_ppt, s.chain_ps)
+            for s in stages
+        )
         first = self.stage_cache.get(key)
         if first is None:
             first = self.stage_cache[key] = len(self.stages.rows)
@@ -413,9 +416,11 @@ class Builder:
     def _tables(self, met: Passed, reach: Reach, dst: str) -> dict[str, int]:
         """The columns that say what a SYN's tables are."""
         state = self.world.state
-        names = ("WA_NS", "WA_NS1", "WA_NS2", "WA_NS3")
-        found = dict(zip(names, state.namespaces(met, dst, reach.network), strict=False))
-        return {**found, "WA_SPACE": state.space(met, reach, dst), "WA_AT": name_key(dst)}
+        return {
+            "WA_SPACES": state.spaces(met, dst, reach.network),
+            "WA_SPACE": state.space(met, reach, dst),
+            "WA_AT": name_key(dst),
+        }
 
     def _between(
         self, reach: Reach, source: str, name: str, entry: str | None, ends: tuple[str | None, ...]

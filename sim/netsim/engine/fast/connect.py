@@ -11,7 +11,7 @@ from netsim.datapath.flows.steps import begin, use
 from netsim.datapath.flows.steps import end as end_flow
 from netsim.engine.fast.exchange import client_of
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.lookup import look_up, name_known
+from netsim.engine.fast.lookup import look_up, name_known, raced
 from netsim.engine.fast.memory import at, drop_connection, row, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.requests import end
@@ -113,7 +113,7 @@ def address(M, x):
     if M[e + X_OVER]:
         return True
     M[e + X_LOOKING] = 0
-    if M[c + K_CANDS] == 0 or M[c + K_CUT] & CUT_DNS:
+    if M[c + K_CANDS] == 0 or M[c + K_CUT] & CUT_DNS or raced(M, x) == M[H_DNS_TRIES]:
         end(M, x, F_DNS, False)
         return True
     name_known(M, x)
@@ -206,7 +206,7 @@ def enters_anew(M, x, conn, c):
     if ways < 0:
         return False
     entry_node(M, M[c + K_ENTRIES], vias, number, True)
-    end_flow(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
+    end_flow(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW], 0)
     M[k + O_WAYS] = ways
     M[k + O_VIA] = via
     M[k + O_MET] = 0

@@ -29,8 +29,6 @@ from netsim.model.entities import OUTSIDE
 
 BATCH = 2_000_000  # events between two looks at the clock and at Ctrl-C
 
-#: Tables that ways are added to while the run goes on.
-WAYS_TABLES = (y.B_ROUTE, y.B_STEP, y.B_VISIT, y.B_STAGE, y.B_WAYS)
 #: Tables whose rows are taken and given back: base, width, first free row, its link, cell with their number left.
 FREE_LISTS = (
     (y.B_UNIT_, y.W_UNIT, y.H_UFREE, y.U_ROUTE, y.H_ULEFT), (y.B_Q, y.W_Q, y.H_QFREE, 3, y.H_QLEFT),
@@ -41,6 +39,19 @@ FREE_LISTS = (
 #: The parts of the time of what has a row in another table.
 SPLITS = ((y.B_USPLIT, y.B_UNIT_), (y.B_XSPLIT, y.B_X), (y.B_RSPLIT, y.B_R))
 ENDED_ROWS = 4096
+#: What the builder knows of a table: rows, or numbers.
+Rows = Sequence[Sequence[int]] | Sequence[int]
+
+
+def _width(rows: Rows) -> int:
+    return len(rows[0]) if rows and isinstance(rows[0], list) else 1
+
+
+def _aligned(size: int) -> Ints:
+    """So many zeros, the first at the beginning of a cache line."""
+    found = np.zeros(size + y.LINE, np.int64)
+    first = -(found.ctypes.data // found.itemsize) % y.LINE
+    return found[first : first + size]
 
 
 class Fast:
@@ -59,6 +70,12 @@ class Fast:
         self.most_ended = ENDED_ROWS + self.room
         self.rows[y.B_TODO] = 4 * first
         self.M: Ints = np.zeros(y.HEADER, np.int64)
+        self.laid: dict[int, int] = {}  # numbers of each table that are in memory
+        #: What ways are made of: added to while the run goes on.
+        self.ways: dict[int, Rows] = {
+            y.B_ROUTE: builder.routes.rows, y.B_VISIT: builder.visits.rows, y.B_STAGE: builder.stages.rows,
+            y.B_WAYS: builder.ways.rows, y.B_STEP: builder.steps,
+        }  # fmt: skip
         self.HIST: npt.NDArray[np.int32] = np.zeros(len(builder.station_names) * BUCKETS, np.int32)
         world.state.table.room(2 * self.room)
         self._header()
@@ -70,6 +87,7 @@ class Fast:
         duration = world.scenario.duration
         M[y.H_NOW] = -world.scenario.warmup_ps
         M[y.H_DUR], M[y.H_SLICE], M[y.H_SLICES] = duration, world.slice_ps, -(-duration // world.slice_ps)
+        M[y.H_SLICE_TO] = -y.NEVER  # to be found first of all
         M[y.H_BASE] = world.draws.base
         M[y.H_ENTRY_KIND] = ENTRY_KINDS[world.model.outside.entry.chooses]
         M[y.H_ENTRY_KEY] = signed(stream_key(world.draws.seed, world.draws.replication, OUTSIDE, "entry"))
@@ -80,68 +98,62 @@ class Fast:
         M[y.H_RTO_MIN], M[y.H_RTO_MAX] = tcp.rto_min_ps, tcp.rto_max_ps
         M[y.H_SYN_TIMEOUT], M[y.H_SYN_RETRIES] = tcp.syn_timeout_ps, tcp.syn_retries
         M[y.H_RETRIES2], M[y.H_DUPACKS] = tcp.retries2, tcp.duplicate_acks
-        M[y.H_DNS_TTL] = dns_table().ttl_ps
+        dns = dns_table()
+        M[y.H_DNS_TTL], M[y.H_DNS_RETRY], M[y.H_DNS_TRIES] = dns.ttl_ps, dns.retry_ps, dns.tries
         if any(load.bulk is not None for load in world.scenario.load.values()):
             M[y.H_BULK] = units.bulk.address
         M[y.H_HELLO], M[y.H_HELLO_ANSWER], M[y.H_NS] = tcp.tls_hello_bytes, tcp.tls_answer_bytes, NS
 
-    def _static(self) -> dict[int, Ints]:
+    def _static(self) -> dict[int, Rows]:
+        """What the builder knows of each table: rows, or numbers."""
         b = self.builder
-        slices = len(b.station_names) * int(self.M[y.H_SLICES])
-        tables = {
-            y.B_STATION: b.stations, y.B_LINK: b.links, y.B_CORE: b.cores, y.B_NODE: b.nodes, y.B_RING: b.rings,
-            y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways, y.B_CLIENT: b.clients,
-            y.B_SERVER: b.servers, y.B_DNS: b.lookups, y.B_QUOTA: b.quotas, y.B_WL: b.workloads, y.B_STREAM: b.streams,
-            y.B_SHARED: b.shared,
+        return {
+            y.B_STATION: b.stations.rows, y.B_LINK: b.links.rows, y.B_CORE: b.cores.rows, y.B_NODE: b.nodes.rows,
+            y.B_RING: b.rings.rows, y.B_CLIENT: b.clients.rows, y.B_SERVER: b.servers.rows, y.B_DNS: b.lookups.rows,
+            y.B_QUOTA: b.quotas.rows, y.B_WL: b.workloads.rows, y.B_STREAM: b.streams.rows, y.B_SHARED: b.shared.rows,
+            y.B_LIST: b.lists, y.B_WAYMAP: b.waymap, y.B_POOL: b.pools,
+            y.B_FIFO: [[-1, -1, y.NEVER, 0] for _ in b.time_outs], **self.ways,
         }  # fmt: skip
-        found = {base: table.array() for base, table in tables.items()}
-        found[y.B_STEP] = np.array(b.steps, np.int64)
-        for base in WAYS_TABLES:  # room for the ways that are made later
-            found[base] = np.concatenate([found[base], np.zeros(max(4096, 2 * len(found[base])), np.int64)])
-        found[y.B_SLICE] = np.zeros(slices, np.int64)
-        found[y.B_LIST] = np.array(b.lists, np.int64)
-        found[y.B_WAYMAP] = np.array(b.waymap, np.int64)
-        found[y.B_POOL] = np.array(b.pools, np.int64)
-        fifos = [[-1, -1, y.NEVER, 0] for _ in b.time_outs]
-        found[y.B_FIFO] = np.array(fifos, np.int64).reshape(-1)
-        return found
+
+    def _sizes(self) -> dict[int, int]:
+        """Numbers that the tables need which the builder does not know."""
+        rows = self.rows
+        return {
+            **{base: rows[base] * width for base, width, *_ in FREE_LISTS},
+            **{split: rows[base] * NS for split, base in SPLITS},
+            y.B_SLICE: len(self.builder.station_names) * int(self.M[y.H_SLICES]),
+            y.B_HEAP: rows[y.B_EV] * y.W_HEAP, y.B_NEAR: y.NEAR, y.B_BITS: y.NEAR >> 6,
+            y.B_ENDED: self.most_ended * W_ROW, y.B_TODO: rows[y.B_TODO] * y.W_TODO,
+        }  # fmt: skip
 
     def _lay_out(self) -> None:
         """Put all tables into one array; what the run has changed so far is kept."""
-        old, parts = self.M, []
-        static = self._static()
-        header = old[: y.HEADER].copy()
-        position = y.HEADER
-        laid = bool(old[y.B_STATION])
-        sizes = {base: self.rows[base] * width for base, width, *_ in FREE_LISTS}
-        sizes |= {split: self.rows[base] * NS for split, base in SPLITS}
-        sizes[y.B_HEAP] = self.rows[y.B_EV] * y.W_HEAP
-        sizes[y.B_NEAR], sizes[y.B_BITS] = y.NEAR, y.NEAR >> 6
-        sizes[y.B_ENDED] = self.most_ended * W_ROW
-        sizes[y.B_TODO] = self.rows[y.B_TODO] * y.W_TODO
-        before = {base: int(old[base]) for base in range(y.B_STATION, y.B_ENDED + 1)} if laid else {}
-        ends = dict(zip(before, [*list(before.values())[1:], len(old)], strict=True)) if laid else {}
+        old, laid, static, sizes = self.M, self.laid, self._static(), self._sizes()
+        position, place = y.HEADER, {}
         for base in range(y.B_STATION, y.B_ENDED + 1):
-            part = static[base] if base in static else np.zeros(sizes[base], np.int64)
-            if laid:
-                had = old[before[base] : ends[base]]
-                if base not in WAYS_TABLES:  # of those, the builder knows the latest
-                    part[: len(had)] = had
-            header[base] = position
-            position += len(part)
-            parts.append(part)
-        self.M = np.concatenate([header, *parts])
-        b = self.builder
-        tables = {y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways}
-        self.listed = {y.B_STEP: len(b.steps)}
-        self.placed = {base: len(table.rows) for base, table in tables.items()}
+            found = static.get(base, ())
+            sizes.setdefault(base, len(found) * _width(found))
+            place[base] = position
+            room = max(4096, 2 * sizes[base]) if base in self.ways else 0
+            position += -(-(sizes[base] + room) // y.LINE) * y.LINE
+        self.M = M = _aligned(position)
+        M[: y.HEADER] = old[: y.HEADER]
+        for base, first in place.items():
+            had = laid.get(base, 0)
+            M[first : first + had] = old[int(old[base]) : int(old[base]) + had]
+            if base in static:  # rows that the builder has added since
+                new = np.array(static[base][had // _width(static[base]) :], np.int64).reshape(-1)
+                M[first + had : first + had + len(new)] = new
+            M[base] = first
+        before = {base: laid.get(base, 0) for base in self.rows}
+        self.laid = sizes
         for base, width, free, link, left in FREE_LISTS:
             count = self.rows[base]
-            first = (ends[base] - before[base]) // width if laid else 0
+            first = before[base] // width
             if count > first:
                 o = int(self.M[base])
                 following = np.arange(first + 1, count + 1)
-                following[-1] = self.M[free] if laid else -1
+                following[-1] = self.M[free] if first else -1
                 self.M[o + first * width + link : o + count * width : width] = following
                 self.M[free] = first
                 self.M[left] += count - first
@@ -165,26 +177,18 @@ class Fast:
 
     def add_ways(self) -> None:
         """Put the ways that the builder has just made into memory; new memory if the room is used up."""
-        b, M = self.builder, self.M
-        lists = {y.B_STEP: b.steps}
+        M, new = self.M, {}
         self.point()
-        tables = {y.B_ROUTE: b.routes, y.B_VISIT: b.visits, y.B_STAGE: b.stages, y.B_WAYS: b.ways}
-        if any(len(t.rows) * t.width > M[base + 1] - M[base] for base, t in tables.items()) or any(
-            len(found) > M[base + 1] - M[base] for base, found in lists.items()
-        ):
-            self._lay_out()
-            return
-        for base, table in tables.items():
-            first = self.placed[base]
-            new = np.array(table.rows[first:], np.int64).reshape(-1)
-            o = int(M[base]) + first * table.width
-            M[o : o + len(new)] = new
-            self.placed[base] = len(table.rows)
-        for base, found in lists.items():
-            added = found[self.listed[base] :]
-            o = int(M[base]) + self.listed[base]
-            M[o : o + len(added)] = added
-            self.listed[base] = len(found)
+        for base, rows in self.ways.items():
+            found = np.array(rows[self.laid[base] // _width(rows) :], np.int64).reshape(-1)
+            new[base] = found
+            if self.laid[base] + len(found) > M[base + 1] - M[base]:
+                self._lay_out()
+                return
+        for base, found in new.items():
+            o = int(M[base]) + self.laid[base]
+            M[o : o + len(found)] = found
+            self.laid[base] += len(found)
 
     def grow(self) -> None:
         """Double what is nearly full."""

@@ -11,8 +11,17 @@ from netsim.engine.fast.events import NOWHERE
 from netsim.engine.fast.faults import stands_in
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.loop import queue_arrival, short
-from netsim.engine.fast.memory import append, busy, drop_exchange, drop_transfer, dropped, pop_front, row
-from netsim.engine.fast.messages import send_reset
+from netsim.engine.fast.memory import (
+    append,
+    busy,
+    drop_exchange,
+    drop_transfer,
+    dropped,
+    fill_slice,
+    pop_front,
+    row,
+)
+from netsim.engine.fast.messages import reset_flow, send_reset
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, settle_link, settle_ring
 from netsim.engine.fast.requests import finished, forget_time_out, message_ended, think
@@ -60,6 +69,7 @@ def close_books(memory, links, rings, servers, cores):
             z = M[B_POOL] + (M[s + V_POOL] + worker) * W_POOL
             if M[z + P_BUSY]:
                 busy(M, M[s + V_STATION], M[z + P_SINCE], now)
+    fill_slice(M)
 
 
 @entry
@@ -158,6 +168,8 @@ def tell_clients(memory, server, what, first, room):
             M[k + O_PEER] = PEER_CLOSING
         elif peer == PEER_ALIVE or (what == ENDED and peer == PEER_CLOSING):
             M[k + O_PEER] = PEER_RESET
+            if stage != STAGE_IDLE:
+                reset_flow(M, conn)
             send_reset(M, conn, M[k + O_KEY])
     return -1
 
@@ -273,6 +285,9 @@ def clear_link(memory, link):
     while M[k + L_HEAD] >= 0:
         pop_front(M, k + L_HEAD)
         dropped(M, M[k + L_STATION], now)
+    if M[k + L_NEWEST]:
+        dropped(M, M[k + L_STATION], now)
+        M[k + L_NEWEST] = 0
     if M[k + L_SHARED] >= 0:
         M[M[B_SHARED] + M[k + L_SHARED] * W_SHARED + SB_USED] -= M[k + L_BYTES]
     M[k + L_BYTES] = 0

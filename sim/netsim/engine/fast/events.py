@@ -15,7 +15,7 @@ import numpy as np
 from netsim.compiled import inner, lowest_bit, within
 from netsim.engine.fast.layout import *
 
-WALK = 16  # how far an event looks for its place in a bucket's row
+WALK = 8  # how far an event looks for its place in a bucket's row
 TUNE = 4096  # events between two looks at the width
 WIDEST = 50
 NOWHERE, WHEEL, HEAP = range(3)
@@ -118,7 +118,7 @@ def first(M):
     return e
 
 
-@inner
+@within
 def take(M, e):
     """Take an event that is the first: where its row stands, readable until the next one is queued."""
     o = M[B_EV] + e * W_EV

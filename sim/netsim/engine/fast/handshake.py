@@ -9,6 +9,7 @@ from netsim.datapath.flows.layout import FINE, NO_TUPLE, NOBODY
 from netsim.datapath.flows.layout import FULL as TABLE_FULL
 from netsim.datapath.flows.steps import answered, pass_tables
 from netsim.datapath.flows.steps import choose as choose_destination
+from netsim.datapath.flows.steps import refused as refuse_flow
 from netsim.engine.fast.connect import enters_anew, need
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.exchange import client_of, thread_of
@@ -41,9 +42,7 @@ def choose(M, conn):
             return NO_WAYS
         M[k + O_WAYS] = ways
     w = ways_of(M, conn)
-    met = pass_tables(
-        T, M[k + O_FLOW], M[w + WA_NS], M[w + WA_NS1], M[w + WA_NS2], M[w + WA_NS3], M[w + WA_SPACE], M[H_NOW]
-    )
+    met = pass_tables(T, M[k + O_FLOW], M[w + WA_SPACES], M[w + WA_SPACE], M[H_NOW])
     M[k + O_MET] = met
     return met
 
@@ -143,6 +142,7 @@ def syn_arrived(M, x, number, u):
             syn_again(M, x, number)
             return
         if not M[s + V_LISTENS]:
+            refuse_flow(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
             key = fold_compiled(M[e + X_KEY], TAG_SYN_ACK, number)
             refusal = new_unit(M, M[w + WA_SYN_ACK], 0, key, M[k + O_HASH], UK_REFUSED, x, number, 0, 0)
             onward(M, refusal, M[H_NOW])

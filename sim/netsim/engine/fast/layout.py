@@ -17,6 +17,7 @@ from netsim.engine.tally import E_WL as E_WL
 from netsim.engine.tally import W_ENDED as W_ENDED
 
 HEADER = 128
+LINE = 8  # numbers in a cache line; every table begins with one
 
 
 def _count(start: int, names: str) -> dict[str, int]:
@@ -32,8 +33,8 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
-    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_HIST, H_BULK, H_FAULTS, H_HOLDER,
-) = range(68)  # fmt: skip
+    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_DNS_RETRY, H_DNS_TRIES, H_HIST, H_BULK, H_FAULTS, H_OTHERS, H_HOLDER,
+) = range(71)  # fmt: skip
 
 # Bases of tables
 (
@@ -42,15 +43,15 @@ def _count(start: int, names: str) -> dict[str, int]:
     B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_NEAR, B_BITS, B_TODO, B_ENDED,
 ) = range(80, 119)  # fmt: skip
 
-# Stations: what is counted
-S_BUSY, S_WAIT, S_WAITS, S_DROPS, S_ARRIVED, S_SERVED, S_DROPPED, S_BYTES, S_LABEL = range(9)
-W_STATION = 9
-# Links
+# Stations: what is counted. What every visit counts stands in one cache line; S_SLICED: of S_BUSY, what stands in the slices
+S_BUSY, S_WAIT, S_WAITS, S_ARRIVED, S_SERVED, S_BYTES, S_LABEL, S_SLICED, S_DROPS, S_DROPPED = range(10)
+W_STATION = 16
+# Links: what every unit needs stands first. The newest unit is in the row itself, until L_FREE (L_NEWEST: its packets, 0 if it has left)
 (
-    L_STATION, L_LIMITS, L_RATE, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_HEAD, L_TAIL, L_NODE, L_PORT, L_CUT, L_LOSS, L_DELAY, L_APART, L_WIRE, L_SERVICE,
+    L_STATION, L_LIMITS, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_NEWEST, L_NEWEST_BYTES, L_WIRE, L_SERVICE, L_HEAD, L_TAIL, L_RATE, L_DELAY, L_NODE, L_PORT, L_CUT, L_LOSS, L_APART,
     L_PACKET, L_BASE, L_MOST, L_CREDIT, L_SINCE, L_OUT, L_SHARED, L_LANES, L_LANE,
-) = range(27)  # fmt: skip
-W_LINK = 27
+) = range(29)  # fmt: skip
+W_LINK = 32
 # What limits a link besides its rate and buffer (L_LIMITS): without any, the columns from L_PACKET on are not looked at
 LIMIT_PACKETS, LIMIT_CREDIT, LIMIT_SHARED = 1, 2, 4
 # Buffers that ports share: what is used of them counts units that have left by now until their port is settled
@@ -79,20 +80,33 @@ W_CORE = 10
     N_WRAP,
     N_SHARED,
     N_SMT,
-) = range(18)
-W_NODE = 18
+    N_TRACKED,  # in the tables of flows
+    N_BUCKETS,
+) = range(20)
+W_NODE = 20
 # Receive rings
 G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL = range(6)
 W_RING = 6
 # Routes, their visits and stages
 RO_STEP, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS = range(7)
 W_ROUTE = 7
-V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_STAGE, V_STAGES, V_PAYLOAD, V_PACKETS, V_COST = (
-    range(11)
-)
-W_VISIT = 11
-SG_ID, SG_FIXED, SG_PACKET, SG_BYTE = range(4)
-W_STAGE = 4
+(
+    V_CONTEXT,
+    V_WHERE,
+    V_LANES,
+    V_OVER,
+    V_CHOOSES,
+    V_MOST,
+    V_CROWDED,
+    V_STAGE,
+    V_STAGES,
+    V_PAYLOAD,
+    V_PACKETS,
+    V_COST,
+) = range(12)
+W_VISIT = 12
+SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN = range(6)
+W_STAGE = 6
 # Ways between one source and one destination
 (
     WA_SYN,
@@ -102,14 +116,11 @@ W_STAGE = 4
     WA_REQUEST_ACK,
     WA_REPLY_ACK,
     WA_SERVER,
-    WA_NS,
-    WA_NS1,
-    WA_NS2,
-    WA_NS3,
+    WA_SPACES,
     WA_SPACE,
     WA_AT,
-) = range(13)
-W_WAYS = 13
+) = range(10)
+W_WAYS = 10
 # Clients
 (
     K_NODE, K_SERVER, K_BALANCED, K_AT_SEND, K_VIA, K_VIAS, K_CAND, K_CANDS, K_WAYS, K_RR, K_REQUEST, K_RESPONSE,
@@ -125,8 +136,8 @@ DNS_NONE, DNS_ONE, DNS_PICK = range(3)
 F_HEAD, F_TAIL, F_TIME, F_KEY = range(4)
 W_FIFO = 4
 # What a lookup costs: the client's thread, of that over TCP, the engine's thread, waking up, the outside's answer
-DC_QUERY, DC_TCP, DC_ANSWER, DC_WAKE, DC_UPSTREAM = range(5)
-W_DNS = 5
+DC_QUERY, DC_TCP, DC_ANSWER, DC_WAKE, DC_UPSTREAM, DC_RACE = range(6)
+W_DNS = 6
 # Servers
 (
     V_KEY, V_NODE, V_WORKERS, V_BLOCKING, V_BACKLOG, V_WAITING, V_CALL, V_CALLS, V_CPU_KIND, V_CPU, V_WAIT_KIND, V_WAIT,

@@ -17,6 +17,8 @@ from netsim.engine.keys import fold_compiled, name_key
 from netsim.engine.streams import _uniform
 
 RECORD = name_key("dns")
+RACE = name_key("dns race")
+PER_RACE = 10**9
 
 
 @inner
@@ -27,6 +29,21 @@ def look_up(M, x):
     p = M[B_DNS] + M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_DNS_COST] * W_DNS
     cost = owe(M, x, P_DNS_QUERY, M[p + DC_QUERY]) + owe(M, x, P_DNS_TCP, M[p + DC_TCP])
     start_work(M, thread_of(M, x), cost, TH_LOOKUP, x, 0)
+
+
+@inner
+def raced(M, x):
+    """How many tries of a look-up are lost before an answer comes; all of them if the name stays unknown."""
+    p = M[B_DNS] + M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_DNS_COST] * W_DNS
+    if M[p + DC_RACE] == 0:
+        return 0
+    key, lost = M[M[B_X] + x * W_X + X_KEY] ^ M[H_BASE] ^ RACE, 0
+    while lost < M[H_DNS_TRIES]:
+        stream = fold_compiled(key, TAG_DRAW, lost)
+        if _uniform(np.uint64(stream), np.uint64(0)) * PER_RACE >= M[p + DC_RACE]:
+            break
+        lost += 1
+    return lost
 
 
 @inner
@@ -46,6 +63,7 @@ def engine_answered(M, x, th):
     give_back(M, H_THFREE, H_THLEFT, B_TH, W_TH, th)
     p = M[B_DNS] + M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_DNS_COST] * W_DNS
     wait = owe(M, x, P_WAKE, M[p + DC_WAKE]) + owe(M, x, P_OUTSIDE, M[p + DC_UPSTREAM])
+    wait += owe(M, x, P_DNS_RETRY, raced(M, x) * M[H_DNS_RETRY])
     if wait == 0:
         todo(M, OP_ADDRESS, x, 0, 0)
         return

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numba import carray  # type: ignore[attr-defined]
 
-from netsim.compiled import at_address, call_at, entry, inner, pointer
+from netsim.compiled import at_address, call_at, entry, inner, pointer, within
 from netsim.datapath.flows.layout import NOBODY, T_LEFT
 from netsim.engine.fast.bulk import is_flow, is_flow_unit
 from netsim.engine.fast.connect import address, with_slot
@@ -39,7 +39,7 @@ GONE_PS = 10**12
 grow_by = inner(plain_grow_by)
 
 
-@inner
+@within
 def at_station(M, HIST, op, a, b):
     """What happens most, at links, rings and cores, apart from the rest: a function's way in grows with all that it may do."""
     if op == OP_LINK:
@@ -378,13 +378,18 @@ def advance(memory, numbers, histograms, until, room, most, most_ended):
             sure -= 1
             o = take(M, e)
             M[H_NOW] = M[o + EV_TIME]
-            if M[H_NOW] >= M[H_SLICE_TO] or M[H_SLICE_TO] == 0:
+            if M[H_NOW] >= M[H_SLICE_TO]:
                 find_slice(M)
         op, a, b, c = M[o], M[o + 1], M[o + 2], M[o + 3]
-        if not (at_station(M, HIST, op, a, b) if op <= OP_CORE_END else do(M, D, HIST, op, a, b, c)):
+        if op <= OP_CORE_END:
+            if not at_station(M, HIST, op, a, b):
+                put(M, op, a, b, c)
+                return NEED_WAYS
+        elif do(M, D, HIST, op, a, b, c):
+            let_go(M, op, a)
+        else:
             put(M, op, a, b, c)
             return NEED_WAYS
-        let_go(M, op, a)
 
 
 @inner

@@ -156,9 +156,14 @@ def busy(M, s, start, end):
     if end <= start:
         return
     M[M[B_STATION] + s * W_STATION + S_BUSY] += end - start
-    if start >= M[H_SLICE_FROM] and end <= M[H_SLICE_TO]:
-        M[M[B_SLICE] + s * M[H_SLICES] + M[H_SLICE_NOW]] += end - start
-        return
+    if start < M[H_SLICE_FROM] or end > M[H_SLICE_TO]:
+        busy_elsewhere(M, s, start, end)
+
+
+@inner
+def busy_elsewhere(M, s, start, end):
+    """Busy time that is not all in the present slice."""
+    M[M[B_STATION] + s * W_STATION + S_SLICED] += end - start
     width = M[H_SLICE]
     o = M[B_SLICE] + s * M[H_SLICES]
     first, last = start // width, (end - 1) // width
@@ -170,12 +175,24 @@ def busy(M, s, start, end):
 
 
 @inner
+def fill_slice(M):
+    """All other busy time since the last call was in the slice that is the present one still."""
+    at = M[B_SLICE] + M[H_SLICE_NOW]
+    for o in range(M[B_STATION], M[B_SLICE], W_STATION):
+        M[at] += M[o + S_BUSY] - M[o + S_SLICED]
+        M[o + S_SLICED] = M[o + S_BUSY]
+        at += M[H_SLICES]
+
+
+@inner
 def find_slice(M):
-    """Remember in which slice it is now: most of what is counted falls into it."""
+    """Remember in which slice it is now: most of what is counted falls into it, so stations do not look for it."""
+    fill_slice(M)
     k = max(M[H_NOW], 0) // M[H_SLICE]
     M[H_SLICE_NOW] = min(k, M[H_SLICES] - 1)
     M[H_SLICE_FROM] = M[H_SLICE_NOW] * M[H_SLICE]
-    M[H_SLICE_TO] = M[H_SLICE_FROM] + M[H_SLICE]
+    last = M[H_SLICE_NOW] == M[H_SLICES] - 1  # what follows the measured period is not counted
+    M[H_SLICE_TO] = NEVER if last else M[H_SLICE_FROM] + M[H_SLICE]
 
 
 @inner
@@ -184,8 +201,9 @@ def waited(M, HIST, s, arrived, wait):
     if 0 <= arrived < M[H_DUR]:
         o = M[B_STATION] + s * W_STATION
         M[o + S_WAITS] += 1
-        M[o + S_WAIT] += wait
-        HIST[s * BUCKETS + bucket(wait)] += 1
+        if wait > 0:  # who does not wait is counted by what is missing in the histogram
+            M[o + S_WAIT] += wait
+            HIST[s * BUCKETS + bucket(wait)] += 1
 
 
 @inner

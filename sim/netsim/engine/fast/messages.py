@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from netsim.compiled import at_address, inner
-from netsim.datapath.flows.steps import use
+from netsim.datapath.flows.steps import reset, use
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.exchange import alive, client_of, server_of, thread_of
 from netsim.engine.fast.handshake import opened, syn_again, syn_arrived
@@ -135,6 +135,14 @@ def transferred(M, t, u):
 
 
 @inner
+def reset_flow(M, conn):
+    """The tables on the way see the server's RST."""
+    flow = M[M[B_CONN] + conn * W_CONN + O_FLOW]
+    if flow >= 0 and not M[M[B_CONN] + conn * W_CONN + O_CLOSED]:
+        reset(at_address(M[H_TABLE]), flow, M[H_NOW])
+
+
+@inner
 def send_reset(M, conn, key):
     """The server's kernel says that its end is gone."""
     route = M[ways_of(M, conn) + WA_REQUEST_ACK]
@@ -162,6 +170,7 @@ def reaches_peer(M, t, size, code, sent):
     if M[o + T_BACK] or peer < PEER_RESET:
         return True
     if peer == PEER_RESET:
+        reset_flow(M, conn)
         send_reset(M, conn, fold_compiled(M[o + T_KEY], TAG_RESET, code))
     elif data_lost(M, t, size, code, sent):
         todo(M, OP_END, M[o + T_X], unheard(M, t), 0)

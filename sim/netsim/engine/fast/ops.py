@@ -40,6 +40,7 @@ P_OUTSIDE = PART["outside"]
 P_DNS_QUERY = PART["dns.query"]
 P_DNS_ANSWER = PART["dns.answer"]
 P_DNS_TCP = PART["dns.tcp"]
+P_DNS_RETRY = PART["dns.retry"]
 P_TLS = PART["tls.handshake"]
 P_TLS_RECORD = PART["tls.record"]
 

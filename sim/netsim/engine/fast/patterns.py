@@ -64,6 +64,7 @@ class Patterns:
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.known: dict[object, Pattern | None] = {}
+        self.known_where: dict[str | None, tuple[int, ...]] = {}
 
     def shape(self, nodes: Nodes, network: Nodes) -> object:
         """What two ways have in common when they differ by names only."""
@@ -152,6 +153,7 @@ class Patterns:
                 visit.overhead_bytes,
                 int(visit.chooses),
                 visit.most_bytes,
+                int(visit.crowded),
                 *self.builder.stage_rows(visit.stages),
             )
             visits.append(OpenVisit(int(visit.context), *place, len(visit.stations), rest))
@@ -162,11 +164,10 @@ class Patterns:
     def _name(visit: Visit) -> str:
         return str(visit.station) if visit.context == Context.LINK else visit.node
 
-    def fill(self, pattern: Pattern, nodes: Nodes) -> tuple[dict[str, int], Passed]:
-        """The columns of a way of this pattern between other nodes, and what a SYN meets there."""
-        b = self.builder
-        where: list[tuple[int, ...]] = []
-        for name in nodes:
+    def _where(self, name: str | None) -> tuple[int, ...]:
+        """What stands in V_WHERE at a node, by kind from NODE on."""
+        if name not in self.known_where:
+            b, found = self.builder, (-1,) * HOST_PORT
             if name in b.world.model.nodes:
                 node = b.world.model.nodes[name]
                 own = (
@@ -174,9 +175,14 @@ class Patterns:
                     b.link_index[node.tx_stations[0]],
                     b.link_index[node.switch_stations[0]],
                 )
-                where.append((*own, *(link for _, link, _ in self._ports(node))))
-            else:
-                where.append((-1,) * HOST_PORT)
+                found = (*own, *(link for _, link, _ in self._ports(node)))
+            self.known_where[name] = found
+        return self.known_where[name]
+
+    def fill(self, pattern: Pattern, nodes: Nodes) -> tuple[dict[str, int], Passed]:
+        """The columns of a way of this pattern between other nodes, and what a SYN meets there."""
+        b = self.builder
+        where = [self._where(name) for name in nodes]
         rows = []
         for route in pattern.routes:
             visits = tuple(

@@ -4,10 +4,12 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
-from netsim.compiled import inner
+from netsim.compiled import at_address, inner
 from netsim.datapath import shaping
+from netsim.datapath.crowd import crowded
+from netsim.datapath.flows.layout import ND_COUNT
 from netsim.datapath.stage import lane as plain_lane
-from netsim.engine.fast.cores import softirq, stretched
+from netsim.engine.fast.cores import core_row, softirq, stretched
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import (
     append,
@@ -139,6 +141,34 @@ def visit_cost(M, v, payload, packets):
 
 
 @inner
+def beside(M, node, core):
+    """Note how many of a node's other cores do receive work now."""
+    n, count = M[B_NODE] + node * W_NODE, 0
+    for ring in range(M[n + N_RING], M[n + N_RING] + min(M[n + N_RINGS], M[n + N_CORES])):
+        other = M[M[B_RING] + ring * W_RING + G_CORE]
+        count += other != core and M[core_row(M, node, other) + C_SOFT] > M[H_NOW]
+    M[H_OTHERS] = count
+
+
+@inner
+def crowded_stage(M, node, g, cost):
+    """What a stage takes beside what is noted, and with the entries that the node's tables have."""
+    n, o = M[B_NODE] + node * W_NODE, M[B_STAGE] + g * W_STAGE
+    entries = at_address(M[H_TABLE])[M[n + N_TRACKED] + ND_COUNT]
+    return crowded(cost, M[o + SG_CORE], M[H_OTHERS], M[o + SG_CHAIN], entries, M[n + N_BUCKETS])
+
+
+@inner
+def crowded_cost(M, v, payload, packets, least):
+    """The cost of a visit of which some stage takes longer beside others."""
+    total, first = 0, M[v + V_STAGE]
+    for g in range(first, first + M[v + V_STAGES]):
+        total += crowded_stage(M, M[v + V_WHERE], g, stage_cost(M, g, payload, packets) + least)
+        least = 0
+    return total
+
+
+@inner
 def spend_stages(M, u, v, when, least):
     """A visit from ``when`` on, stage by stage; ``least``: what the first one takes more."""
     o = M[B_UNIT_] + u * W_UNIT
@@ -146,8 +176,11 @@ def spend_stages(M, u, v, when, least):
     split = M[B_USPLIT] + u * NS
     g = M[B_STAGE] + M[v + V_STAGE] * W_STAGE
     for _ in range(M[v + V_STAGES]):
-        when += M[g + SG_FIXED] + M[g + SG_PACKET] * packets + M[g + SG_BYTE] * payload // 1000 + least
+        cost = M[g + SG_FIXED] + M[g + SG_PACKET] * packets + M[g + SG_BYTE] * payload // 1000 + least
         least = 0
+        if M[v + V_CROWDED]:
+            cost = crowded_stage(M, M[v + V_WHERE], (g - M[B_STAGE]) // W_STAGE, cost)
+        when += cost
         if when > accounted:
             M[split + M[g + SG_ID]] += when - accounted
             accounted = when
@@ -171,14 +204,12 @@ def onward(M, u, first_in):
             else:
                 at(M, M[o + U_LAST], ARRIVAL, key, OP_SOFTIRQ, u, v - M[B_VISIT], 0)
             return
-        least = 1 if visit_cost(M, v, payload, packets) == 0 else 0
-        first = M[v + V_STAGE]
-        for g in range(first, first + M[v + V_STAGES]):
-            ps = stage_cost(M, g, payload, packets) + least
-            least = 0
-            first_in += ps
-            M[o + U_LAST] += ps
-            spend(M, u, M[M[B_STAGE] + g * W_STAGE + SG_ID], first_in)
+        cost = visit_cost(M, v, payload, packets)
+        least = 1 if cost == 0 else 0
+        if M[o + U_SPLIT]:
+            spend_stages(M, u, v, first_in, least)
+        first_in += cost + least
+        M[o + U_LAST] += cost + least
         M[o + U_AT] += 1
     if M[o + U_KIND] == UK_DATAGRAM and M[o + U_LAST] < M[H_UNTIL]:
         M[M[B_STREAM] + M[o + U_A] * W_STREAM + DG_ARRIVED] += 1  # nobody waits for it: no event is needed
@@ -190,12 +221,20 @@ def onward(M, u, first_in):
 
 @inner
 def settle_link(M, link, now):
+    """Count what has left a transmitter by now."""
     o = M[B_LINK] + link * W_LINK
+    if M[o + L_NEWEST] == 0:
+        return
     served, left = 0, M[o + L_BYTES]
     while M[o + L_HEAD] >= 0 and M[M[B_Q] + M[o + L_HEAD] * W_Q] <= now:
         q = pop_front(M, o + L_HEAD)
         M[o + L_BYTES] -= M[q + 1]
         M[o + L_PACKETS] -= M[q + 2]
+        served += 1
+    if M[o + L_FREE] <= now:  # it leaves last
+        M[o + L_BYTES] = 0
+        M[o + L_PACKETS] = 0
+        M[o + L_NEWEST] = 0
         served += 1
     M[M[B_STATION] + M[o + L_STATION] * W_STATION + S_SERVED] += served
     if M[o + L_LIMITS] & LIMIT_SHARED:
@@ -261,8 +300,11 @@ def link(M, HIST, u, visit, lost):
     finish = max(start + held + service, M[o + U_LAST] + one)
     busy(M, s, start, start + held + service)
     waited(M, HIST, s, now, start - now)
+    if M[k + L_NEWEST]:
+        append(M, k + L_HEAD, k + L_TAIL, M[k + L_FREE], M[k + L_NEWEST_BYTES], M[k + L_NEWEST])
     M[k + L_FREE] = finish
-    append(M, k + L_HEAD, k + L_TAIL, finish, wire, packets)
+    M[k + L_NEWEST] = packets
+    M[k + L_NEWEST_BYTES] = wire
     M[k + L_BYTES] += wire
     M[k + L_PACKETS] += packets
     if limits & LIMIT_SHARED:
@@ -321,7 +363,12 @@ def receive(M, HIST, u, v):
         return False
     cost = visit_cost(M, v, payload, packets)
     least = 1 if cost == 0 else 0
-    cost = stretched(M, node, cost + least)
+    if M[v + V_CROWDED]:
+        beside(M, node, M[g + G_CORE])
+        cost = crowded_cost(M, v, payload, packets, least)
+    else:
+        cost += least
+    cost = stretched(M, node, cost)
     start = softirq(M, node, M[g + G_CORE], cost)
     append(M, g + G_HEAD, g + G_TAIL, start + cost, packets, 0)
     M[g + G_PACKETS] += packets

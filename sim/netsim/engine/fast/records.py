@@ -46,10 +46,12 @@ def station_records(fast: Fast) -> dict[str, StationRecord]:
         record = meters[name].record
         histogram = fast.HIST[i * BUCKETS : (i + 1) * BUCKETS]
         (used,) = np.nonzero(histogram)
+        waits = {int(k): int(histogram[k]) for k in used}
+        at_once = int(row[y.S_WAITS]) - sum(waits.values())
         arrived, served, gone = (int(row[c]) for c in (y.S_ARRIVED, y.S_SERVED, y.S_DROPPED))
         found[name] = StationRecord(
             name, record.kind, record.node, record.servers, int(row[y.S_BUSY]), int(row[y.S_WAIT]), int(row[y.S_WAITS]),
-            {int(k): int(histogram[k]) for k in used}, int(row[y.S_DROPS]), arrived, served, gone,
+            {0: at_once, **waits} if at_once else waits, int(row[y.S_DROPS]), arrived, served, gone,
             arrived - served - gone, int(row[y.S_BYTES]),
             busy_by_slice_ps=[int(v) for v in M[int(M[y.B_SLICE]) + i * slices :][:slices]],
         )  # fmt: skip

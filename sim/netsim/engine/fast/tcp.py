@@ -7,6 +7,7 @@ from __future__ import annotations
 from netsim.compiled import at_address, inner
 from netsim.datapath.congestion import steps
 from netsim.datapath.congestion.layout import CC_FULL, CC_NEWEST, CC_SRTT, CC_WINDOW
+from netsim.datapath.flows.layout import PORT_FREE
 from netsim.datapath.flows.steps import end as end_flow
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.layout import *
@@ -381,7 +382,8 @@ def close(M, conn):
     if M[k + O_SERVER] >= 0 and not M[k + O_ACCEPTED]:
         M[M[B_SERVER] + M[k + O_SERVER] * W_SERVER + V_WAITING] -= 1
     if M[k + O_FLOW] >= 0:
-        end_flow(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
+        first = M[k + O_PEER] == PEER_CLOSING or M[k + O_PEER] == PEER_RESET
+        end_flow(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW], PORT_FREE if first else 0)
     t = M[k + O_WRITER]
     if t >= 0 and M[M[B_T] + t * W_T + T_WRITES]:
         key = fold_compiled(M[M[B_T] + t * W_T + T_KEY], TAG_ABORT, 0)

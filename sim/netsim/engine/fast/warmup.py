@@ -52,7 +52,7 @@ def warm_up(
             told(done, known)
 
     all_entries = [*_entries(entries), *_entries(table)]
-    needed = [entries.begin_user, entries.close_books, table._start, table._add]
+    needed = [entries.begin_user, entries.close_books, table._start, table._add_all]
     asked = units.ALL if everything else units.needed(scenario) if scenario is not None else ()
     called = [loop.advance, tally, *(unit.code for unit in asked), *(all_entries if everything else needed)]
     with telling(called, tell):
@@ -83,6 +83,7 @@ def _types(function: Any) -> tuple[Any, ...]:
         "memory": types.int64[::1],
         "found": types.int64[::1],
         "table": types.int64[::1],
+        "weights": types.int64[::1],
         "numbers": types.float64[::1],
     }
     return tuple(arrays.get(name, types.int64) for name in inspect.signature(function.py_func).parameters)
