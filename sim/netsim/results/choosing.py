@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ def rate_per_s(scenario: Scenario, model: Model, name: str) -> float:
         from netsim.datapath.tcp import tcp_table
 
         span = (scenario.duration + scenario.warmup_ps) / PS_PER_S
-        return load.bulk / tcp_table().unit_bytes / span
+        return load.bulk / tcp_table().unit_bytes * costs()["pieces"] / span
     if load.arrivals is not None:
         from netsim.engine.flow.simulate import mean_rate
 
@@ -146,7 +147,8 @@ def _message(model: Model, src: str, dst: str, size: tuple[int, int], connection
     except ReachError:
         return 0.0
     ways = [_stations(found["request"]), _stations(found["reply"])]
-    units = [max(1, -(-bytes_ // tcp_table().unit_bytes)) for bytes_ in size]
+    whole = [bytes_ / tcp_table().unit_bytes for bytes_ in size]
+    units = [1 if share <= 1 else math.ceil(share * costs()["pieces"]) for share in whole]
     # Of a message of several units all but the last are acknowledged while the sender waits; 2: worker and its core.
     total = ways[0] * (units[0] + units[1] - 1) + ways[1] * (units[1] + units[0] - 1) + 2.0
     return total + (2 * ways[0] + ways[1] if connection.kind == "new" else 0)

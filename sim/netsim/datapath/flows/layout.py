@@ -25,6 +25,7 @@ from __future__ import annotations
     T_SCAN,  # the next scan that somebody waits for; NEVER: none
     T_TICK,  # the next look for entries to drop at random; NEVER: none
     T_AT,  # when what is being done happens
+    T_OLD,  # the row that has the port that was found; -1: none
     # Time-outs of states (ps), then the rows of each in the order in which they fall due: first and last
     T_TIMES,
     T_LISTS,
@@ -42,27 +43,27 @@ from __future__ import annotations
     T_DRAWS,
     T_RATES,  # drop_entry's nine counters
     T_HEADER,
-) = tuple(range(15)) + (20,) + tuple(range(32, 44)) + (52,)
+) = tuple(range(16)) + (21,) + tuple(range(33, 45)) + (53,)
 
-# Flows
+# Flows: first what a row in a list is asked for, then what names it, so that most steps touch few cache lines
 (
     FW_NEXT,
     FW_PREV,
     FW_DUE,
     FW_STATE,
     FW_OWNED,  # 1: its connection is not closed yet; 0: the client closed it first; PORT_FREE: the server did
-    FW_CLIENT,  # who asks, and where: what the client's port is unique for
-    FW_AT,
-    FW_SOURCE,  # the client's address
-    FW_PORT,
-    FW_BALANCER,  # -1: none
     FW_DEST,  # IPVS's destination; -1: none
     FW_ACTIVE,
+    FW_HELD,  # in which namespaces of its set it has an entry: a bit each
+    FW_CLIENT,  # who asks, and where: what the client's port is unique for
+    FW_AT,
+    FW_PORT,
     FW_SPACE,  # whose tuples its translated source is one of; 0: not translated
     FW_NAT,  # the source port after translation; 0: none
     FW_SET,  # the namespaces whose conntrack it passes
-    FW_HELD,  # in which of them it has an entry: a bit each
     FW_TEMPLATE,  # of a persistent service; -1: none
+    FW_BALANCER,  # -1: none
+    FW_SOURCE,  # the client's address
     FW_USES,  # packets from the client that IPVS counted
     W_FLOW,
 ) = range(19)

@@ -66,6 +66,7 @@ from netsim.datapath.flows.layout import (
     T_INFO,
     T_LEFT,
     T_NEXT,
+    T_OLD,
     T_PORTS,
     T_REUSED,
     T_SCAN,
@@ -165,6 +166,7 @@ def _port(T, client, at, now, first, ports):
             row = find(T, port_key(client, at, port), PORT, client, at, port)
             if row < 0 or _usable(T, row, now):
                 T[cursor] += i + 2
+                T[T_OLD] = row
                 return port
     return 0
 
@@ -182,7 +184,7 @@ def begin(T, client, at, source, balancer, first, ports, now):
         T[T_PORTS] += 1
         return NO_PORT
     key = port_key(client, at, port)
-    old = find(T, key, PORT, client, at, port)
+    old = T[T_OLD]
     row = _row(T)
     T[row + FW_STATE] = NEW
     T[row + FW_OWNED] = 1
