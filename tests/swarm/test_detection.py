@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from unittest.mock import patch
 
 import numpy as np
@@ -135,15 +136,19 @@ def test_a_thousand_nodes_lose_a_rack_in_less_than_a_minute() -> None:
     assert 400 <= sum(r["what"] == "running" for r in found.timeline) <= 440
 
 
-def wrongly_buried(fault: str, **constants: int) -> int:
-    """How often a healthy member held another healthy one for dead, while 8 of 50 have bad links for 100 s."""
-    lines = "".join(
-        f"  - {{at: {1 + 0.37 * k:.2f}s, {fault.replace('NODE', f'worker-{k}')}, for: 100s}}\n"
-        for k in range(1, 9)
-    )
+def wrongly_buried(fault: str, spells: float = 100, seed: int = 1, **constants: int) -> int:
+    """How often a healthy member held another healthy one for dead, while 8 of 50 have bad links for 100 s, in spells of so
+    many seconds with 2 s between them."""
+    lines = []
+    for k in range(1, 9):
+        at = 1 + 0.37 * k
+        while at < 100:
+            words = fault.replace("NODE", f"worker-{k}")
+            lines.append(f"  - {{at: {at:.2f}s, {words}, for: {spells}s}}\n")
+            at += spells + 2
     table = replace(swarm_table(), **constants)  # type: ignore[arg-type]
     with patch("netsim.swarm.world.swarm_table", lambda: table):
-        world = swarm(text("faults:\n" + lines, workers=47, duration="120s"))
+        world = swarm(text("faults:\n" + "".join(lines), workers=47, duration="120s"), seed)
     ill = {world.ways.index[f"worker-{k}"] for k in range(1, 9)}
     count = 0
 
@@ -157,15 +162,64 @@ def wrongly_buried(fault: str, **constants: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["link: NODE, loss: 30%", "flap: NODE, period: 4s"])
-def test_suspicion_and_awareness_spare_the_healthy(fault: str) -> None:
-    """More than 50 times fewer false deaths than by plain SWIM, in which a failed probe is a death; and fewer than with
-    the shortest suspicion alone (Lifeguard, arXiv 1707.00788)."""
-    found = wrongly_buried(fault)
-    plain = wrongly_buried(fault, awareness_most=1, suspicion_multiplier=0)
-    suspicion = wrongly_buried(fault, awareness_most=1, suspicion_most_multiplier=1)
-    assert plain > 1000 and plain > 50 * found
-    assert found == suspicion == 0 or 3 * found < suspicion
+@pytest.mark.parametrize(
+    ("fault", "spells", "times"),
+    [
+        ("link: NODE, loss: 60%", 100, 50),
+        ("flap: NODE, period: 4s", 100, 20),
+        ("link: NODE, delay: 600ms", 100, 50),
+        ("link: NODE, delay: 4s", 4, 50),
+    ],
+    ids=["loss", "flap", "late", "stalled"],
+)
+def test_suspicion_and_awareness_spare_the_healthy(fault: str, spells: float, times: int) -> None:
+    """More than 50 times fewer false deaths than by plain SWIM, in which a failed probe is a death (Das, Gupta, Motivala: SWIM,
+    sections 3 and 4.2; Lifeguard, arXiv 1707.00788). Links that lose, go dark, or hold packets back, as a process does that
+    stands still now and then. Where a link is dark the few repetitions of a
+    suspicion are lost, and with them the gain; a process that stands still keeps them. Of a false death nearly all members
+    hear, so a single one more is 40 more: three seeds."""
+    found = sum(wrongly_buried(fault, spells, seed) for seed in (1, 2, 3))
+    plain = 3 * wrongly_buried(fault, spells, 1, awareness_most=1, suspicion_multiplier=0)
+    assert plain > 3000 and plain > times * found
+
+
+@pytest.mark.slow
+def test_the_shortest_suspicion_alone_spares_fewer() -> None:
+    """Packets held back for 8 s, with 2 s between: longer than the shortest suspicion of 50 members, 6.8 s."""
+    found = wrongly_buried("link: NODE, delay: 8s", 8)
+    suspicion = wrongly_buried("link: NODE, delay: 8s", 8, 1, awareness_most=1, suspicion_most_multiplier=1)
+    assert suspicion > 100 and suspicion > 3 * found
+
+
+def test_a_late_answer_counts_for_those_who_wait() -> None:
+    """A healthy asker gives its probe a second, an ill one up to eight (memberlist awareness.go ScaleTimeout)."""
+    world = swarm(text("faults: [{at: 1s, link: worker-1, delay: 750ms, for: 60s}]\n"))
+    members, slow = world.members, world.ways.index["worker-1"]
+    world.env.run(until=40 * S)
+    # A round trip to it takes 1.5 s both ways: nobody else gets an answer in time, and it learns that it is ill itself.
+    assert members.score[slow] >= 1 and members.incarnation[slow] >= 1
+    assert members.score.max() == members.score[slow]
+    world.env.run(until=100 * S)
+    members.wake()
+    assert (members.view == 0).all() and (members.score == 0).all()
+
+
+def test_memberlist_counts_every_datagram_and_networkdb_every_tick() -> None:
+    """state.go gossip asks the queue once for each member; networkdb/cluster.go gossip once for all of them."""
+    for each, ticks in ((True, 3), (False, 8)):
+        spread = Broadcasts(50, 100)
+        spread.put((1, 1), 0, retransmits(4, 50))
+        sent = []
+
+        def arrive(a: np.ndarray, b: np.ndarray, sent: list[int] = sent) -> np.ndarray:
+            sent.append(len(a))
+            return np.zeros(len(a), np.bool_)
+
+        luck = np.random.default_rng(1)
+        targets = partial(others, luck, members=50)
+        for _ in range(12):
+            spread.tick(luck, np.ones(50, np.bool_), targets, arrive, 3, each=each)
+        assert sum(sent) == (8 if each else 24) and len(sent) == (8 if each else 3 * ticks)
 
 
 @pytest.mark.parametrize(

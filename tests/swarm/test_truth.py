@@ -162,6 +162,13 @@ def test_kill_task_on_swarms_of_other_sizes(nodes: int, scenario: str, costs: Co
         fits(real, samples(scenario, name, COUNT, costs=costs))
 
 
+def test_rows_of_a_cut_node_against_the_daemons_own_logs() -> None:
+    """When the last of the four others dropped them."""
+    real = measured("cut", "gossip_removed_s", "gossip")
+    assert len(real) >= 10
+    fits(real, samples(CUT, "gossip_removed_s", COUNT))
+
+
 def test_a_lost_leader_against_the_daemons_own_logs() -> None:
     """Twelve trials with three managers; two found no number, because the swarm had not settled before."""
     rows = [json.loads(line) for line in (DATA / "leader.jsonl").open()]

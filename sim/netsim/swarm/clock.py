@@ -123,7 +123,9 @@ class FailoverClock:
             if not self._with_rows(mark) or mark.removed:
                 continue
             struck = sorted(self._with_rows(mark))
-            if observer not in mark.struck and bool((view[observer, struck] == DEAD).all()):
+            if observer not in mark.struck:
+                if not bool((view[observer, struck] == DEAD).all()):
+                    continue
                 mark.views.setdefault(observer, self.swarm.env.now)
             others = live.copy()
             others[struck] = False

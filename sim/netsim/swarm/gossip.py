@@ -22,6 +22,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 ALIVE, SUSPECT, DEAD = 0, 1, 2
 FAR = 1 << 62
+MOST_DRAWS = 8  # of a random member, before those that fit are listed
 
 
 def retransmits(multiplier: int, members: int) -> int:
@@ -58,6 +59,9 @@ class Broadcasts:
         self.known = np.zeros((0, nodes), np.bool_)
         self.left = np.zeros((0, nodes), np.int16)
         self.what: list[tuple[int, ...]] = []
+        self.under_way: list[
+            tuple[int, tuple[int, ...], int]
+        ] = []  # those that arrive later: when, what, where
         self.at: dict[tuple[int, ...], int] = {}
 
     def put(self, what: tuple[int, ...], node: int, times: int) -> bool:
@@ -90,18 +94,60 @@ class Broadcasts:
         targets: Callable[[Ints], Ints],
         arrive: Callable[[Ints, Ints], Bools],
         fanout: int,
+        *,
+        each: bool = False,
+        delay: Callable[[Ints, Ints], Ints] | None = None,
+        now: int = 0,
+        soon: int = 0,
     ) -> tuple[Ints, Ints]:
-        """Everyone sends one packet to ``fanout`` members; (message, node) pairs that arrived and were new."""
-        count = len(self.what)
+        """Everyone sends one packet to ``fanout`` members; (message, node) pairs that arrived and were new. ``each``: every
+        member's packet is a transmission of its own, as memberlist counts, and not all of a tick together, as NetworkDB does.
+        What takes longer than ``soon`` arrives at its own time."""
         none = np.zeros(0, np.int64)
-        if not count:
-            return none, none
+        messages, nodes, active, sent = [none], [none], none, np.zeros((0, 0), np.bool_)
+        for number in range(fanout):
+            if number == 0 or each:
+                active, sent = self._packets(luck, senders)
+            if not len(active):
+                break
+            to = targets(active)
+            there = arrive(active, to) & (to != active)
+            late = None if delay is None else delay(active, to)
+            if late is not None and (late > soon).any():
+                for row, column in np.argwhere(sent & there & (late > soon)).tolist():
+                    self.under_way.append((now + int(late[column]), self.what[row], int(to[column])))
+                there &= late <= soon
+            rows, columns = np.nonzero(sent & there)
+            messages.append(rows)
+            nodes.append(to[columns])
+        if self.under_way:
+            rows, columns = self._arrived(now, senders)
+            messages.append(rows)
+            nodes.append(columns)
+        message, node = np.concatenate(messages), np.concatenate(nodes)
+        new = ~self.known[message, node]
+        message, node = message[new], node[new]
+        pairs = np.unique(message * self.nodes + node)
+        return pairs // self.nodes, pairs % self.nodes
+
+    def _arrived(self, now: int, live: Bools) -> tuple[Ints, Ints]:
+        """What was under way and is there now, of messages that are still of use."""
+        there = [
+            (self.at[what], node)
+            for due, what, node in self.under_way
+            if due <= now and what in self.at and live[node]
+        ]
+        self.under_way = [one for one in self.under_way if one[0] > now]
+        found = np.array(there, np.int64).reshape(-1, 2)
+        return found[:, 0], found[:, 1]
+
+    def _packets(self, luck: np.random.Generator, senders: Bools) -> tuple[Ints, Bools]:
+        """Who sends, and which messages (rows) are in each one's packet; they count as transmitted."""
+        count = len(self.what)
         left = self.left[:count]
         active = np.flatnonzero((left > 0).any(axis=0) & senders)
-        if not len(active):
-            return none, none
-        sent = left[:, active] > 0
-        if count > self.per_packet:
+        sent: Bools = left[:, active] > 0
+        if count > self.per_packet and len(active):
             # The least transmitted go first: what has the most transmissions left.
             order = np.where(
                 sent, -left[:, active].astype(np.float64) + luck.random(sent.shape) * 0.5, np.inf
@@ -109,18 +155,7 @@ class Broadcasts:
             cut = np.partition(order, self.per_packet - 1, axis=0)[self.per_packet - 1]
             sent &= order <= cut
         left[:, active] -= sent
-        messages, nodes = [], []
-        for _ in range(fanout):
-            to = targets(active)
-            there = arrive(active, to) & (to != active)
-            rows, columns = np.nonzero(sent & there)
-            messages.append(rows)
-            nodes.append(to[columns])
-        message, node = np.concatenate(messages), np.concatenate(nodes)
-        new = ~self.known[message, node]
-        message, node = message[new], node[new]
-        pairs = np.unique(message * self.nodes + node)
-        return pairs // self.nodes, pairs % self.nodes
+        return active, sent
 
 
 class Members:
@@ -145,15 +180,29 @@ class Members:
         self.next_probe = (self.env.now + phase * table.probe_ps).astype(np.int64)
         self.next_join = (self.env.now + self.luck.random(count) * table.reconnect_ps).astype(np.int64)
         self.rounds: list[Ints] = [np.zeros(0, np.int64)] * count
+        # Of a probe whose ping was not answered: whom it asks (-1: there is none), when its answer is there, when others are asked, when TCP tries next
+        # and how long after that again, whether it got through, when all ends, and how many nacks are missing.
+        self.asked = np.full(count, -1, np.int64)
+        self.answered_at = np.full(count, FAR, np.int64)
+        self.relays_at = np.full(count, FAR, np.int64)
+        self.connects_at = np.full(count, FAR, np.int64)
+        self.connects_in = np.zeros(count, np.int64)
+        self.reached = np.zeros(count, np.bool_)
+        self.decided_at = np.full(count, FAR, np.int64)
+        self.missing = np.zeros(count, np.int64)
         self.spread = Broadcasts(count, max(1, table.member_packet_bytes // table.member_message_bytes))
         self.push_ps = push_pull_ps(table.push_pull_ps, count)
         self.next_push = (self.env.now + self.luck.random(count) * self.push_ps).astype(np.int64)
         self.awake = False
+        self.quiet_since = self.env.now
 
     def wake(self) -> None:
         """Something is wrong or spreads: ticks run until all is quiet."""
         if not self.awake:
             self.awake = True
+            self.asked[:] = -1
+            # Each probe of the quiet time was answered.
+            self.score = np.maximum(0, self.score - (self.env.now - self.quiet_since) // self.table.probe_ps)
             # Where a probe stood while nothing had to be simulated: anywhere in its interval.
             late = self.env.now - self.next_probe
             self.next_probe += np.where(late > 0, -(-late // self.table.probe_ps) * self.table.probe_ps, 0)
@@ -166,7 +215,7 @@ class Members:
         """Whether nothing is wrong and nothing spreads."""
         if self.ways.troubled or (self.view != ALIVE).any():
             return False
-        return not (self.spread.left > 0).any()
+        return not (self.spread.left > 0).any() and not self.spread.under_way
 
     def agree(self, present: Bools) -> bool:
         """Whether those present hold one another for alive and all others for dead."""
@@ -178,7 +227,7 @@ class Members:
         self.view[node] = ALIVE
         self.dies[node] = FAR
         self.incarnation[node] += 1
-        self.score[node] = 0
+        self.score[node], self.asked[node] = 0, -1
         self.next_join[node] = self.env.now
         self.swarm.chance.uniform("memberlist", "restart")
         self.wake()
@@ -187,7 +236,7 @@ class Members:
         while True:
             yield self.env.timeout(self.table.gossip_ps)
             if self.quiet:
-                self.awake = False
+                self.awake, self.quiet_since = False, self.env.now
                 self.spread.drop(lambda _: False)
                 return
             self._probe()
@@ -210,24 +259,57 @@ class Members:
         return None
 
     def _probe(self) -> None:
-        """Probes that began one interval ago are decided: no answer, neither directly nor through others."""
+        """Each node pings one member per interval; who does not answer is asked in other ways for the rest of the time, which
+        is longer the worse the asker's own health seems (memberlist state.go probeNode)."""
         now, live = self.env.now, self.ways.live
-        due = np.flatnonzero((self.next_probe + self.table.probe_ps * (self.score + 1) <= now) & live)
-        if not len(due):
-            return
-        self.next_probe[due] += self.table.probe_ps * (self.score[due] + 1)
-        # Restart the clock of nodes that were out for longer.
-        behind = self.next_probe[due] + 2 * self.table.probe_ps * (self.score[due] + 1) < now
-        self.next_probe[due[behind]] = now
+        due = np.flatnonzero((self.next_probe <= now) & (self.asked < 0) & live)
+        # It began between two ticks. Those of its own that pass while a probe takes longer are skipped.
+        sent = np.maximum(self.next_probe, now - self.table.gossip_ps)
+        self.next_probe[due] += (
+            -(-(now - self.next_probe[due] + 1) // self.table.probe_ps) * self.table.probe_ps
+        )
         asked = np.array([self._ask(int(i)) for i in due], np.int64)
-        some = asked >= 0
-        due, asked = due[some], asked[some]
-        self._accuse(due, asked)
-        answered = self._ways_to(due, asked)
-        self.score[due[answered]] = np.maximum(0, self.score[due[answered]] - 1)
-        for i, j in zip(due[~answered].tolist(), asked[~answered].tolist(), strict=True):
-            if not self._indirect(i, j):
-                self._suspect(i, j, i)
+        due, asked = due[asked >= 0], asked[asked >= 0]
+        if len(due):
+            self._accuse(due, asked)
+            comes, took = self._ways_to(due, asked), self._round_trips(due, asked)
+            answered = comes & (took <= self.table.probe_timeout_ps)
+            self._well(due[answered])
+            silent = due[~answered]
+            self.asked[silent] = asked[~answered]
+            self.answered_at[silent] = np.where(comes, sent[due] + took, FAR)[~answered]
+            self.relays_at[silent] = sent[silent] + self.table.probe_timeout_ps
+            self.decided_at[silent] = sent[silent] + self.table.probe_ps * (self.score[silent] + 1)
+        for i in np.flatnonzero((self.asked >= 0) & live).tolist():
+            self._pursue(i)
+
+    def _pursue(self, i: int) -> None:
+        """A probe whose ping was not answered: through others, by TCP as long as there is time, and then its end."""
+        now, j = self.env.now, int(self.asked[i])
+        if self.relays_at[i] <= now:
+            self.relays_at[i] = FAR
+            self.connects_at[i], self.connects_in[i], self.reached[i] = now, self.table.redial_ps, False
+            self._ask_others(i, j)
+        if self.answered_at[i] <= min(now, int(self.decided_at[i])):
+            self.asked[i] = -1
+            self._well(np.array([i]))
+            return
+        if self.connects_at[i] <= now < self.decided_at[i]:
+            self.reached[i] |= self._by_tcp(i, j)
+            self.connects_at[i] = FAR if self.reached[i] else now + self.connects_in[i]
+            self.connects_in[i] *= 2
+        if self.decided_at[i] > now:
+            return
+        self.asked[i] = -1
+        if self.reached[i]:
+            self._well(np.array([i]))
+        else:
+            self.score[i] = min(self.table.awareness_most - 1, self.score[i] + self.missing[i])
+            self._suspect(i, j, i, int(self.decided_at[i]))
+
+    def _well(self, nodes: Ints) -> None:
+        """An answer by whatever way says that who asked is well."""
+        self.score[nodes] = np.maximum(0, self.score[nodes] - 1)
 
     def _accuse(self, askers: Ints, asked: Ints) -> None:
         """A ping to a suspect says that it is one, so that it can refute (memberlist state.go probeNode)."""
@@ -245,26 +327,36 @@ class Members:
     def _ways_to(self, a: Ints, b: Ints) -> Bools:
         return self.ways.arrive(a, b, self.luck) & self.ways.arrive(b, a, self.luck)
 
-    def _indirect(self, node: int, target: int) -> bool:
-        """Three others are asked to probe; a TCP ping besides. Missing nacks say that the asker is ill."""
+    def _ask_others(self, node: int, target: int) -> None:
+        """Three others are asked to ping: an answer may come by them, and if none does, how ill the asker must be is how
+        many of their nacks are missing in the end, or one if nobody could be asked."""
         others = np.flatnonzero(self.view[node] == ALIVE)
         others = others[(others != node) & (others != target)]
+        self.missing[node] = 1
+        if not len(others):
+            return
         if len(others) > self.table.indirect_checks:
             others = self.luck.choice(others, self.table.indirect_checks, replace=False)
         me = np.full(len(others), node)
-        there = self._ways_to(me, others)
-        missing = int((~there).sum())
-        if len(others) == 0 or missing:
-            self.score[node] = min(self.table.awareness_most - 1, self.score[node] + max(1, missing))
-        if self.ways.both(node, target):
-            # The TCP ping: SYN, answer and ping within the rest of the interval get through most losses.
-            kept = (1 - self.ways.lost(node, target)) * (1 - self.ways.lost(target, node))
-            if self.luck.random() < kept**2:
-                return True
+        there, way = self._ways_to(me, others), self.env.now + self._round_trips(me, others)
+        self.missing[node] = int((~there | (way + self.table.probe_timeout_ps > self.decided_at[node])).sum())
         via = others[there]
-        if not len(via):
+        if len(via):
+            targets = np.full(len(via), target)
+            back = way[there] + self._round_trips(via, targets)
+            reached = self._ways_to(via, targets)
+            self.answered_at[node] = min(int(self.answered_at[node]), int(np.where(reached, back, FAR).min()))
+
+    def _round_trips(self, a: Ints, b: Ints) -> Ints:
+        return self.ways.delays(a, b) + self.ways.delays(b, a)
+
+    def _by_tcp(self, node: int, target: int) -> bool:
+        """A SYN, its answer, the ping and its answer get through."""
+        there_and_back = self.ways.delay(node, target) + self.ways.delay(target, node)
+        if not self.ways.both(node, target) or self.env.now + 2 * there_and_back > self.decided_at[node]:
             return False
-        return bool(self._ways_to(via, np.full(len(via), target)).any())
+        kept = (1 - self.ways.lost(node, target)) * (1 - self.ways.lost(target, node))
+        return bool(self.luck.random() < kept**2)
 
     def _wanted(self, node: int) -> int:
         wanted = self.table.suspicion_multiplier - 2
@@ -273,14 +365,14 @@ class Members:
     def _times(self, node: int) -> int:
         return retransmits(self.table.retransmit_multiplier, int((self.view[node] != DEAD).sum()))
 
-    def _suspect(self, i: int, j: int, by: int) -> None:
-        """Node i learns that ``by`` suspects j."""
+    def _suspect(self, i: int, j: int, by: int, since: int | None = None) -> None:
+        """Node i learns that ``by`` suspects j; ``since``: when, if not now."""
         if self.view[i, j] == DEAD:
             return
         number = int(self.heard[i, j])
         wanted = self._wanted(i)
         if self.view[i, j] == ALIVE:
-            self.view[i, j], self.confirmed[i, j], self.began[i, j] = SUSPECT, 0, self.env.now
+            self.view[i, j], self.confirmed[i, j], self.began[i, j] = SUSPECT, 0, since or self.env.now
         elif self.confirmed[i, j] < wanted:
             if (SUSPECT, j, number, by) in self.spread.at and self.spread.known[
                 self.spread.at[SUSPECT, j, number, by], i
@@ -340,12 +432,24 @@ class Members:
 
     def _targets(self, senders: Ints) -> Ints:
         """A random member for each sender that it does not count as long dead."""
-        fits = (self.view[senders] != DEAD) | (
-            self.env.now - self.dead_since[senders] < self.table.gossip_to_dead_ps
-        )
-        fits[np.arange(len(senders)), senders] = False
+        to = self.luck.integers(0, self.count, len(senders))
+        for _ in range(MOST_DRAWS):
+            unfit = np.flatnonzero((to == senders) | ~self._heeds(senders, to))
+            if not len(unfit):
+                return to
+            to[unfit] = self.luck.integers(0, self.count, len(unfit))
+        fits = self._heeds(senders[unfit, None], np.arange(self.count)[None, :])
+        fits[np.arange(len(unfit)), senders[unfit]] = False
         weight = np.where(fits, self.luck.random(fits.shape), -1.0)
-        return np.asarray(weight.argmax(axis=1), np.int64)
+        to[unfit] = weight.argmax(axis=1)
+        return to
+
+    def _heeds(self, a: Ints, b: Ints) -> Bools:
+        """Whether ``a`` still sends gossip to ``b``."""
+        found: Bools = (self.view[a, b] != DEAD) | (
+            self.env.now - self.dead_since[a, b] < self.table.gossip_to_dead_ps
+        )
+        return found
 
     def _gossip(self) -> None:
         message, node = self.spread.tick(
@@ -354,6 +458,10 @@ class Members:
             self._targets,
             lambda a, b: self.ways.arrive(a, b, self.luck),
             self.table.gossip_nodes,
+            each=True,
+            delay=self.ways.delays if self.ways.delay_ps.any() else None,
+            now=self.env.now,
+            soon=self.table.gossip_ps,
         )
         for k, i in zip(message.tolist(), node.tolist(), strict=True):
             kind, j, number, *by = self.spread.what[k]

@@ -50,6 +50,7 @@ class Ways:
              for a in places], np.int64)  # fmt: skip
         self.rack = _numbered(rack_of(model, node) for node in nodes)
         self.site = _numbered(site_of(model, node) for node in nodes)
+        self.racks, self.sites = np.array(self.rack, np.int64), np.array(self.site, np.int64)
 
     @property
     def live(self) -> Bools:
@@ -84,6 +85,15 @@ class Ways:
         between = 2 * self.hop_ps * (self.rack[a] != self.rack[b]) + self.wan_ps[self.site[a], self.site[b]]
         return int(self.base_ps + between + self.delay_ps[SENDS, a] + self.delay_ps[RECEIVES, b])
 
+    def delays(self, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The same of many pairs."""
+        apart = self.racks[a] != self.racks[b]
+        between = 2 * self.hop_ps * apart + self.wan_ps[self.sites[a], self.sites[b]]
+        found: npt.NDArray[np.int64] = (
+            self.base_ps + between + self.delay_ps[SENDS, a] + self.delay_ps[RECEIVES, b]
+        )
+        return np.where(a == b, 1, found)
+
     def arrive(self, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], luck: np.random.Generator) -> Bools:
         """Which of the datagrams ``a[k]`` -> ``b[k]`` arrive at a running daemon."""
         live = self.live
@@ -115,6 +125,7 @@ class Ways:
             and self.sends.all()
             and self.receives.all()
             and not self.loss.any()
+            and not self.delay_ps.any()
             and (self.group == self.group[0]).all()
         )
 
