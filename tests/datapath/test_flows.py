@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from netsim.datapath.flows import layout as y
 from netsim.datapath.flows.table import FlowTable, Persistence
 from netsim.datapath.ipvs.layout import DE_ACTIVE, DE_INACTIVE, DE_PERSISTENT, W_DEST
@@ -225,6 +227,7 @@ def test_after_a_drop_the_next_scan_takes_what_is_closing_from_a_table_that_is_a
     assert tables.count() == 3 * 41 and sum(tables.counted(DE_INACTIVE)) == 0
 
 
+@pytest.mark.slow
 def test_kernels_since_6_5_give_the_ports_of_closed_connections_to_new_ones() -> None:
     tables = Tables(tasks=1, evicts=True)
     for i in range(65_000):  # within 16 s

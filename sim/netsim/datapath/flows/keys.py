@@ -19,6 +19,9 @@ from netsim.datapath.flows.layout import (
 )
 
 PORT, TUPLE, CLIENT = 1, 2, 3
+#: A slot holds 31 bits of its key (the lowest is always 1), from which its place follows, and its row.
+ROW_BITS = 32
+ROW, SHORT = (1 << ROW_BITS) - 1, (1 << 31) - 1
 
 
 @inner
@@ -60,11 +63,12 @@ def _is(T, row, kind, a, b, port):
 @inner
 def find(T, key, kind, a, b, port):
     """The flow of a key, or -1. ``a``, ``b`` and ``port`` are what the key was made of."""
-    base, mask = T[T_HASH], T[T_MASK]
-    i = key & mask
-    while T[base + 2 * i]:
-        if T[base + 2 * i] == key and _is(T, T[base + 2 * i + 1], kind, a, b, port):
-            return T[base + 2 * i + 1]
+    base, mask, short = T[T_HASH], T[T_MASK], key >> 1 & SHORT
+    i = short & mask
+    while T[base + i]:
+        slot = T[base + i]
+        if slot >> ROW_BITS == short and _is(T, slot & ROW, kind, a, b, port):
+            return slot & ROW
         i = (i + 1) & mask
     return -1
 
@@ -72,32 +76,30 @@ def find(T, key, kind, a, b, port):
 @inner
 def put(T, key, row):
     """A key that is not there yet."""
-    base, mask = T[T_HASH], T[T_MASK]
-    i = key & mask
-    while T[base + 2 * i]:
+    base, mask, short = T[T_HASH], T[T_MASK], key >> 1 & SHORT
+    i = short & mask
+    while T[base + i]:
         i = (i + 1) & mask
-    T[base + 2 * i] = key
-    T[base + 2 * i + 1] = row
+    T[base + i] = short << ROW_BITS | row
 
 
 @inner
 def remove(T, key, row):
     """Take a flow's key out; what stands behind it moves up, so that no marks are left."""
-    base, mask = T[T_HASH], T[T_MASK]
-    i = key & mask
-    while T[base + 2 * i] != key or T[base + 2 * i + 1] != row:
-        if T[base + 2 * i] == 0:
+    base, mask, short = T[T_HASH], T[T_MASK], key >> 1 & SHORT
+    i, slot = short & mask, short << ROW_BITS | row
+    while T[base + i] != slot:
+        if T[base + i] == 0:
             return
         i = (i + 1) & mask
     j = i
     while True:
         j = (j + 1) & mask
-        found = T[base + 2 * j]
+        found = T[base + j]
         if found == 0:
             break
-        home = found & mask
+        home = found >> ROW_BITS & mask
         if (j - home) & mask >= (j - i) & mask:
-            T[base + 2 * i] = found
-            T[base + 2 * i + 1] = T[base + 2 * j + 1]
+            T[base + i] = found
             i = j
-    T[base + 2 * i] = 0
+    T[base + i] = 0

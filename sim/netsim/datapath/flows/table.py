@@ -187,7 +187,7 @@ class FlowTable:
         self._chunks.append((first, rows))
 
     def _hash(self, size: int) -> None:
-        first = self._take(2 * size)
+        first = self._take(size)
         self.T[y.T_HASH], self.T[y.T_MASK] = first, size - 1
         for chunk in self._chunks:
             _rehash(self.T, *chunk)
@@ -253,7 +253,7 @@ class FlowTable:
         size, old = int(self.T[y.T_MASK]) + 1, int(self.T[y.T_HASH])
         if 4 * self.rows > size:
             self._hash(2 * size)
-            self._more(2 * size // y.W_FLOW, old)
+            self._more(size // y.W_FLOW, old)
 
     def room(self, rows: int) -> None:
         """See that so many rows are free."""
