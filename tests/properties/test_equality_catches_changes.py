@@ -54,7 +54,7 @@ CHANGES = {
         "tcp.py", "now - M[k + O_LAST], rto(M, M[f + CC_SRTT], 0)", "now - M[k + O_LAST], 2 * rto(M, M[f + CC_SRTT], 0)",
     ),
     "connections end a little earlier in the tables": (
-        "tcp.py", "M[k + O_FLOW], M[H_NOW])", "M[k + O_FLOW], M[H_NOW] - 119_900 * 10**9)",
+        "tcp.py", "M[k + O_FLOW], M[H_NOW], PORT", "M[k + O_FLOW], M[H_NOW] - 119_900 * 10**9, PORT",
     ),
     "a flow is over when its last byte is there, read or not": (
         "tcp.py", "M[o + T_ARRIVED] >= M[o + T_SIZE] and M[o + T_HEAD] < 0", "M[o + T_ARRIVED] >= M[o + T_SIZE]",
