@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from swarms import records, samples, swarm, text
 
+from netsim.swarm.broadcasts import Broadcasts, retransmits
 from netsim.swarm.constants import swarm_table
-from netsim.swarm.gossip import Broadcasts, push_pull_ps, retransmits, suspicion_left, suspicion_ps
+from netsim.swarm.gossip import push_pull_ps, suspicion_left, suspicion_ps
 
 S = 10**12
 SERVICE = "services: {web: {replicas: 6}}\n"

@@ -9,7 +9,8 @@ import numpy as np
 
 from netsim.engine.border import NEVER_PS, Change, LinkState, Times, What
 from netsim.model.build import Later
-from netsim.swarm.gossip import DEAD, Bools
+from netsim.swarm.broadcasts import Bools
+from netsim.swarm.gossip import DEAD
 from netsim.swarm.store import TaskRow
 
 if TYPE_CHECKING:

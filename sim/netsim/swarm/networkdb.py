@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import simpy
 
-from netsim.swarm.gossip import Bools, Broadcasts, Ints, retransmits
+from netsim.swarm.broadcasts import Bools, Broadcasts, Ints, retransmits
 from netsim.swarm.store import TaskRow
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import Any
 from netsim.datapath.ipvs.dispatch import NAMES
 from netsim.datapath.ipvs.layout import BY_PORT, FALLBACK
 from netsim.datapath.ipvs.tables import Service
-from netsim.testing.ipvs_tables import Node, agree, is_timed
+from netsim.testing.ipvs_tables import Node, address_of, agree, is_timed
 
 #: What a refused client sees.
 NOBODY = "ConnectionRefusedError"
@@ -58,11 +58,7 @@ def service_of(trace: Trace) -> Service:
 
 def _add(made: Service, trace: Trace, number: int, weight: int, upper: int) -> None:
     port = int(trace["vip"].rpartition(":")[2])
-    made.add(number, weight, _address(trace["dest_ip"], dest=number), port, upper)
-
-
-def _address(pattern: str, **number: int) -> int:
-    return int(ipaddress.IPv4Address(pattern.format(**number)))
+    made.add(number, weight, address_of(trace["dest_ip"], dest=number), port, upper)
 
 
 @dataclass(slots=True)
@@ -115,7 +111,7 @@ def replay(trace: Trace) -> Replayed:
                 _do(world, trace, step, op)
             continue
         choices += 1
-        source, wanted = _address(trace["src_ip"], src=op[2]), None if seen == NOBODY else seen
+        source, wanted = address_of(trace["src_ip"], src=op[2]), None if seen == NOBODY else seen
         chosen = [world.made.choose(source, op[3], target) for world in worlds]
         if wanted in chosen:
             matched += 1

@@ -30,7 +30,8 @@ def is_timed(trace: Mapping[str, Any]) -> bool:
     return bool(trace.get("persistent") or trace.get("sysctls") or any(op[0] in TIMED for op in trace["ops"]))
 
 
-def _address(pattern: str, **number: int) -> int:
+def address_of(pattern: str, **number: int) -> int:
+    """An address of a trace with its number filled in, as a 32-bit integer."""
     return int(ipaddress.IPv4Address(pattern.format(**number)))
 
 
@@ -59,10 +60,10 @@ class Node:
                 bool(sysctls["expire_quiescent_template"]),
             )
         dests = [
-            (_address(trace["dest_ip"], dest=number), weights.get(number, -1)) for number in self.numbers
+            (address_of(trace["dest_ip"], dest=number), weights.get(number, -1)) for number in self.numbers
         ]
         self.balancer = table.balancer(
-            1, trace["scheduler"], flags, _address(trace["vip"].rpartition(":")[0]), dests,
+            1, trace["scheduler"], flags, address_of(trace["vip"].rpartition(":")[0]), dests,
             reuse_mode=sysctls["conn_reuse_mode"], drops=False, expire_nodest=bool(sysctls["expire_nodest_conn"]),
             persistence=persistence, random_drop=sysctls["drop_entry"] == DROP_ALWAYS,
         )  # fmt: skip
@@ -97,7 +98,7 @@ class Node:
     def _open(self, conn: Any, source: int, port: int) -> int | None:
         table = self.table
         row = table.begin(
-            source, 1, _address(self.trace["src_ip"], src=source), self.balancer, (port, 1), self.now
+            source, 1, address_of(self.trace["src_ip"], src=source), self.balancer, (port, 1), self.now
         )
         place = table.choose(row, self.now) if row >= 0 else y.NOBODY
         if place < 0:

@@ -9,6 +9,7 @@ it a minute only, since that is its time-out now.
 from __future__ import annotations
 
 from netsim.compiled import inner
+from netsim.datapath.flows.chain import put_behind, take_out
 from netsim.datapath.flows.keys import CLIENT, client_key, find, put, remove
 from netsim.datapath.flows.layout import (
     BA_MASK,
@@ -22,7 +23,6 @@ from netsim.datapath.flows.layout import (
     FW_DUE,
     FW_HELD,
     FW_NAT,
-    FW_NEXT,
     FW_PORT,
     FW_PREV,
     FW_STATE,
@@ -46,30 +46,7 @@ def _link(T, b, row, due):
     before = T[b + BA_TEMPLATES + 1]
     while before >= 0 and T[before + FW_DUE] > due:
         before = T[before + FW_PREV]
-    after = T[before + FW_NEXT] if before >= 0 else T[b + BA_TEMPLATES]
-    T[row + FW_PREV] = before
-    T[row + FW_NEXT] = after
-    if before >= 0:
-        T[before + FW_NEXT] = row
-    else:
-        T[b + BA_TEMPLATES] = row
-    if after >= 0:
-        T[after + FW_PREV] = row
-    else:
-        T[b + BA_TEMPLATES + 1] = row
-
-
-@inner
-def _unlink(T, b, row):
-    before, after = T[row + FW_PREV], T[row + FW_NEXT]
-    if before >= 0:
-        T[before + FW_NEXT] = after
-    else:
-        T[b + BA_TEMPLATES] = after
-    if after >= 0:
-        T[after + FW_PREV] = before
-    else:
-        T[b + BA_TEMPLATES + 1] = before
+    put_behind(T, b + BA_TEMPLATES, before, row)
 
 
 @inner
@@ -77,7 +54,7 @@ def due_templates(T, b, now):
     """Those whose time is over go, if they hold nobody; the others are looked at a minute later."""
     row = T[b + BA_TEMPLATES]
     while row >= 0 and T[row + FW_DUE] <= now:
-        _unlink(T, b, row)
+        take_out(T, b + BA_TEMPLATES, row)
         held_until = now + 1 if T[row + TP_CONTROLS] else T[row + TP_SINCE]
         due = T[row + FW_DUE]
         while due <= now and due < held_until:
@@ -145,5 +122,5 @@ def hold(T, template, row, now):
     b = T[template + FW_BALANCER]
     T[template + TP_CONTROLS] += 1
     T[row + FW_TEMPLATE] = template
-    _unlink(T, b, template)
+    take_out(T, b + BA_TEMPLATES, template)
     _link(T, b, template, now + T[template + TP_TIME_PS])

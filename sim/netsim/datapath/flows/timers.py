@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from netsim.compiled import inner
 from netsim.datapath.conntrack import assure, leave
+from netsim.datapath.flows.chain import put_behind, take_out
 from netsim.datapath.flows.keys import port_key, remove, tuple_key
 from netsim.datapath.flows.layout import (
     CLOSED,
@@ -15,15 +16,12 @@ from netsim.datapath.flows.layout import (
     FW_DUE,
     FW_HELD,
     FW_NAT,
-    FW_NEXT,
     FW_OWNED,
     FW_PORT,
-    FW_PREV,
     FW_SPACE,
     FW_STATE,
     FW_TEMPLATE,
     LOST,
-    NEVER,
     OPEN,
     RESET,
     REST,
@@ -53,33 +51,17 @@ def link(T, row, state, now):
     T[row + FW_STATE] = state
     T[row + FW_DUE] = due
     head = T_LISTS + 2 * state
-    before = T[head + 1]
-    T[row + FW_PREV] = before
-    T[row + FW_NEXT] = -1
-    if before >= 0:
-        T[before + FW_NEXT] = row
-    else:
-        T[head] = row
+    if T[head] < 0:
         T[T_NEXT] = min(T[T_NEXT], due)
-    T[head + 1] = row
+    put_behind(T, head, T[head + 1], row)
 
 
 @inner
 def unlink(T, row):
     """Out of the list of its state."""
     state = T[row + FW_STATE]
-    if state >= STATES:
-        return
-    head = T_LISTS + 2 * state
-    before, after = T[row + FW_PREV], T[row + FW_NEXT]
-    if before >= 0:
-        T[before + FW_NEXT] = after
-    else:
-        T[head] = after
-    if after >= 0:
-        T[after + FW_PREV] = before
-    else:
-        T[head + 1] = before
+    if state < STATES:
+        take_out(T, T_LISTS + 2 * state, row)
 
 
 @inner
@@ -247,7 +229,3 @@ def closed(T, row, now):
     unlink(T, row)
     inactive(T, row)
     link(T, row, CLOSED, now)
-
-
-__all__ = ["NEVER", "answered", "closed", "due_flows", "forget", "free", "give_back", "link", "lose", "no_destination",
-           "no_tuple", "refused", "reset", "unlink", "when_next"]  # fmt: skip

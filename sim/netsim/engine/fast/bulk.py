@@ -14,7 +14,8 @@ from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import free_unit, stage_cost
 from netsim.engine.fast.requests import request_row, write_down
 from netsim.engine.fast.slots import new_slot, spare_thread
-from netsim.engine.fast.tcp import close, data_read, take, ways_of
+from netsim.engine.fast.span import take
+from netsim.engine.fast.tcp import close, data_read, ways_of
 from netsim.engine.keys import fold_compiled
 
 

@@ -15,7 +15,8 @@ from netsim.engine.fast.lookup import look_up, name_known, raced
 from netsim.engine.fast.memory import at, drop_connection, row, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.requests import end
-from netsim.engine.fast.tcp import begin_windows, close, fill, worked
+from netsim.engine.fast.span import fill, worked
+from netsim.engine.fast.tcp import begin_windows, close
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _uniform
 

@@ -17,7 +17,8 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
-from netsim.engine.fast.tcp import measured, message_cost, take, ways_of
+from netsim.engine.fast.span import message_cost, take
+from netsim.engine.fast.tcp import measured, ways_of
 from netsim.engine.keys import fold_compiled
 
 NO_WAYS = -9  # ways to a back end have to be made first

@@ -12,7 +12,7 @@ from netsim.engine.fast.exchange import client_of, thread_of
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, give_back, todo
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.tcp import owe, worked
+from netsim.engine.fast.span import owe, worked
 from netsim.engine.keys import fold_compiled, name_key
 from netsim.engine.streams import _uniform
 

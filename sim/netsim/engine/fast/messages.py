@@ -15,16 +15,14 @@ from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import free_unit, new_unit, onward, stage_cost
 from netsim.engine.fast.requests import message_ended
 from netsim.engine.fast.slots import spare_thread
+from netsim.engine.fast.span import message_cost, owe, take
 from netsim.engine.fast.tcp import (
     ack_lost,
     acked,
     close,
     data_arrived,
     data_lost,
-    message_cost,
     new_transfer,
-    owe,
-    take,
     unheard,
     ways_of,
 )

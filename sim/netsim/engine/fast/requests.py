@@ -13,7 +13,8 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, at, drop_exchange, give_back, row, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.slots import acquire, leave_slot
-from netsim.engine.fast.tcp import close, take
+from netsim.engine.fast.span import take
+from netsim.engine.fast.tcp import close
 from netsim.engine.keys import fold_compiled, name_key
 from netsim.engine.streams import _uniform
 

@@ -11,7 +11,8 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, at, busy, came, drop_exchange, pop_front, todo
 from netsim.engine.fast.messages import begin_transfer, record_cost
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.tcp import fill, message_cost, owe, ways_of
+from netsim.engine.fast.span import fill, message_cost, owe
+from netsim.engine.fast.tcp import ways_of
 from netsim.engine.keys import fold_compiled
 
 
