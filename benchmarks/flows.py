@@ -29,7 +29,7 @@ def set_up(
     begin: Any,
     count: Any,
     balancer: Any,
-    spaces: Any,
+    namespaces: Any,
     gap: Any,
     clients: Any,
 ) -> Any:
@@ -44,7 +44,7 @@ def set_up(
         ring[place] = row
         if row < 0:
             failed += 1
-        elif steps.choose(T, row, now) < 0 or steps.pass_tables(T, row, spaces, 1, now) < 0:
+        elif steps.choose(T, row, now) < 0 or steps.pass_tables(T, row, namespaces, 1, now) < 0:
             failed += 1
             steps.end(T, row, now, 0)
             ring[place] = -1
@@ -59,16 +59,18 @@ def measure(open_: int, count: int, clients: int, gap_ps: int) -> tuple[float, i
 
     table = FlowTable(clients)
     node = table.node()
-    spaces = table.spaces([table.namespace(node, ENOUGH, sandbox) for sandbox in (False, True, False)])
+    namespaces = table.namespaces(
+        [table.namespace(node, ENOUGH, sandbox) for sandbox in (False, True, False)]
+    )
     balancer = table.balancer(
         1, "rr", 0, 1, [(task, 1) for task in range(TASKS)], reuse_mode=0, drops=False, expire_nodest=True
     )
     in_time_wait = min(count, int(120e12 / gap_ps))
     table.room(open_ + in_time_wait + 1024)
     ring = np.full(open_, -1, np.int64)
-    failed = int(set_up(table.T, ring, 0, open_, balancer, spaces, gap_ps, clients))
+    failed = int(set_up(table.T, ring, 0, open_, balancer, namespaces, gap_ps, clients))
     start = time.perf_counter()
-    failed += int(set_up(table.T, ring, open_, count, balancer, spaces, gap_ps, clients))
+    failed += int(set_up(table.T, ring, open_, count, balancer, namespaces, gap_ps, clients))
     return count / (time.perf_counter() - start), failed, table.T.nbytes
 
 

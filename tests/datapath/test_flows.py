@@ -23,7 +23,7 @@ class Tables:
     ) -> None:  # fmt: skip
         self.table = FlowTable(100)
         self.node = self.table.node()
-        self.spaces = self.table.spaces(
+        self.namespaces = self.table.namespaces(
             [self.table.namespace(self.node, most, sandbox, evicts) for sandbox in (False, True, False)]
         )
         self.balancer = self.table.balancer(
@@ -43,7 +43,7 @@ class Tables:
         place = self.table.choose(row, now)
         if place < 0:
             return place
-        met = self.table.pass_tables(row, self.spaces, 1, now)
+        met = self.table.pass_tables(row, self.namespaces, 1, now)
         return place if met == y.FINE else met
 
     def begin(self, client: int, now: int, ports: tuple[int, int] = PORTS) -> int:

@@ -62,8 +62,8 @@ def test_filled_in_ways_are_those_made_stage_by_stage(scenario: Scenario) -> Non
                 ways = Ways(builder.world.model, reach, client.source, name, entry)
                 made, state = builder.way(ways), builder.world.state
                 columns = {c: builder.ways.rows[way][getattr(y, c)] for c in made}
-                met = builder.ways.rows[way][y.WA_SPACES]
-                assert met == state.spaces(ways.passed, name, reach.network)
+                met = builder.ways.rows[way][y.WA_NAMESPACES]
+                assert met == state.namespaces(ways.passed, name, reach.network)
                 assert builder.ways.rows[way][y.WA_SPACE] == state.space(ways.passed, reach, name)
                 for column in (f"WA_{name.upper()}" for name in patterns.ROUTES):
                     assert columns[column] == made[column]

@@ -147,7 +147,7 @@ class Choice:
         met = self.ways.passed
         self.met = table.pass_tables(
             self.flow,
-            state.spaces(met, self.dst, self.reach.network),
+            state.namespaces(met, self.dst, self.reach.network),
             state.space(met, self.reach, self.dst),
             now,
         )

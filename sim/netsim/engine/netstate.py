@@ -161,7 +161,7 @@ class NetState:
             what = WHATS[change.what]
             self.table.later(self._balancers[key], places[change.subject], what, change.value, due)
 
-    def spaces(self, met: Passed, dst: str, network: str) -> int:
+    def namespaces(self, met: Passed, dst: str, network: str) -> int:
         """The set of the namespaces in which a SYN gets an entry."""
         found = []
         for node, kind in met.entries:
@@ -171,7 +171,7 @@ class NetState:
                 evicts = evicts_closing(self.setting(node, "version"))
                 self._namespaces[name] = self.table.namespace(self.nodes[node], most, kind == SANDBOX, evicts)
             found.append(self._namespaces[name])
-        return self.table.spaces(found)
+        return self.table.namespaces(found)
 
     def space(self, met: Passed, found: Reach, dst: str) -> int:
         """The tuples that a translated source is one of; 0 without translation, as by direct routing."""

@@ -89,6 +89,14 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
             f"dockerd of {kept} keeps the containers of services when it starts again: a what-if, since a swarm refuses "
             "nodes with live-restore (MB daemon/config IsSwarmCompatible)."
         )
+    sticky = ", ".join(
+        name for name, service in scenario.services.items() if service.ipvs.persistence is not None
+    )
+    if sticky:
+        found.append(
+            f"Clients of {sticky} stay with their task (persistence): more tasks or nodes help only as far as clients' "
+            "addresses spread over them, which neither headroom nor the recommended size knows."
+        )
     if not scenario.changes:
         found.append("Nothing fails and nobody changes anything during the run.")
     return found

@@ -51,7 +51,7 @@ class Node:
         self.now = 0
         self.table = table = FlowTable(256)
         table.T[y.T_DRAWS] = seed << 32
-        self.spaces = table.spaces([table.namespace(table.node(), ENOUGH, True)])
+        self.namespaces = table.namespaces([table.namespace(table.node(), ENOUGH, True)])
         persistence = None
         if trace.get("persistent"):
             persistence = Persistence(
@@ -105,7 +105,7 @@ class Node:
             if row >= 0:
                 table.end(row, self.now)
             return None
-        table.pass_tables(row, self.spaces, 0, self.now)
+        table.pass_tables(row, self.namespaces, 0, self.now)
         table.answered(row, self.now)
         self.open[conn] = row
         return int(self.numbers[place])

@@ -330,7 +330,7 @@ def _persistent(T, row, b, f, now):
 
 
 @inner
-def pass_tables(T, row, spaces, space, now):
+def pass_tables(T, row, namespaces, space, now):
     """A SYN passes conntrack in the namespaces of a set and gets its source translated: FINE, FULL or NO_TUPLE.
     ``space``: 0 without translation, 1 for the tuples of its IPVS destination, else a number of the tuples' own."""
     expire(T, now)
@@ -345,7 +345,7 @@ def pass_tables(T, row, spaces, space, now):
         T[row + FW_STATE] = LOST
     evicts = 0
     for i in range(NAMESPACES):
-        ns = T[spaces + i]
+        ns = T[namespaces + i]
         if ns == 0:
             continue
         evicts |= T[ns + NS_EVICTS]
@@ -365,7 +365,7 @@ def pass_tables(T, row, spaces, space, now):
             return NO_TUPLE
         T[row + FW_NAT] = port
         put(T, tuple_key(T[row + FW_SPACE], port), row)
-    T[row + FW_SET] = spaces
+    T[row + FW_SET] = namespaces
     T[row + FW_USES] = SHAKEN
     enter(T, row)
     link(T, row, SYN if T[row + FW_DEST] >= 0 else SENT, now)

@@ -67,8 +67,8 @@ def _choose(table: Any, row: Any, now: Any) -> Any:
 
 
 @entry
-def _pass(table: Any, row: Any, spaces: Any, space: Any, now: Any) -> Any:
-    return steps.pass_tables(pointer(table), row, spaces, space, now)
+def _pass(table: Any, row: Any, namespaces: Any, space: Any, now: Any) -> Any:
+    return steps.pass_tables(pointer(table), row, namespaces, space, now)
 
 
 _ANSWERED, _USE, _END, _END_BY_SERVER, _REFUSED, _RESET = range(6)
@@ -207,7 +207,7 @@ class FlowTable:
         self.T[ns + y.NS_EVICTS] = int(evicts)
         return ns
 
-    def spaces(self, namespaces: Sequence[int]) -> int:
+    def namespaces(self, namespaces: Sequence[int]) -> int:
         """The set of namespaces, at most four, that a path's SYNs pass; the same one for the same namespaces."""
         found = self._sets.get(key := tuple(namespaces))
         if found is None:
@@ -272,9 +272,9 @@ class FlowTable:
         self.room(1)
         return int(_choose(self.T, row, now))
 
-    def pass_tables(self, row: int, spaces: int, space: int, now: int) -> int:
+    def pass_tables(self, row: int, namespaces: int, space: int, now: int) -> int:
         """See `steps.pass_tables`."""
-        return int(_pass(self.T, row, spaces, space, now))
+        return int(_pass(self.T, row, namespaces, space, now))
 
     def answered(self, row: int, now: int) -> None:
         """The connection is open."""

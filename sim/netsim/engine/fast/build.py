@@ -417,7 +417,7 @@ class Builder:
         """The columns that say what a SYN's tables are."""
         state = self.world.state
         return {
-            "WA_SPACES": state.spaces(met, dst, reach.network),
+            "WA_NAMESPACES": state.namespaces(met, dst, reach.network),
             "WA_SPACE": state.space(met, reach, dst),
             "WA_AT": name_key(dst),
         }

@@ -43,7 +43,7 @@ def choose(M, conn):
             return NO_WAYS
         M[k + O_WAYS] = ways
     w = ways_of(M, conn)
-    met = pass_tables(T, M[k + O_FLOW], M[w + WA_SPACES], M[w + WA_SPACE], M[H_NOW])
+    met = pass_tables(T, M[k + O_FLOW], M[w + WA_NAMESPACES], M[w + WA_SPACE], M[H_NOW])
     M[k + O_MET] = met
     return met
 

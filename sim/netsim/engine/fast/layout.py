@@ -116,7 +116,7 @@ W_STAGE = 6
     WA_REQUEST_ACK,
     WA_REPLY_ACK,
     WA_SERVER,
-    WA_SPACES,
+    WA_NAMESPACES,
     WA_SPACE,
     WA_AT,
 ) = range(10)
