@@ -53,6 +53,32 @@ def test_addresses_while_new_tasks_start_first(parallelism: int, used: int, stat
     assert (found.used, found.status) == (used, status)
 
 
+def test_addresses_when_scaled() -> None:
+    """SHOP begins with 21 of 30; web may grow by 4 tasks, rr by 5; each of the eight nodes has a balancer already."""
+    grown = "operations:\n- {at: 1s, scale: {web: 10, db: 1}}\n- {at: 2s, update: {rr: {replicas: 6}}}\n"
+    found = find(model(SHOP % 1 + grown), "addresses.scale", "shop")
+    assert (found.used, found.status) == (21 + 4 + 5, "near")
+    assert to_dict(found, model(SHOP % 1 + grown))["line"] == 14
+    assert find(model(SHOP % 1 + grown), "addresses.scale", "ingress").used == 16 + 4
+
+
+def test_addresses_when_a_rule_scales() -> None:
+    """Two tasks on two of six nodes: each task more may need a balancer, until all nodes have one."""
+    text = """nodes: {m: {role: manager}, w: {count: 5}}
+networks: {shop: {subnet: 10.9.0.0/28}}
+services: {web: {replicas: 2, networks: [shop], ports: ["80:80"], autoscale: {target: {requests: 50/s}, max: %d}}}
+load: {users: {from: outside, to: "web:80", arrivals: {poisson: 10/s}}}
+"""
+    for most, used, status in (
+        (4, 1 + 1 + 4 + 4, "ok"),
+        (6, 1 + 1 + 6 + 6, "near"),
+        (7, 1 + 1 + 6 + 7, "risk"),
+    ):
+        found = find(model(text % most), "addresses.scale", "shop")
+        assert (found.used, found.most, found.status) == (used, 14, status)
+    assert found.help == "a /27 is large enough"
+
+
 @pytest.mark.parametrize(("replicas", "fits"), [(126, True), (127, False)])
 def test_the_last_address_of_a_24(replicas: int, fits: bool) -> None:
     """A /24 has 254; the gateway, one virtual address and 126 balancers leave 126 for tasks."""

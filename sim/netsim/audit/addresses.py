@@ -40,6 +40,55 @@ def addresses_in_updates(model: Model) -> Iterator[Limit]:
                         _help(model, plan, used))  # fmt: skip
 
 
+@rule
+def addresses_when_scaled(model: Model) -> Iterator[Limit]:
+    """What operations and rules may add: each new task an address, and perhaps a load balancer on a node without one."""
+    largest = _largest(model)
+    for plan in model.addresses.values():
+        if not plan.subnet or plan.driver.per_node:
+            continue
+        extra = {
+            name: replicas - len(model.services[name])
+            for name, replicas in largest.items()
+            if plan.name in model.scenario.services[name].networks or _meshed(model, plan, name)
+        }
+        tasks = sum(extra.values())
+        if tasks > 0:
+            nodes = min(tasks, len(model.nodes) - len(plan.balancers)) if plan.balancers else 0
+            used = plan.wanted.get("", 0) + tasks + nodes
+            yield Limit("addresses.scale", plan.name, used, _room(plan), _reason(model, next(iter(extra))), False,
+                        f"{tasks} more when {', '.join(extra)} run most tasks, at most {nodes} load balancers more",
+                        _help(model, plan, used))  # fmt: skip
+
+
+def _largest(model: Model) -> dict[str, int]:
+    """Services that may have more tasks than they begin with, and how many: an upper bound, as if all were largest at once."""
+    found: dict[str, int] = {}
+    for name, spec in model.scenario.services.items():
+        wanted = [operation.scale.get(name, 0) for operation in model.scenario.operations if operation.scale]
+        wanted += [
+            int(operation.update[name].get("replicas", 0))
+            for operation in model.scenario.operations
+            if operation.update and name in operation.update
+        ]
+        if spec.autoscale is not None:
+            wanted.append(spec.autoscale.max)
+        if wanted and max(wanted) > len(model.services[name]):
+            found[name] = max(wanted)
+    return found
+
+
+def _reason(model: Model, service: str) -> PathTuple:
+    """The rule, or the first operation, that adds tasks to a service."""
+    if model.scenario.services[service].autoscale is not None:
+        return ("services", service, "autoscale")
+    for i, operation in enumerate(model.scenario.operations):
+        for verb, words in (("scale", operation.scale), ("update", operation.update)):
+            if words and service in words:
+                return ("operations", i, verb, service)
+    return ("services", service)
+
+
 def _meshed(model: Model, plan: NetworkPlan, service: str) -> bool:
     return plan.name == model.mesh and any(port.mode == "ingress" for port in model.ports_of(service))
 
