@@ -37,6 +37,7 @@ class Tables:
             expire_nodest=True,
             persistence=persistence,
             random_drop=random_drop,
+            node=self.node,
         )
 
     def syn(self, row: int, now: int) -> int:
@@ -301,3 +302,42 @@ def test_drop_entry_takes_a_32nd_of_unanswered_syns_each_second_and_no_others() 
         left = sum(tables.counted(DE_ACTIVE)) - 1_000
         assert tables.table.count(y.T_DROPPED) == 5_000 - left
         assert abs(left - 5_000 * math.exp(-10 / 32)) < 128 if random_drop else left == 5_000
+
+
+def test_a_node_that_boots_has_forgotten_its_connections() -> None:
+    """What was open there is answered with RST, a SYN that comes again is a new one, and a client's port stays its own."""
+    tables = Tables(persistence=Persistence(300 * S))
+    opened, asked, closed = tables.open(1, 0), tables.begin(2, 0), tables.open(3, 0)
+    assert tables.syn(asked, 0) >= 0
+    tables.table.end(closed, S)
+    waiting = tables.begin(4, S)
+    assert tables.table.choose(waiting, S) >= 0  # and its packet was dropped behind the balancer
+    assert (tables.count(), sum(tables.counted(DE_ACTIVE)), sum(tables.counted(DE_PERSISTENT))) == (9, 3, 4)
+    tables.table.boot(tables.node, [tables.balancer], 2 * S)
+    for cell in (DE_ACTIVE, DE_INACTIVE, DE_PERSISTENT):
+        assert tables.counted(cell) == [0, 0]
+    assert tables.count() == 0
+    assert not tables.table.use(opened, 2 * S)
+    for row in (asked, waiting):
+        assert tables.syn(row, 3 * S) >= 0
+        tables.table.answered(row, 3 * S)
+        assert tables.table.use(row, 4 * S)
+        tables.table.end(row, 5 * S)
+    tables.table.end(opened, 5 * S)
+    tables.table.expire(1000 * S, tables.balancer)
+    assert tables.count() == 0 and tables.table.T[y.T_LEFT] == tables.table.rows
+
+
+def test_other_nodes_remember_when_one_boots() -> None:
+    """A connection that conntrack of two nodes knows, balanced by one of them."""
+    tables = Tables()
+    other = tables.table.node()
+    far = tables.table.namespace(other, 100, False)
+    near = tables.table.namespace(tables.node, 100, True)
+    tables.namespaces = tables.table.namespaces([near, far])
+    rows = [tables.open(client, 0) for client in range(3)]
+    tables.table.boot(other, [], S)
+    assert tables.count() == 3 and tables.table.T[other + y.ND_COUNT] == 0
+    assert all(tables.table.use(row, S) for row in rows)
+    tables.table.boot(tables.node, [tables.balancer], 2 * S)
+    assert tables.count() == 0 and not any(tables.table.use(row, 2 * S) for row in rows)

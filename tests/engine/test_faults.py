@@ -345,3 +345,21 @@ def test_a_bulk_transfer_ends_when_its_last_byte_was_read(kind: type[Machinery],
         assert [sum(split.values()) for split in found.split] == list(found.finish_ps - found.start_ps)
         ends.append(int(found.finish_ps.max()))
     assert ends[0] > 10 * ends[1]
+
+
+@PLANES
+def test_an_idle_connection_does_not_outlive_a_boot_of_the_entry(
+    kind: type[Machinery], tmp_path: Path
+) -> None:
+    """The entry is without power between two requests: its IPVS knows the connection no more and answers with RST."""
+    load = "arrivals: {constant: 1/s}, connection: {pool: 1}, timeout: 500ms"
+    for changes, expected in (
+        ([], ["completed"] * 4),
+        ([Change(What.NODE_DOWN, "m-1", 1500 * MS), Change(What.NODE_UP, "m-1", 1600 * MS)],
+         ["completed", "reset", "completed", "completed"]),
+        ([Change(What.NODE_DOWN, "m-1", 1500 * MS), Change(What.NODE_UP, "m-1", 2900 * MS)],
+         ["completed", "timeout", "completed", "completed"]),
+    ):  # fmt: skip
+        running = plane(kind, tmp_path, web=ON_TWO, load=load, duration="4500ms")
+        running.apply(changes)
+        assert fates(log(run_out(running))) == expected

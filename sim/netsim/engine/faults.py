@@ -63,6 +63,7 @@ def _up(plane: Reference, change: Change) -> None:
     node = change.subject
     plane.world.machine.down.discard(node)
     plane.wiring.down.discard(node)
+    plane.world.state.boot(node, plane.now_ps)
     for client in plane.world.node_sources[node]:
         client.dead = False
     plane.rewire()

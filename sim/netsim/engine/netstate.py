@@ -119,6 +119,7 @@ class NetState:
                 expire_nodest=bool(self.setting(where, "expire_nodest_conn")),
                 persistence=self._persistence(where, service),
                 random_drop=self.setting(where, "drop_entry") == DROP_ALWAYS,
+                node=self.nodes[where],
             )  # fmt: skip
             self._places[key] = places
             for change in self._changes:
@@ -151,6 +152,11 @@ class NetState:
         self._changes.append(change)
         for key in self._balancers:
             self._later(key, change)
+
+    def boot(self, node: str, now_ps: int) -> None:
+        """A node that lost power is up again, with empty tables of connections."""
+        balancers = [row for (where, _), row in self._balancers.items() if where == node and row >= 0]
+        self.table.boot(self.nodes[node], balancers, now_ps)
 
     def _later(self, key: tuple[str, str], change: Change) -> None:
         node, places = self.model.nodes[key[0]], self._places[key]

@@ -102,9 +102,10 @@ ND_COUNT, ND_PEAK, ND_BEFORE, ND_SCAN, W_NODE = range(5)
     BA_MASK,  # which bits of its address count
     BA_QUIESCENT,  # net.ipv4.vs.expire_quiescent_template
     BA_RANDOM,  # net.ipv4.vs.drop_entry is 3
+    BA_NODE,  # where it is
     BA_TEMPLATES,  # in the order in which they fall due: first and last
     W_BALANCER,
-) = (*range(13), 14)
+) = (*range(14), 15)
 # A change of a balancer's list that is to come stands in a row of the flows' table
 PE_NEXT, PE_DUE, PE_WHAT, PE_DEST, PE_WEIGHT = FW_NEXT, FW_DUE, FW_STATE, FW_DEST, FW_ACTIVE
 ADD, WEIGHT, REMOVE = range(3)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from netsim.compiled import entry, pointer
+from netsim.datapath.flows import boot, steps
 from netsim.datapath.flows import layout as y
-from netsim.datapath.flows import steps
 from netsim.datapath.flows.keys import client_key, port_key, put, tuple_key
 from netsim.datapath.flows.templates import due_templates
 from netsim.datapath.ipvs import service
@@ -97,6 +97,23 @@ def _expire(table: Any, balancer: Any, now: Any) -> None:
     if balancer >= 0:
         steps.changes(T, balancer, now)
         due_templates(T, balancer, now)
+
+
+@entry
+def _boot(table: Any, node: Any, now: Any) -> None:
+    T = pointer(table)
+    steps.expire(T, now)
+    boot.forget_flows(T, node, now)
+
+
+@entry
+def _boot_rows(table: Any, first: Any, rows: Any, node: Any) -> None:
+    boot.forget_others(pointer(table), first, rows, node)
+
+
+@entry
+def _boot_balancer(table: Any, b: Any) -> None:
+    boot.forget_templates(pointer(table), b)
 
 
 @entry
@@ -218,10 +235,11 @@ class FlowTable:
 
     def balancer(
         self, key: int, scheduler: str, flags: int, target: int, dests: Sequence[tuple[int, int]] | Ints, *, reuse_mode: int,
-        drops: bool, expire_nodest: bool, persistence: Persistence | None = None, random_drop: bool = False,
+        drops: bool, expire_nodest: bool, persistence: Persistence | None = None, random_drop: bool = False, node: int = 0,
     ) -> int:  # fmt: skip
         """A virtual service with its destinations, the newest first: address and weight (-1: not in the list yet).
-        They are known by their places. ``key``: names it in draws. ``random_drop``: drop_entry is 3."""
+        They are known by their places. ``key``: names it in draws. ``random_drop``: drop_entry is 3.
+        ``node``: where it is, as `node` gave it."""
         number, cells, addresses = placed(scheduler, len(dests))
         b, s = self._take(y.W_BALANCER), self._take(W_SERVICE)
         table = self._take(cells)
@@ -229,6 +247,7 @@ class FlowTable:
         T = self.T
         T[b + y.BA_KEY], T[b + y.BA_SERVICE], T[b + y.BA_DESTS], T[b + y.BA_TARGET] = key, s, first, target
         T[b + y.BA_REUSE], T[b + y.BA_DROPS], T[b + y.BA_NODEST] = reuse_mode, int(drops), int(expire_nodest)
+        T[b + y.BA_NODE] = node
         T[b + y.BA_NEXT] = T[b + y.BA_TEMPLATES] = T[b + y.BA_TEMPLATES + 1] = -1
         if persistence is not None:
             T[b + y.BA_PERSIST_PS], T[b + y.BA_QUIESCENT] = persistence.time_ps, int(persistence.quiescent)
@@ -299,6 +318,14 @@ class FlowTable:
     def expire(self, now: int, balancer: int = -1) -> None:
         """What is due by ``now`` goes, of one balancer's templates, too, and its list changes."""
         _expire(self.T, balancer, now)
+
+    def boot(self, node: int, balancers: Sequence[int], now: int) -> None:
+        """A node has forgotten all that it knew of connections; ``balancers``: those in it."""
+        _boot(self.T, node, now)
+        for chunk in self._chunks:
+            _boot_rows(self.T, *chunk, node)
+        for balancer in balancers:
+            _boot_balancer(self.T, balancer)
 
     def later(self, balancer: int, place: int, what: int, weight: int, due: int) -> None:
         """A change of a balancer's list at ``due``, done when it is next used after that."""

@@ -68,6 +68,16 @@ def due_templates(T, b, now):
 
 
 @inner
+def drop_all(T, templates):
+    """Those of a list go, with what connections know of them."""
+    row = T[templates]
+    while row >= 0:
+        take_out(T, templates, row)
+        _drop(T, row)
+        row = T[templates]
+
+
+@inner
 def _drop(T, row):
     _stale(T, row)
     T[T[row + FW_DEST] + DE_PERSISTENT] -= 1

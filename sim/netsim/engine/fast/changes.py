@@ -137,6 +137,7 @@ def _up(plane: FastPlane, change: Change) -> None:
     fast, node = plane.fast, change.subject
     row = fast.builder.node_index[node]
     plane.wiring.down.discard(node)
+    fast.world.state.boot(node, plane.now_ps)
     fast.M[cell(fast, y.B_NODE, y.W_NODE, row, y.N_DOWN)] = 0
     for client in fast.world.node_sources[node]:
         client.dead = False
