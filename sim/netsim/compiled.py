@@ -25,7 +25,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
 from netsim.lean import Lean
-from netsim.linking import part
+from netsim.linking import loaded_alone, part
 
 #: Where compiled functions, and the names and numbers that they are compiled with, live.
 ROOMS = ("datapath", "workload", "engine")
@@ -73,7 +73,7 @@ def entry(function: Callable[..., Any], **options: Any) -> Any:
     config.CACHE_DIR = FOLDER or before
     options |= {"cache": FOLDER is not None, "error_model": "numpy", "pipeline_class": Lean}
     try:
-        return part(_once(njit(**options)(function)), False)
+        return part(loaded_alone(_once(njit(**options)(function))), False)
     finally:
         config.CACHE_DIR = before
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
 from numba.core.registry import cpu_target
+from numba.core.runtime.nrt import rtsys
 
 from netsim.lean import remember
 
@@ -47,6 +48,27 @@ def part(dispatcher: Any, is_part: bool) -> Any:
                 gc.enable()
 
     dispatcher.compile = compile
+    return dispatcher
+
+
+def loaded_alone(dispatcher: Any) -> Any:
+    """A dispatcher that reads its code from disk without all that Numba must know to compile: importing that takes a
+    tenth of a second, and what is compiled already needs only Numba's runtime. What is not on disk is compiled as ever."""
+    cache = dispatcher._cache
+    load, guard = (
+        getattr(cache, "_load_overload", None),
+        getattr(cache, "_guard_against_spurious_io_errors", None),
+    )
+    if load is None or guard is None:
+        return dispatcher
+
+    def load_overload(signature: Any, context: Any) -> Any:
+        rtsys.initialize(context)
+        with guard():
+            return load(signature, context)
+        return None  # where an error was swallowed
+
+    cache.load_overload = load_overload
     return dispatcher
 
 

@@ -92,3 +92,13 @@ def test_two_processes_start_at_once_on_nothing(writable: bool, tmp_path: Path) 
         assert counts == sorted(counts) and counts[-1][0] == counts[-1][1] > 200
         assert errors.count("cannot be kept") == (not writable)
     assert re.sub(r'"wall_s".*', "", told[0][0]) == re.sub(r'"wall_s".*', "", told[1][0])
+
+
+def test_what_is_on_disk_is_loaded_without_what_numba_needs_to_compile() -> None:
+    program = (
+        "import sys; from netsim.engine.fast.warmup import warm_up; warm_up(); "
+        "print(sorted({'numba.np.arraymath', 'numba.np.linalg', 'scipy.linalg'} & set(sys.modules)))"
+    )
+    for _ in range(2):  # the first one may have to compile
+        ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
