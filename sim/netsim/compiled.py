@@ -8,7 +8,6 @@ a hash of all sources of the rooms with compiled code, of Numba, of Python and o
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,8 +21,10 @@ from llvmlite import binding, ir
 from numba import njit, types
 from numba.core import event
 from numba.core.dispatcher import Dispatcher
+from numba.core.runtime.nrt import rtsys
 from numba.extending import intrinsic
 
+from netsim.kept import kept
 from netsim.lean import Lean
 from netsim.linking import part
 
@@ -42,22 +43,8 @@ def digest() -> str:
     return found.hexdigest()
 
 
-def cache_folder() -> str | None:
-    """Where compiled code is kept; None where nothing can be written."""
-    base = (
-        os.environ.get("NETSIM_CACHE_DIR")
-        or os.environ.get("XDG_CACHE_HOME")
-        or os.path.expanduser("~/.cache")
-    )
-    folder = os.path.join(base, "netsim", digest())
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
-
-
-FOLDER = cache_folder()
+#: Where compiled code is kept; None where nothing can be written.
+FOLDER = kept(digest())
 
 #: Told once by commands when compiled code cannot be kept.
 UNKEPT = (
@@ -73,7 +60,7 @@ def entry(function: Callable[..., Any], **options: Any) -> Any:
     config.CACHE_DIR = FOLDER or before
     options |= {"cache": FOLDER is not None, "error_model": "numpy", "pipeline_class": Lean}
     try:
-        return part(_once(njit(**options)(function)), False)
+        return part(_loaded_alone(_once(njit(**options)(function))), False)
     finally:
         config.CACHE_DIR = before
 
@@ -129,6 +116,21 @@ def _once(dispatcher: Any) -> Any:
         )
 
     dispatcher.get_call_template = for_types
+    return dispatcher
+
+
+def _loaded_alone(dispatcher: Any) -> Any:
+    """Load from disk without all that Numba can compile of Python and NumPy: importing it, and SciPy's linear algebra with
+    it, takes a tenth of a start. Compiling asks for it itself (as of Numba 0.68)."""
+    cache = dispatcher._cache
+
+    def load_overload(signature: Any, context: Any) -> Any:
+        rtsys.initialize(context)
+        with cache._guard_against_spurious_io_errors():
+            return cache._load_overload(signature, context)
+
+    if hasattr(cache, "_load_overload") and hasattr(cache, "_guard_against_spurious_io_errors"):
+        cache.load_overload = load_overload
     return dispatcher
 
 
