@@ -8,7 +8,6 @@ a hash of all sources of the rooms with compiled code, of Numba, of Python and o
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from numba.core import event
 from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
+from netsim.kept import kept
 from netsim.lean import Lean
 from netsim.linking import loaded_alone, part
 
@@ -42,22 +42,8 @@ def digest() -> str:
     return found.hexdigest()
 
 
-def cache_folder() -> str | None:
-    """Where compiled code is kept; None where nothing can be written."""
-    base = (
-        os.environ.get("NETSIM_CACHE_DIR")
-        or os.environ.get("XDG_CACHE_HOME")
-        or os.path.expanduser("~/.cache")
-    )
-    folder = os.path.join(base, "netsim", digest())
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
-
-
-FOLDER = cache_folder()
+#: Where compiled code is kept; None where nothing can be written.
+FOLDER = kept(digest())
 
 #: Told once by commands when compiled code cannot be kept.
 UNKEPT = (

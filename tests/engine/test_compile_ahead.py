@@ -16,6 +16,7 @@ from netsim.datapath.flows import table
 from netsim.datapath.ipvs import dispatch, wrr
 from netsim.engine.fast import bulk, cores, entries, faults, loop, memory, units
 from netsim.engine.fast.warmup import SMALLEST
+from netsim.kept import kept
 from netsim.scenario.load import loads
 
 LINE = re.compile(r"netsim: compiled (\d+) of (\d+) functions")
@@ -58,9 +59,9 @@ def test_what_few_scenarios_need_is_compiled_for_them_alone(
 def test_nothing_is_kept_where_no_folder_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NETSIM_CACHE_DIR", str(tmp_path / "file"))
-    assert compiled.cache_folder() is None
+    assert kept(compiled.digest()) is None
     monkeypatch.setenv("NETSIM_CACHE_DIR", str(tmp_path))
-    assert compiled.cache_folder() == str(tmp_path / "netsim" / compiled.digest())
+    assert kept(compiled.digest()) == str(tmp_path / "netsim" / compiled.digest())
 
 
 @pytest.mark.parametrize("kept", [True, False])

@@ -6,7 +6,6 @@ import pytest
 from fake_results import result
 from large import large
 
-from netsim.report.figures import figure
 from netsim.report.overtime import clock_chart, failing, views
 from netsim.report.ways import steps, way_chart, way_reading
 
@@ -48,5 +47,5 @@ def test_what_fails_is_drawn_over_the_clock() -> None:
     found = large(5, faults=1)
     shares = [share for _, share in failing(found)]
     assert max(shares) > 0 and all(0 <= share <= 1 for share in shares)
-    assert [trace.name for trace in figure(found, "failover").data][0] == "failing"
+    assert [trace.name for trace in found.figure("failover").data][0] == "failing"
     assert failing(result()) == []

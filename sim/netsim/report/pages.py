@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -9,9 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+import jinja2
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 
+from netsim.kept import kept
 from netsim.report.content import page
+from netsim.report.drawing import Drawing
 from netsim.report.figures import FIGURES, figure
 from netsim.report.figures_stages import attribution, way
 from netsim.report.svg import latency_svg
@@ -58,7 +62,7 @@ def write_report(directory: str | os.PathLike[str], out: str | os.PathLike[str] 
 def _figures(result: Result, charts: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Each chart's figure, those of workloads by their number."""
     workloads = list(result.data["workloads"])
-    found = {}
+    found: dict[str, Drawing] = {}
     for key in charts:
         if key.startswith("attribution-"):
             found[key] = attribution(result, workloads[int(key.removeprefix("attribution-"))])
@@ -69,10 +73,10 @@ def _figures(result: Result, charts: Iterable[str]) -> dict[str, dict[str, Any]]
     return embedded(found)
 
 
-def embedded(figures: Mapping[str, go.Figure]) -> dict[str, dict[str, Any]]:
+def embedded(figures: Mapping[str, Drawing | go.Figure]) -> dict[str, dict[str, Any]]:
     """Each figure as JSON that may stand in a page, and its height (px); none where there is nothing to draw."""
     return {
-        key: {"json": str(drawn.to_json()).replace("<", "\\u003c"), "height": drawn.layout.height}
+        key: {"json": str(drawn.to_json()).replace("<", "\\u003c"), "height": drawn.layout["height"]}
         for key, drawn in figures.items()
         if len(drawn.data)
     }
@@ -89,12 +93,16 @@ def plotly_js() -> str:
 @cache
 def environment() -> Environment:
     """Where the pages' templates are."""
+    # Jinja tells changed templates apart by itself, but not its own options, which stand here.
+    known = hashlib.blake2b(Path(__file__).read_bytes() + jinja2.__version__.encode(), digest_size=8)
+    folder = kept(f"pages-{known.hexdigest()}")
     made = Environment(
         loader=PackageLoader("netsim.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=FileSystemBytecodeCache(folder) if folder else None,
     )
     made.filters["tight"] = _tight
     return made

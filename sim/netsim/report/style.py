@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
+from netsim.report.drawing import Drawing
 from netsim.report.palette import GRID, INK
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+#: A `Drawing` or a figure of Plotly's, whose methods have the same names.
+Drawn = TypeVar("Drawn")
 
 #: Beyond this many workloads, lines can no longer be told apart.
 MOST_LINES = 8
 _FONT = {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": INK}
 
 
-def styled(drawn: go.Figure, height: int) -> go.Figure:
+def styled(drawn: Drawn, height: int) -> Drawn:
     """The figure with the report's font, grid and legend; ``height`` in pixels."""
-    drawn.update_layout(
-        template="none",
+    plain: Any = drawn
+    if not isinstance(drawn, Drawing):  # which has no template from the beginning
+        plain.update_layout(template="none")
+    plain.update_layout(
         font=_FONT,
         height=height,
         margin={"l": 60, "r": 16, "t": 16, "b": 48},
@@ -27,11 +30,11 @@ def styled(drawn: go.Figure, height: int) -> go.Figure:
         paper_bgcolor="white",
         plot_bgcolor="white",
     )
-    drawn.update_xaxes(
-        gridcolor=GRID, linecolor=GRID, zerolinecolor=GRID, automargin=True, title_font_size=13
+    plain.update_xaxes(
+        gridcolor=GRID, linecolor=GRID, zerolinecolor=GRID, automargin=True, title={"font": {"size": 13}}
     )
-    drawn.update_yaxes(
-        gridcolor=GRID, linecolor=GRID, zerolinecolor=GRID, automargin=True, title_font_size=13
+    plain.update_yaxes(
+        gridcolor=GRID, linecolor=GRID, zerolinecolor=GRID, automargin=True, title={"font": {"size": 13}}
     )
     return drawn
 

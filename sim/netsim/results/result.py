@@ -85,7 +85,7 @@ class Result:
         """A figure of the report: ``latency``, ``throughput``, ``attribution``, ``stations``."""
         from netsim.report.figures import figure
 
-        return figure(self, name)
+        return figure(self, name).figure()
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``result.json``."""
