@@ -13,6 +13,8 @@ from netsim.scenario.schema_work import TASKS
 if TYPE_CHECKING:
     from netsim.scenario.check import Finder
 
+#: As a target of a load from a node: what is published there, asked at 127.0.0.1.
+LOCALHOST = "localhost"
 _TASK = re.compile(r"(.+)\.([1-9][0-9]{0,6})")
 
 
@@ -73,6 +75,8 @@ def _target(finder: Finder, path: PathTuple, load: Load) -> str | None:
     if colon and not (port.isascii() and port.isdigit() and 0 < int(port[:9]) < 65536):
         finder.add(path, "BAD_VALUE", "a port from 1 to 65535 after the colon", load.to)
         return None
+    if name == LOCALHOST and load.from_ in finder.scenario.node_names():
+        return LOCALHOST
     short = name.removeprefix(TASKS)
     return short if short in finder.scenario.services else _party(finder, path, name)
 
@@ -93,7 +97,9 @@ def _reachable(finder: Finder, name: str, load: Load, source: str, target: str) 
             finder.add(path, "BAD_LOAD", "a service with a published port", load.to)
         return
     if source == "node" and target in parties:
-        _published(finder, path, load, parties[target], target)
+        # What it has on its own node is reached at its bridge address; a port must be published.
+        if ":" in load.to:
+            _published(finder, path, load, parties[target], target)
         return
     if source in parties and target in parties:
         from netsim.scenario.check import shares_network

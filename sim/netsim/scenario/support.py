@@ -34,9 +34,8 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
                 yield ("containers", name, "ports", i, "protocol"), port.protocol, "tcp can be simulated"
     for name, load in scenario.load.items():
         if load.to in scenario.node_names():
-            yield ("load", name, "to"), "a node as target", "load a service or a container"
-        if load.from_ in scenario.node_names() and load.to != "outside":
-            yield ("load", name, "from"), "a node as source", "load from outside or from a container"
+            help = "a node answers nothing by itself: load a container on it, with networks: [host] for its own namespace"
+            yield ("load", name, "to"), "a node as target", help
 
 
 def _under_load(scenario: Scenario) -> Iterator[Finding]:
