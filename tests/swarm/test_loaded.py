@@ -184,6 +184,29 @@ def test_scaling_to_nothing_leaves_nobody(tmp_path: Path) -> None:
     assert 6 < min(wrong) < 8 and (found.fate[found.start_ps > 8 * S] != 0).all()
 
 
+def test_a_container_that_the_outside_asks_joins_and_leaves_a_network(tmp_path: Path) -> None:
+    """Its default route stays with the bridge, and so do its ports: the outside feels nothing, the service that calls it does."""
+    acts = "{at: 2s, disconnect: {box: shop}}, {at: 4s, connect: {box: shop}}, {at: 5s, connect: {box: more}}"
+    text = events(operations=acts, duration=8).replace(
+        "more: {}", "more: {attachable: true}, br: {driver: bridge}"
+    )
+    text = text.replace("shop: {}", "shop: {attachable: true}").replace(
+        "image: {", "calls: [{to: box, connection: new, timeout: 200ms}], image: {"
+    )
+    text += "containers: {box: {node: m-1, networks: [br, shop], ports: ['9090:80'], work: {cpu: 100us}}}\n"
+    text = text.replace(
+        "load: {",
+        "load: {door: {from: outside, to: 'box:9090', arrivals: {constant: 50/s}, timeout: 500ms, connection: new}, ",
+    )
+    one, other = (record(kind, text, tmp_path) for kind in (Reference, FastPlane))
+    for name in ("users", "door"):
+        a, b = one.workloads[name].log, other.workloads[name].log
+        assert np.array_equal(a.fate, b.fate) and np.array_equal(a.finish_ps, b.finish_ps)
+    assert failed(other.workloads["door"].log) == []
+    wrong = failed(other.workloads["users"].log)
+    assert wrong and min(wrong) > 1.9 and max(wrong) < 5
+
+
 def test_an_update_attaches_a_service_to_a_second_network(tmp_path: Path) -> None:
     """All tasks are replaced one by one, the new ones have both networks, and the mesh goes on serving."""
     act = "{at: 2s, update: {web: {networks: [shop, more], update_config: {order: start-first, parallelism: 4}}}}"

@@ -92,14 +92,12 @@ def _past_the_mesh(scenario: Scenario) -> Iterator[Finding]:
 
 def _moving(scenario: Scenario) -> Iterator[Finding]:
     """What containers that join or leave networks cannot do yet: which network is used is decided before the clock
-    starts, and so is the one of the default route."""
+    starts."""
     parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
     for i, operation in enumerate(scenario.operations):
         for name in (operation.connect or operation.disconnect or {}).keys() & scenario.containers.keys():
             path: PathTuple = ("operations", i, operation.verb, name)
             networks, container = set(scenario.container_networks(name)), scenario.containers[name]
-            if container.ports or any(load.to.partition(":")[0] == name for load in scenario.load.values()):
-                yield path, f"{operation.verb} of a container that the outside asks", "call it from a service"
             for other, party in parties.items():
                 called = {call.to.partition(":")[0] for call in party.calls}
                 calls = {call.to.partition(":")[0] for call in container.calls}
