@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netsim.model.entities import OUTSIDE, Model, NetworkPlan, PublishedPort, Task
-from netsim.scenario.check_load import LOCALHOST
 from netsim.scenario.problems import nearest
-from netsim.scenario.schema_work import TASKS
+from netsim.scenario.schema_work import LOCALHOST, TASKS
 
 #: The network of processes on the nodes themselves.
 HOST = "host"

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from netsim.scenario.problems import PathTuple, suggest
 from netsim.scenario.schema_load import Load
 from netsim.scenario.schema_service import Container, Service
-from netsim.scenario.schema_work import TASKS
+from netsim.scenario.schema_work import LOCALHOST, TASKS
 
 if TYPE_CHECKING:
     from netsim.scenario.check import Finder
 
-#: As a target of a load from a node: what is published there, asked at 127.0.0.1.
-LOCALHOST = "localhost"
 _TASK = re.compile(r"(.+)\.([1-9][0-9]{0,6})")
 
 
