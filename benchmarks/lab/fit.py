@@ -5,7 +5,7 @@
 
 Fitted are loopback, host to host and the bridge on one node alone: the round trips of `tests/data/lab/paths.json`, and
 the throughput of `tests/data/lab/blocks.json`, of two lengths of writes the one that is faster on a path, medians of
-both. What makes the other one slow, wake-ups, the model does not follow (docs/validation.md). Found are what a sleeping core adds, the copy of a byte, and what a veth pair and the card's driver add to a unit and to its bytes. In
+both. What makes the other one slow the model does not follow (docs/validation.md). Found are what a sleeping core adds, the copy of a byte, and what a veth pair and the card's driver add to a unit and to its bytes. In
 this lab a card is a veth pair too: it takes units whole, and no interrupt is held back. All other costs are those of
 the profile ``stock``. Throughput comes from the fast engine, one connection that is always full between two nodes on
 a hypervisor of two cores; the round trip from the stages of the trace on idle stations.

@@ -8,8 +8,8 @@ used, the first one a manager. Needs root, iperf3 and sockperf. Rounds go over a
 the machine does falls on all of them; every single value is written down, the comparison takes the median.
 
 Throughput is measured with writes of two lengths, 128 KiB (iperf3's own) and 130,000 B. An skb holds whole segments, so what
-is left of a write when its full skbs are gone depends on the segment and the length, and on that depends how often the
-receiver falls asleep in between and must be woken: of the two, one is fast on each path (docs/validation.md).
+is left of a write when its full skbs are gone depends on the segment and the length, and so does the speed: of the two
+lengths, mostly one is fast on a path and the other slow (docs/validation.md).
 
 What is measured while other processes use more than a tenth of the machine is measured again, until it is quiet. The
 tools spend their time in the kernel, so user time is taken for that of others. Run it with ``nice -n -20``.

@@ -76,7 +76,7 @@ def test_order_of_throughput_that_the_measurement_tells_apart(model: Numbers) ->
 
 
 @pytest.mark.xfail(
-    strict=True, reason="128 KiB leave a rest that wakes the receiver again, which the model does not know"
+    strict=True, reason="the length of writes makes two speeds, of which the model knows the faster one"
 )
 @pytest.mark.parametrize("path", ["overlay_same_node", "overlay_across"])
 def test_overlays_with_the_writes_of_iperf3(path: str, model: Numbers) -> None:
