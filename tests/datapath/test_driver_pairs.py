@@ -78,6 +78,16 @@ WAYS = [
     ("m-1", "br-a", "conntrack.hit bridge veth", "veth bridge conntrack.hit"),
     ("outside", "br-a:7000", "| conntrack.hit nat.dnat ip.forward bridge veth", "veth bridge conntrack.hit nat.dnat ip.forward |"),
     ("m-1", "localhost:7000", "ip.recv proxy conntrack.hit bridge veth", "veth bridge conntrack.hit ip.recv proxy"),
+    # The same port asked on the node itself: DNAT in OUTPUT, and no forwarding; from another node as from outside.
+    ("m-1", "br-a:7000", "conntrack.hit nat.dnat bridge veth", "veth bridge conntrack.hit nat.dnat"),
+    ("m-2", "br-a:7000", "| conntrack.hit nat.dnat ip.forward bridge veth", "veth bridge conntrack.hit nat.dnat ip.forward |"),
+    ("m-1", "routed-a:7001", "conntrack.hit bridge veth", "veth bridge conntrack.hit"),
+    # A process of another node, or of its own, at that node's address.
+    ("br-a", "host-c", f"{OUT} |", f"| {BACK}"),
+    ("plain-a", "host-c", f"{OUT} |", f"| {BACK}"),
+    ("br-a", "host-a", "veth bridge conntrack.hit", "conntrack.hit bridge veth"),
+    ("mac-a", "host-c", "macvlan |", "| macvlan"),
+    ("m-1", "plain-a", "conntrack.hit bridge veth", "veth bridge conntrack.hit"),
     ("routed-a", "outside", "veth bridge conntrack.hit ip.forward |", "| conntrack.hit ip.forward bridge veth"),
     ("outside", "routed-a:7001", "| conntrack.hit ip.forward bridge veth", "veth bridge conntrack.hit ip.forward |"),
     # Overlay: never encapsulated on one node; out by docker_gwbridge.
@@ -103,6 +113,13 @@ WAYS = [
      " | vxlan.decap bridge veth conntrack.hit nat.redirect",
      "conntrack.hit nat.redirect veth bridge vxlan.encap | vxlan.decap bridge veth conntrack.hit ipvs.hit nat.snat veth bridge"
      " conntrack.hit nat.dnat ip.forward |"),
+    # A process on a node asks its own node's port of the mesh: nothing comes in at the card.
+    *((
+        "m-1", name, "conntrack.hit nat.dnat bridge veth conntrack.hit ipvs.hit nat.snat veth bridge vxlan.encap"
+        " | vxlan.decap bridge veth conntrack.hit nat.redirect",
+        "conntrack.hit nat.redirect veth bridge vxlan.encap | vxlan.decap bridge veth conntrack.hit ipvs.hit nat.snat veth bridge"
+        " conntrack.hit nat.dnat",
+    ) for name in ("vip:8080", "localhost:8080")),
     ("outside", "vip:9090", "| conntrack.hit nat.dnat ip.forward bridge veth", "veth bridge conntrack.hit nat.dnat ip.forward |"),
     # macvlan and ipvlan: past the host's stack, with addresses of the underlay.
     ("mac-a", "mac-b", "macvlan", "macvlan"),
@@ -146,8 +163,13 @@ REFUSED = [
     ("none-a", "outside", "only a loopback interface"),
     ("outside", "br-b", "publishes no port"),
     ("outside", "plain-a", "publishes no port"),
-    ("m-1", "localhost:7777", "nothing on m-1 is published in host mode at port 7777"),
+    ("m-1", "localhost:7777", "nothing on m-1 is published at port 7777"),
     ("m-2", "localhost:7000", "nothing on m-2"),
+    ("m-2", "br-b", "br-b is on m-1 and publishes no port"),
+    ("m-2", "br-a", "br-a is on m-1 and publishes br-a:7000, so m-2 cannot reach it so"),
+    ("br-a", "onhost", "onhost runs on 3 nodes"),
+    ("shut-a", "host-c", "only internal networks"),
+    ("mac-a", "host-a", "cannot reach the node that they run on"),
 ]
 
 
@@ -173,7 +195,7 @@ def ways(src: str, target: str) -> tuple[Path, Path]:
     via = found.vias[0] if found.vias else None
     dst = next((c for c in found.candidates if via and MODEL.tasks[c].node.name != via), found.candidates[0])
     if found.kind == "vip":
-        here = MODEL.tasks[src].node
+        here = MODEL.nodes.get(src) or MODEL.tasks[src].node
         dst = next(c for c in found.candidates if MODEL.tasks[c].node is not here)
     return request_path(MODEL, found, src, dst, via, False), reply_path(MODEL, found, src, dst, via)
 

@@ -668,6 +668,35 @@ TAKEOVER: list[tuple[int, Step]] = [
 ]
 
 
+#: Processes on the nodes themselves ask: a bridge address, a port by the node's address, by loopback and from another node,
+#: the mesh, and containers ask what runs in a node's own namespace. A node that asks dies.
+FROM_NODES = """netsim: 1
+duration: 500ms
+warmup: 0s
+nodes: {n: {role: manager, count: 2, cores: 2, nic: {rate: 1Gbit}}}
+networks: {br: {driver: bridge}, ov: {driver: overlay}}
+services:
+  web: {replicas: 3, networks: [ov], ports: [{published: 8080, target: 80}], work: {cpu: 300us, workers: 4}}
+containers:
+  a: {node: n-1, networks: [br], ports: [{published: 81, target: 80}], work: {cpu: 200us}, calls: [{to: h, response: 12KiB}]}
+  b: {node: n-1, networks: [br], work: {cpu: 50us}}
+  h: {node: n-2, networks: [host], work: {cpu: 50us}}
+load:
+  direct: {from: n-1, to: b, arrivals: {poisson: 200/s}, response: 70KiB}
+  own: {from: n-1, to: 'a:81', arrivals: {poisson: 200/s}, connection: new}
+  far: {from: n-2, to: 'a:81', arrivals: {poisson: 200/s}, timeout: 100ms, connection: {pool: 4}}
+  proxy: {from: n-1, to: 'localhost:81', users: 3}
+  mesh: {from: n-2, to: 'web:8080', arrivals: {poisson: 300/s}, response: 20KiB, connection: {requests: 1}}
+  local: {from: n-1, to: 'localhost:8080', arrivals: {poisson: 300/s}, connection: {pool: 5, requests: 7, tls: true}}
+  out: {from: b, to: h, bulk: 3MB, flows: 2}
+  in: {from: n-1, to: b, bulk: 3MB, flows: 2}
+"""
+A_SOURCE_DIES: list[tuple[int, Step]] = [
+    (300 * MS, Change(What.NODE_DOWN, "n-2")),
+    (400 * MS, Change(What.NODE_UP, "n-2")),
+]
+
+
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
     scenario.tolerate()
@@ -716,6 +745,8 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(BONDED, PULLED)
 @example(STICKY, SHIFTS)
 @example(TAKEN_OVER, TAKEOVER)
+@example(FROM_NODES, [])
+@example(FROM_NODES, A_SOURCE_DIES)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

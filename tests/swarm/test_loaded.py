@@ -21,6 +21,7 @@ from netsim.model.build import build_model
 from netsim.results.failovers import failover_rows
 from netsim.swarm.loaded import entry_checks, simulate
 from netsim.swarm.simulate import build
+from netsim.swarm.store import State
 
 TEXT = """netsim: 1
 duration: 20s
@@ -29,7 +30,7 @@ nodes:
   m: {role: manager, count: 1, cores: 4}
   w: {count: 4, cores: 4, labels: {rack: [a, b]}}
 outside: {entry: {nodes: [m-1], check: none}}
-networks: {shop: {}}
+networks: {shop: {}, more: {}}
 services: {web: {replicas: 8, networks: [shop], ports: ['8080:80'], image: {name: web, stop: 1s}, work: {cpu: 100us}, placement: {constraints: [node.role == worker]}}}
 load: {users: {from: outside, to: 'web:8080', arrivals: {constant: 50/s}, timeout: 500ms, connection: new}}
 """
@@ -80,8 +81,9 @@ ACTS = (
         ("{at: 1s, random: web, mtbf: 40s}, {at: 2s, random: w, mtbf: 60s, mttr: 5s}", "", 30),
         ("", ACTS, 24),
         ("", "{at: 1s, update: {web: {work: {cpu: 300us}, update_config: {parallelism: 2}}}}", 24),
+        ("", "{at: 1s, update: {web: {networks: [shop, more], update_config: {parallelism: 4}}}}", 24),
     ],
-    ids=["deaths", "links", "cut", "partition", "rack", "random", "operations", "update"],
+    ids=["deaths", "links", "cut", "partition", "rack", "random", "operations", "update", "networks"],
 )
 def test_both_machineries_give_the_same_picoseconds(
     faults: str, operations: str, duration: int, tmp_path: Path
@@ -180,6 +182,44 @@ def test_scaling_to_nothing_leaves_nobody(tmp_path: Path) -> None:
     wrong = failed(found)
     # 1 s for the agent, then weight 0 everywhere: no destination is left.
     assert 6 < min(wrong) < 8 and (found.fate[found.start_ps > 8 * S] != 0).all()
+
+
+def test_a_container_that_the_outside_asks_joins_and_leaves_a_network(tmp_path: Path) -> None:
+    """Its default route stays with the bridge, and so do its ports: the outside feels nothing, the service that calls it does."""
+    acts = "{at: 2s, disconnect: {box: shop}}, {at: 4s, connect: {box: shop}}, {at: 5s, connect: {box: more}}"
+    text = events(operations=acts, duration=8).replace(
+        "more: {}", "more: {attachable: true}, br: {driver: bridge}"
+    )
+    text = text.replace("shop: {}", "shop: {attachable: true}").replace(
+        "image: {", "calls: [{to: box, connection: new, timeout: 200ms}], image: {"
+    )
+    text += "containers: {box: {node: m-1, networks: [br, shop], ports: ['9090:80'], work: {cpu: 100us}}}\n"
+    text = text.replace(
+        "load: {",
+        "load: {door: {from: outside, to: 'box:9090', arrivals: {constant: 50/s}, timeout: 500ms, connection: new}, ",
+    )
+    one, other = (record(kind, text, tmp_path) for kind in (Reference, FastPlane))
+    for name in ("users", "door"):
+        a, b = one.workloads[name].log, other.workloads[name].log
+        assert np.array_equal(a.fate, b.fate) and np.array_equal(a.finish_ps, b.finish_ps)
+    assert failed(other.workloads["door"].log) == []
+    wrong = failed(other.workloads["users"].log)
+    assert wrong and min(wrong) > 1.9 and max(wrong) < 5
+
+
+def test_an_update_attaches_a_service_to_a_second_network(tmp_path: Path) -> None:
+    """All tasks are replaced one by one, the new ones have both networks, and the mesh goes on serving."""
+    act = "{at: 2s, update: {web: {networks: [shop, more], update_config: {order: start-first, parallelism: 4}}}}"
+    text = events(operations=act, duration=30)
+    scenario = scenario_from(text, tmp_path)
+    swarm = build(build_model(scenario), 3, 0)
+    swarm.env.run(until=29 * S)
+    slots = swarm.services["web"].slots()
+    running = [task for tasks in slots.values() for task in tasks if task.state == State.RUNNING]
+    assert len(running) == 8 and {task.spec.networks for task in running} == {("shop", "more")}
+    found = record(FastPlane, text, tmp_path)
+    assert "update completed" in [row["what"] for row in found.timeline]
+    assert failed(found.workloads["users"].log) == []
 
 
 @pytest.mark.parametrize(("order", "replicas"), [("stop-first", 4), ("start-first", 1), ("stop-first", 1)])

@@ -73,7 +73,9 @@ class LookupCost:
 def asking(model: Model, found: Reach, src: str, target: str) -> Asking | None:
     """How ``src`` looks up ``target``; None if it needs no name: it asks an address or knows it from a file."""
     name = target.partition(":")[0]
-    if src == OUTSIDE or name in model.nodes or found.kind in ("loopback", "host", "node", "proxy"):
+    if src == OUTSIDE or name in model.nodes or found.kind in ("loopback", "host", "node", "own", "proxy"):
+        return None
+    if found.kind in ("nat", "routed") and name != OUTSIDE:  # a node's process, at an address of its node
         return None
     upstream = model.outside.rtt if name == OUTSIDE else 0
     if src not in model.tasks:

@@ -29,6 +29,9 @@ def request_path(model: Model, found: Reach, src: str, dst: str, via: str | None
         _mesh_request(walk, plan, model.nodes[via], target, new)
     elif found.kind == "host":
         _across(walk, source, target, (), driver.publish(network, new))
+    elif found.kind == "vip" and isinstance(driver, Ingress):
+        assert source is not None and target is not None
+        _own_mesh_request(walk, plan, source, target, new)
     elif found.kind in ("vip", "direct"):
         before = driver.balance(network, new) if found.kind == "vip" else ()
         _inside(walk, plan, source, target, before, ())
@@ -49,6 +52,9 @@ def reply_path(model: Model, found: Reach, src: str, dst: str, via: str | None) 
         _mesh_reply(walk, plan, model.nodes[via], target)
     elif found.kind == "host":
         _across(walk, target, source, driver.publish_reply(network), ())
+    elif found.kind == "vip" and isinstance(driver, Ingress):
+        assert source is not None and target is not None
+        _own_mesh_reply(walk, plan, source, target)
     elif found.kind in ("vip", "direct"):
         after = driver.balance_reply(network) if found.kind == "vip" else ()
         _inside(walk, plan, target, source, (), after)
@@ -63,6 +69,8 @@ def _own_node(plan: NetworkPlan, kind: str, new: bool) -> tuple[str, ...]:
     """Between a node and an endpoint on it, or inside either: what is between the two sockets."""
     if kind == "loopback":
         return ()
+    if kind == "own":
+        return _unrouted(plan.driver.publish(plan.spec, new))
     if kind in ("node", "proxy"):
         inner = plan.driver.from_host(plan.spec, new)
         return inner if kind == "node" else ("ip.recv", "proxy", *inner)
@@ -73,10 +81,38 @@ def _own_node_reply(plan: NetworkPlan, kind: str) -> tuple[str, ...]:
     """The same on the way back."""
     if kind == "loopback":
         return ()
+    if kind == "own":
+        return _unrouted(plan.driver.publish_reply(plan.spec))
     if kind in ("node", "proxy"):
         inner = plan.driver.to_host(plan.spec, False)
         return inner if kind == "node" else (*inner, "ip.recv", "proxy")
     return plan.driver.from_host(plan.spec, False)
+
+
+def _unrouted(stages: tuple[str, ...]) -> tuple[str, ...]:
+    """What a node's own process meets: the same rules in OUTPUT, and no forwarding between two interfaces."""
+    return tuple(stage for stage in stages if stage != "ip.forward")
+
+
+def _own_mesh_request(walk: Walk, plan: NetworkPlan, source: Node, target: Node, new: bool) -> None:
+    """A process on a node asks the mesh there: the sandbox is passed in the sender's context."""
+    driver, network = plan.driver, plan.spec
+    assert isinstance(driver, Ingress)
+    before, after = _unrouted(driver.door(network, new)), driver.to_task(new)
+    if source is target:
+        walk.send(source, *before, *driver.local(network), *after, "ip.recv").deliver(target)
+    else:
+        _across(walk, source, target, (*before, *driver.leave(network)), (*driver.enter(network), *after))
+
+
+def _own_mesh_reply(walk: Walk, plan: NetworkPlan, source: Node, target: Node) -> None:
+    driver, network = plan.driver, plan.spec
+    assert isinstance(driver, Ingress)
+    before, after = driver.from_task(), _unrouted(driver.door_reply(network))
+    if source is target:
+        walk.send(target, *before, *driver.local(network), *after, "ip.recv").deliver(source)
+    else:
+        _across(walk, target, source, (*before, *driver.leave(network)), (*driver.enter(network), *after))
 
 
 def _inside(

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from netsim.model.entities import OUTSIDE, Model, NetworkPlan, PublishedPort, Task
 from netsim.scenario.problems import nearest
-from netsim.scenario.schema_work import TASKS
+from netsim.scenario.schema_work import LOCALHOST, TASKS
 
 #: The network of processes on the nodes themselves.
 HOST = "host"
-#: As a target of a node: what is published there, asked at 127.0.0.1.
-LOCALHOST = "localhost"
 
 
 class ReachError(ValueError):
@@ -23,11 +21,11 @@ class ReachError(ValueError):
 class Reach:
     """How a target is reached from a source.
 
-    ``kind``: ingress | host | vip | direct | nat | routed | node | proxy | loopback. ``balancer``: ipvs or None.
+    ``kind``: ingress | host | vip | direct | nat | routed | node | own | proxy | loopback. ``balancer``: ipvs or None.
     ``candidates``: who may answer, in IPVS's list order (newest first). ``vias``: the nodes to enter by, if the
     mesh is used. ``network``: the network whose driver says what is on the way: the one in common (vip, direct),
-    the mesh's (ingress), the one of the published port (host, node, proxy) or of the default route (nat, routed);
-    ``host`` between nodes.
+    the mesh's (ingress, and vip from a node), the one of the published port (host, own, proxy), of the bridge that is
+    asked from its node (node), or of the default route (nat, routed); ``host`` between nodes.
     """
 
     kind: str
@@ -125,17 +123,38 @@ def _from_node(model: Model, src: str, name: str, port: str) -> Reach:
     if name == OUTSIDE or name in model.nodes:
         return Reach("loopback" if name == src else "direct", None, (name,))
     if name == LOCALHOST:
-        return _by_proxy(model, src, port)
+        return _by_localhost(model, src, port)
     _exists(model, name)
     tasks = [model.tasks[name]] if name in model.tasks else model.party_tasks(name)
     here = [task for task in tasks if task.node.name == src]
+    found = _published(model, name, port) if port else None
+    if found is not None and found.mode == "ingress":
+        return _node_to_mesh(model, tasks)
     if here:
-        return _node_to_own(model, src, here)
-    network = _exposed(model, tasks)
+        return _node_to_own(model, src, here) if found is None else _node_to_published(model, here)
+    network = _door(model, tasks) if found is not None else _exposed(model, tasks)
     if network is not None:
         return Reach("host", None, tuple(task.name for task in tasks), (), network)
     where = tasks[0].node.name if tasks else "no node"
-    raise ReachError(f"from {src} to {name} on {where} is not simulated: start at outside or at a container")
+    known = ", ".join(f"{name}:{p.published}" for p in model.ports_of(name))
+    raise ReachError(f"{name} is on {where} and publishes {known or 'no port'}, so {src} cannot reach it so")
+
+
+def _node_to_mesh(model: Model, tasks: list[Task]) -> Reach:
+    """A process on a node asks a port of the mesh at its own node: OUTPUT has the same DNAT as PREROUTING, and
+    ``route_localnet`` is set, so 127.0.0.1 does as well (daemon/libnetwork/service_linux.go)."""
+    assert model.mesh is not None
+    return Reach("vip", "ipvs", _newest_first(tasks), (), model.mesh)
+
+
+def _node_to_published(model: Model, tasks: list[Task]) -> Reach:
+    """A port in host mode, asked at an address of its own node: DNAT in OUTPUT, then the bridge."""
+    network, names = _door(model, tasks), tuple(task.name for task in tasks)
+    if network == HOST:
+        return Reach("loopback", None, names)
+    if network is None:
+        raise ReachError(f"{names[0]} has no network that carries published ports of its node")
+    return Reach("own", None, names, (), network)
 
 
 def _node_to_own(model: Model, src: str, tasks: list[Task]) -> Reach:
@@ -152,18 +171,20 @@ def _node_to_own(model: Model, src: str, tasks: list[Task]) -> Reach:
     raise ReachError(f"{src} cannot reach {names[0]}: {reason}")
 
 
-def _by_proxy(model: Model, src: str, port: str) -> Reach:
-    """127.0.0.1 on a node: the userland proxy takes what is published there in host mode."""
+def _by_localhost(model: Model, src: str, port: str) -> Reach:
+    """127.0.0.1 on a node: the mesh has its own DNAT for it, and the userland proxy takes what is published in host mode."""
     for published in model.ports:
-        if str(published.published) != port or published.mode != "host":
+        if str(published.published) != port:
             continue
+        if published.mode == "ingress":
+            return _node_to_mesh(model, model.party_tasks(published.party))
         tasks = [task for task in model.party_tasks(published.party) if task.node.name == src]
         network = _door(model, tasks)
         if network == HOST:
             return Reach("loopback", None, tuple(task.name for task in tasks))
         if network is not None and model.addresses[network].driver.publishes:
             return Reach("proxy", None, tuple(task.name for task in tasks), (), network)
-    raise ReachError(f"nothing on {src} is published in host mode at port {port or '(none given)'}")
+    raise ReachError(f"nothing on {src} is published at port {port or '(none given)'}")
 
 
 def _to_underlay(model: Model, source: Task, name: str) -> Reach:
@@ -185,11 +206,22 @@ def _to_underlay(model: Model, source: Task, name: str) -> Reach:
     return Reach("nat" if nat else "routed", None, (name,), (), source.egress)
 
 
+def _to_hosted(model: Model, source: Task, name: str, tasks: list[Task]) -> Reach:
+    """To a process in a node's own namespace, at an address of its node."""
+    if len(tasks) > 1:
+        raise ReachError(f"{name} runs on {len(tasks)} nodes, each with an address of its own: name one task")
+    (task,) = tasks
+    found = _to_underlay(model, source, task.node.name)
+    return Reach(found.kind, None, (task.name,), (), found.network)
+
+
 def _inside(model: Model, source: Task, name: str, by_vip: bool) -> Reach:
     """``by_vip``: the virtual address is asked for if there is one, and not the tasks' own."""
     tasks = [model.tasks[name]] if name in model.tasks else model.party_tasks(name)
     theirs = set(model.tasks[name].networks) if name in model.tasks else set(_networks_of(model, name))
     shared = [network for network in source.networks if network in theirs]
+    if not shared and theirs == {HOST} and tasks:
+        return _to_hosted(model, source, name, tasks)
     if not shared:
         raise ReachError(f"{source.name} and {name} share no network")
     first: str | None = None

@@ -146,6 +146,10 @@ class DriverFacts:
         for name, container in scenario.containers.items():
             for i, network in enumerate(container.networks):
                 yield ("containers", name, "networks", i), network
+        for i, operation in enumerate(scenario.operations):
+            for name, networks in operation.new_networks():
+                for j, network in enumerate(networks):
+                    yield ("operations", i, "update", name, "networks", j), network
         self._fixed()
 
     def _attachment(self, path: PathTuple, name: str) -> None:
@@ -153,7 +157,7 @@ class DriverFacts:
         if network is None or driver is None:
             return
         add, party = self.finder.add, path[1]
-        service = path[0] == "services"
+        service = path[0] != "containers"
         if name in self.finder.scenario.networks and network.ingress:
             add(
                 path,
@@ -179,7 +183,10 @@ class DriverFacts:
             help = f"set networks.{name}.attachable: true"
             add(path, "NOT_ATTACHABLE", "an attachable network", name, help)
         scenario = self.finder.scenario
-        mine = (scenario.services if service else scenario.containers)[str(party)].networks
+        if path[0] == "operations":
+            mine = dict(scenario.operations[int(path[1])].new_networks())[str(path[3])]
+        else:
+            mine = (scenario.services if service else scenario.containers)[str(party)].networks
         if not driver.addressed and len(mine) > 1:
             add(path, "NETWORK_ALONE", f"{name} as the only network", f"{len(mine)} networks")
         if service and fixed_address(name) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netsim.scenario.schema_work import TASKS
+from netsim.scenario.schema_work import LOCALHOST, TASKS
 
 if TYPE_CHECKING:
     from netsim.scenario.schema import Scenario
@@ -13,13 +13,21 @@ if TYPE_CHECKING:
 
 def party_of(scenario: Scenario, target: str) -> str:
     """The service or container that a target means: ``web``, ``web:8080``, ``tasks.web`` and the task ``web.1`` all mean
-    web. Any other name is given back without its port."""
-    name = target.partition(":")[0]
+    web, and ``localhost:8080`` the first that publishes the port. Any other name is given back without its port."""
+    name, _, port = target.partition(":")
+    if name == LOCALHOST:
+        return next(iter(publishers(scenario, port)), name)
     short = name.removeprefix(TASKS)
     if name not in scenario.services and short in scenario.services:
         return short
     service, dot, slot = name.rpartition(".")
     return service if dot and slot.isdigit() and service in scenario.services else name
+
+
+def publishers(scenario: Scenario, port: str) -> list[str]:
+    """The services and containers that publish a port by its number; of containers there may be one on each node."""
+    specs: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
+    return [name for name, spec in specs.items() if any(str(one.published) == port for one in spec.ports)]
 
 
 def spec_of(scenario: Scenario, party: str) -> Service | Container | None:

@@ -270,6 +270,8 @@ def shares_network(finder: Finder, path: PathTuple, source: str, target: str) ->
     shared = [network for network in mine if network in theirs]
     if source == target or any(finder.facts.named(network) for network in shared):
         return True
+    if theirs == ("host",) and not shared:  # asked at an address of its node
+        return True
     if shared:
         links = getattr(parties[source], "links", ())
         if target in links:

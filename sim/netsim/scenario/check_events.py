@@ -252,6 +252,9 @@ def _operation(finder: Finder, path: PathTuple, operation: Operation) -> None:
         for name, words in (operation.update or {}).items():
             if finder.reference((*path, verb, name), name, services, "service"):
                 _words(finder, (*path, verb, name), words)
+                for i, network in enumerate(dict(operation.new_networks()).get(name, ())):
+                    known = (*finder.scenario.networks, "host", "none")
+                    finder.reference((*path, verb, name, "networks", i), network, known, "network")
                 if words.get("mode", services[name].mode) != services[name].mode:
                     finder.add((*path, verb, name, "mode"), "BAD_VALUE", f"{services[name].mode}, which it is",
                                str(words["mode"]), "a swarm does not change the mode of a service")  # fmt: skip

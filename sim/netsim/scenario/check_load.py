@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netsim.scenario.problems import PathTuple, suggest
 from netsim.scenario.schema_load import Load
 from netsim.scenario.schema_service import Container, Service
-from netsim.scenario.schema_work import TASKS
+from netsim.scenario.schema_work import LOCALHOST, TASKS
 
 if TYPE_CHECKING:
     from netsim.scenario.check import Finder
@@ -73,6 +73,8 @@ def _target(finder: Finder, path: PathTuple, load: Load) -> str | None:
     if colon and not (port.isascii() and port.isdigit() and 0 < int(port[:9]) < 65536):
         finder.add(path, "BAD_VALUE", "a port from 1 to 65535 after the colon", load.to)
         return None
+    if name == LOCALHOST and load.from_ in finder.scenario.node_names():
+        return LOCALHOST
     short = name.removeprefix(TASKS)
     return short if short in finder.scenario.services else _party(finder, path, name)
 
@@ -93,7 +95,9 @@ def _reachable(finder: Finder, name: str, load: Load, source: str, target: str) 
             finder.add(path, "BAD_LOAD", "a service with a published port", load.to)
         return
     if source == "node" and target in parties:
-        _published(finder, path, load, parties[target], target)
+        # What it has on its own node is reached at its bridge address; a port must be published.
+        if ":" in load.to:
+            _published(finder, path, load, parties[target], target)
         return
     if source in parties and target in parties:
         from netsim.scenario.check import shares_network

@@ -139,3 +139,10 @@ class Operation(Event):
     rollback: Text | None = Field(default=None, description="A service goes back to its previous form.")
     connect: dict[Name, Name] | None = Field(default=None, description="Containers that join a network.")
     disconnect: dict[Name, Name] | None = Field(default=None, description="Containers that leave a network.")
+
+    def new_networks(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Services whose networks an update changes, and what they are then, as far as it is a list or a mapping."""
+        found = [
+            (name, words["networks"]) for name, words in (self.update or {}).items() if "networks" in words
+        ]
+        return [(name, tuple(map(str, new))) for name, new in found if isinstance(new, (list, dict))]

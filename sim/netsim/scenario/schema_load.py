@@ -128,7 +128,9 @@ class Load(Strict):
     from_: Text = Field(
         alias="from", description="Who asks: outside, a service, a task, a container or a node."
     )
-    to: Text = Field(description="Who is asked: web:8080, db, a task, a container, a node or outside.")
+    to: Text = Field(
+        description="Who is asked: web:8080, db, a task, a container or outside; from a node also localhost:8080."
+    )
     arrivals: Annotated[Arrivals, WrittenAs(ArrivalsForm)] | None = Field(
         default=None,
         description="When requests start, whatever the answers do (open loop), over all clients.",

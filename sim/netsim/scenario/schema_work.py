@@ -39,6 +39,8 @@ CONGESTION_CONTROLS = ("cubic", "reno", "bbr")
 
 #: Before a service's name: the addresses of its tasks instead of the virtual one, as Docker's DNS has it.
 TASKS = "tasks."
+#: As a target of a load from a node: what is published there, asked at 127.0.0.1.
+LOCALHOST = "localhost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_service import Container, Service
+from netsim.scenario.schema_work import TASKS
 
-#: Words of a service that an update under load may not change: the data planes make networks and ports at the start.
-FIXED_WORDS = ("autoscale", "calls", "endpoint_mode", "ipvs", "mode", "networks", "ports")
+#: Words of a service that an update under load may not change: the data planes make ports and ways at the start.
+FIXED_WORDS = ("autoscale", "calls", "endpoint_mode", "ipvs", "mode", "ports")
 
 Finding = tuple[PathTuple, str, str | None]
 _KNOWN_KEYS = ("node.role", "node.hostname", "node.labels.")
@@ -34,9 +35,8 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
                 yield ("containers", name, "ports", i, "protocol"), port.protocol, "tcp can be simulated"
     for name, load in scenario.load.items():
         if load.to in scenario.node_names():
-            yield ("load", name, "to"), "a node as target", "load a service or a container"
-        if load.from_ in scenario.node_names() and load.to != "outside":
-            yield ("load", name, "from"), "a node as source", "load from outside or from a container"
+            help = "a node answers nothing by itself: load a container on it, with networks: [host] for its own namespace"
+            yield ("load", name, "to"), "a node as target", help
 
 
 def _under_load(scenario: Scenario) -> Iterator[Finding]:
@@ -46,6 +46,7 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
             for word in sorted(set(words) & set(FIXED_WORDS)):
                 path: PathTuple = ("operations", i, "update", changed, word)
                 yield path, f"an update of {word} together with load", "leave out load"
+    yield from _rewired(scenario)
     if not scenario.changes:
         return
     yield from _moving(scenario)
@@ -91,14 +92,12 @@ def _past_the_mesh(scenario: Scenario) -> Iterator[Finding]:
 
 def _moving(scenario: Scenario) -> Iterator[Finding]:
     """What containers that join or leave networks cannot do yet: which network is used is decided before the clock
-    starts, and so is the one of the default route."""
+    starts."""
     parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
     for i, operation in enumerate(scenario.operations):
         for name in (operation.connect or operation.disconnect or {}).keys() & scenario.containers.keys():
             path: PathTuple = ("operations", i, operation.verb, name)
             networks, container = set(scenario.container_networks(name)), scenario.containers[name]
-            if container.ports or any(load.to.partition(":")[0] == name for load in scenario.load.values()):
-                yield path, f"{operation.verb} of a container that the outside asks", "call it from a service"
             for other, party in parties.items():
                 called = {call.to.partition(":")[0] for call in party.calls}
                 calls = {call.to.partition(":")[0] for call in container.calls}
@@ -108,6 +107,35 @@ def _moving(scenario: Scenario) -> Iterator[Finding]:
                         f"{operation.verb} of a container that shares two networks with {other}",
                         "leave one",
                     )
+
+
+def _rewired(scenario: Scenario) -> Iterator[Finding]:
+    """Updates of networks that change by which network a call goes, which is decided before the clock starts. An update
+    that adds a network, or takes one away that no call uses, replaces the tasks and moves no call."""
+    parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
+    now = {name: scenario.services[name].networks for name in scenario.services}
+    now |= {name: scenario.container_networks(name) for name in scenario.containers}
+    calls = [(name, call.to.partition(":")[0]) for name, party in parties.items() for call in party.calls]
+    calls += [(load.from_, load.to.partition(":")[0]) for load in scenario.load.values()]
+    calls = [(a, b.removeprefix(TASKS) if b not in now else b) for a, b in calls]
+    pairs = [(a, b) for a, b in dict.fromkeys(calls) if a in now and b in now]
+    first = {pair: _way(now, *pair) for pair in pairs}
+    for _, i, operation in sorted((o.at, i, o) for i, o in enumerate(scenario.operations) if o.update):
+        for changed, networks in operation.new_networks():
+            if changed not in scenario.services:
+                continue
+            now[changed] = networks
+            path: PathTuple = ("operations", i, "update", changed, "networks")
+            for (source, target), before in first.items():
+                after = _way(now, source, target)
+                if changed in (source, target) and after != before:
+                    found = f"{source} calling {target} by {after or 'no network'}, no longer by {before}"
+                    yield path, found, f"keep {before}, before what is new"
+
+
+def _way(networks: dict[str, tuple[str, ...]], source: str, target: str) -> str | None:
+    """The network by which one party calls another: the first of its own that they share."""
+    return next((name for name in networks[source] if name in networks[target]), None)
 
 
 def _services(scenario: Scenario) -> Iterator[Finding]:

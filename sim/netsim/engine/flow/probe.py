@@ -24,11 +24,11 @@ from netsim.engine.record import StationRecord
 from netsim.engine.reference import Reference
 from netsim.engine.world import World
 from netsim.model.entities import Model
-from netsim.scenario.calls import asked_of
+from netsim.scenario.calls import asked_of, publishers
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_load import Arrivals
 from netsim.scenario.schema_service import Container, Service
-from netsim.scenario.schema_work import Connection, Distribution
+from netsim.scenario.schema_work import LOCALHOST, Connection, Distribution
 
 PS_PER_S = 1_000_000_000_000
 PROBES = 400
@@ -243,7 +243,9 @@ def _level(spec: Spec, clients: int) -> Spec:
 def parties(scenario: Scenario, name: str) -> set[str]:
     """The services and containers that requests of a workload come from or lead to."""
     load = scenario.load[name]
-    return {*asked_of(scenario, load.from_), *asked_of(scenario, load.to)}
+    name, _, port = load.to.partition(":")
+    targets = publishers(scenario, port) if name == LOCALHOST else [load.to]
+    return {*asked_of(scenario, load.from_), *(party for to in targets for party in asked_of(scenario, to))}
 
 
 def narrowed(model: Model, scenario: Scenario, name: str) -> Model:
