@@ -46,6 +46,7 @@ OFFLOADS = (
     "udp-tunnel-tso",
     "udp-tunnel-csum-tso",
     "esp-hw",
+    "rfs",
 )
 
 
