@@ -92,7 +92,9 @@ class Transfer:
         #: unit that the sender is at, in bytes.
         self.pieces = self.route.pieces if receiver is not None and receiver.thread is not None else 0
         self.begun = 0
-        self.ends = tuple(party.thread for party in (receiver, sender) if party is not None)
+        #: The threads that have a bulk transfer's connection for themselves.
+        parties = (receiver, sender) if on_bytes is not None else ()
+        self.ends = tuple(party.thread for party in parties if party is not None)
 
     def start(self) -> None:
         """Send what the window allows."""

@@ -401,7 +401,7 @@ def steered(M, o, node, core):
     if UK_DATA <= M[o + U_KIND] <= UK_ACK:
         t = M[B_T] + M[o + U_A] * W_T
         for th in (M[t + T_READER], M[t + T_THREAD]):
-            if th >= 0:
+            if th >= 0 and M[t + T_KIND] == TK_BULK:
                 q = M[B_TH] + th * W_TH
                 if M[q + TH_NODE] == node and M[q + TH_CORE] >= 0:
                     return M[q + TH_CORE]
