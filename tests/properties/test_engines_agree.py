@@ -178,12 +178,26 @@ def scenarios(draw: st.DrawFn) -> str:
     nic += draw(
         st.sampled_from(["", "", "", ", bond: {links: 2}", ", bond: {links: 3, mode: active-backup}"])
     )
+    nic += draw(
+        st.sampled_from(
+            [
+                "",
+                "",
+                "",
+                ", offloads: [tso, gro, rfs, rx-checksum, tx-checksum]",
+                ", offloads: [rfs]",
+                ", offloads: [tso, tx-checksum]",
+            ]
+        )
+    )
     mtu, other = draw(
         st.sampled_from(
             [(1500, 0), (1500, 0), (1450, 0), (9000, 0), (1500, 1400), (1450, 1500), (9000, 1500)]
         )
     )
-    profile = draw(st.sampled_from(["stock", "tuned", "zero.yaml", "tight.yaml", "old.yaml", "race.yaml"]))
+    profile = draw(
+        st.sampled_from(["stock", "tuned", "zero.yaml", "tight.yaml", "old.yaml", "race.yaml", "cores.yaml"])
+    )
     smt = draw(st.sampled_from(["", "", "", ", cores: 2, smt: 0.6", ", cores: 4, smt: 0.75"]))
     cores = smt or f", cores: {draw(st.integers(1, 3))}"
     group = f"role: manager, count: {draw(st.integers(2, 3))}{cores}, profile: {profile}"
@@ -696,6 +710,33 @@ A_SOURCE_DIES: list[tuple[int, Step]] = [
     (400 * MS, Change(What.NODE_UP, "n-2")),
 ]
 
+#: Cards without TSO and GRO, and with RFS: flows cut by the sender's kernel or not, that their receiver takes packet by packet or
+#: not, on the core of the thread that reads them or on another; lost packets among them.
+UNMERGED = """netsim: 1
+duration: 50ms
+warmup: 0s
+nodes:
+  m: {role: manager, cores: 4, profile: cores.yaml, nic: {rate: 1Gbit, offloads: [rfs]}}
+  w: {cores: 3, profile: cores.yaml, nic: {rate: 10Gbit, offloads: [tso, tx-checksum]}}
+  x: {cores: 2, profile: cores.yaml, nic: {rate: 10Gbit, offloads: [gro, rx-checksum, rfs]}}
+fabric: {latency: 20us, buffer: 60KiB}
+outside: {rtt: 2ms, clients: 5}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  src: {replicas: 3, networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: 100us}}
+containers:
+  one: {node: m-1, networks: [net]}
+  two: {node: w-1, networks: [net]}
+  three: {node: x-1, networks: [net]}
+load:
+  a: {from: src, to: one, bulk: 1GB, flows: 3}
+  b: {from: src, to: two, bulk: 1GB, flows: 3, connection: {congestion: bbr}}
+  c: {from: src, to: three, bulk: 1GB, flows: 3, connection: {congestion: reno}}
+  up: {from: outside, to: 'src:8080', bulk: 1GB, flows: 3}
+  asks: {from: one, to: src, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}}
+"""
+LOSES_SOME: list[tuple[int, Step]] = [(25 * MS, Change(What.LINK, "w-1", link=LinkState(loss=0.003)))]
+
 
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
@@ -747,6 +788,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(TAKEN_OVER, TAKEOVER)
 @example(FROM_NODES, [])
 @example(FROM_NODES, A_SOURCE_DIES)
+@example(UNMERGED, LOSES_SOME)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),
     suppress_health_check=list(HealthCheck),

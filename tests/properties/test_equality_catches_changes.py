@@ -71,6 +71,9 @@ CHANGES = {
         "plane.py", "max(service, packets * M[k + L_PACKET])", "service",
     ),
     "two hardware threads on a core are two cores": ("cores.py", "if M[n + N_SMT] > 0:", "if M[n + N_SMT] > MILLION:"),
+    "a card raises an interrupt for every unit": (
+        "plane.py", "    M[g + G_RAISED] = now\n", "",
+    ),
     "the bytes of a flow do not count": (
         "bulk.py", "WL_GOODPUT] += size", "WL_GOODPUT] += 0",
     ),

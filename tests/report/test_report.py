@@ -167,6 +167,8 @@ def test_nothing_completed_and_no_load_still_make_a_report() -> None:
     for estimate in users["latency_s"].values():
         estimate.update(value=None, low=None, high=None)
     users["attribution"] = {"p50": {}, "p99": {}}
+    users["completed"] = 1  # a single bulk transfer: too few for any quantile
+    assert "Too few requests completed" in latency_svg(none_done)
     users["completed"] = 0
     assert "no request completed" in Page(render(none_done)).text
     assert "No request completed" in latency_svg(none_done)

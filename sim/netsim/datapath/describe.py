@@ -58,6 +58,16 @@ LIMITS = """
   come; where ports share a buffer, and in rings, all or none.
 - The receive window is `window_limit_bytes` from the start, less what is not read.
 - Segmentation is by TSO and reassembly by GRO in units of up to 45 packets; GRO's misses are in the per-packet cost.
+- A card without `tso` (or `tx-checksum`, or `udp-tunnel-tso` under VXLAN and Geneve) gets packets that the kernel has cut (`gso.segment`);
+  `gso` makes no difference to TCP, which makes large units whatever the card can (Linux from 4.17 on), and `lro` none on a host that
+  forwards, where the kernel turns it off.
+- A card without `gro` (or `rx-checksum`) brings every wire packet through IP, netfilter and TCP by itself. Bulk transfers then move by
+  twos, since every second packet is acknowledged; a thread that finds more to read goes on in its system call, and one that sleeps
+  begins a new one. Requests stay in units.
+- `rfs` brings receive work to the core of the thread that has the connection for itself (bulk transfers). Without it, on a node of more
+  than one core, stages cost what the profile's `cross` says: packets are received on another core than they are read on.
+- A profile's `poll` is an interrupt's cost. A receive queue raises none while its core is at what came before, nor within
+  `irq.moderation` of the last one.
 - Connections are drawn from a pool in turn. A pooled connection is opened when it is first used.
 - ESP's padding (0 to 3 bytes a packet) is in the MTU; of smaller packets it is left out.
 - A macvlan or ipvlan container never reaches its own node, not even by the router of its VLAN.
@@ -104,9 +114,14 @@ def page() -> str:
 
 
 def _beside(cost: StageCost) -> str:
-    """What receive work costs more beside other cores and in a full table."""
-    found = [f"+{cost.per_core_ppt / 10:g} % a core"] if cost.per_core_ppt else []
-    return ", ".join(found + ([f"+{cost.chain_ps / 1e3:g} ns an entry a bucket"] if cost.chain_ps else []))
+    """What receive work costs more beside other cores, in a full table, for another core's reader, and by interrupt."""
+    texts = (
+        (cost.per_core_ppt, f"+{cost.per_core_ppt / 10:g} % a core"),
+        (cost.chain_ps, f"+{cost.chain_ps / 1e3:g} ns an entry a bucket"),
+        (cost.cross_ppt, f"+{cost.cross_ppt / 10:g} % across cores"),
+        (cost.poll_ps, f"+{cost.poll_ps / 1e3:g} ns an interrupt"),
+    )
+    return ", ".join(text for value, text in texts if value)
 
 
 def _constants(title: str, file: str) -> list[str]:

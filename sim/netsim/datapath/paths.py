@@ -152,7 +152,8 @@ def _across(
 def _mesh_request(walk: Walk, plan: NetworkPlan, via: Node, target: Node, new: bool) -> None:
     driver, network = plan.driver, plan.spec
     assert isinstance(driver, Ingress)
-    walk.from_outside(via).run(via, Context.SOFTIRQ, "nic.rx", *driver.door(network, new))
+    walk.from_outside(via)
+    walk.run(via, Context.SOFTIRQ, "nic.rx", *driver.door(network, new), ends=via is target)
     if via is target:
         walk.receive(target, *driver.local(network), *driver.to_task(new)).deliver(target)
         return

@@ -72,7 +72,8 @@ OPTIONAL = ("vhost",)
 class StageCost:
     """``fixed_ps + per_packet_ps * packets + per_byte_fs * bytes / 1000`` (ps), and where that is from. In receive work it
     grows by ``per_core_ppt`` thousandths for each other core at receive work, and by ``chain_ps`` times the node's entries
-    in a bucket of conntrack's table (`netsim.datapath.crowd`)."""
+    in a bucket of conntrack's table (`netsim.datapath.crowd`). ``cross_ppt``: by so many thousandths it grows where a flow's
+    packets are received on another core than they are read on; ``poll_ps``: an interrupt, when the card raises one."""
 
     fixed_ps: int = 0
     per_packet_ps: int = 0
@@ -81,6 +82,8 @@ class StageCost:
     confidence: str = "low"
     per_core_ppt: int = 0
     chain_ps: int = 0
+    cross_ppt: int = 0
+    poll_ps: int = 0
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,8 @@ class _Reader:
 
     def stage(self, name: str, value: object) -> StageCost:
         path = ("stages", name)
-        keys = ("fixed", "per_packet", "per_byte", "chain", "per_core", "unit", "source", "confidence")
+        times, shares = ("fixed", "per_packet", "per_byte", "chain", "poll"), ("per_core", "cross")
+        keys = (*times, *shares, "unit", "source", "confidence")
         if not self.known(path, value, keys):
             return StageCost()
         assert isinstance(value, dict)
@@ -230,13 +234,13 @@ class _Reader:
         if confidence not in CONFIDENCES:
             expected = f"one of {', '.join(CONFIDENCES)}"
             self.wrong((*path, "confidence"), "BAD_VALUE", expected, confidence)
-        fixed, packet, byte, chain = (
-            self.number((*path, key), value.get(key, 0), 1e15 / unit) * unit for key in keys[:4]
+        fixed, packet, byte, chain, poll = (
+            self.number((*path, key), value.get(key, 0), 1e15 / unit) * unit for key in times
         )
-        share = self.number((*path, "per_core"), value.get("per_core", 0), 10)
+        core, cross = (round(self.number((*path, key), value.get(key, 0), 10) * 1000) for key in shares)
         source = str(value.get("source", "user"))
         costs = (round(fixed), round(packet), round(byte * FS_PER_PS))
-        return StageCost(*costs, source, str(confidence), round(share * 1000), round(chain))
+        return StageCost(*costs, source, str(confidence), core, round(chain), cross, round(poll))
 
     def unit(self, path: tuple[str, ...], value: dict[str, object]) -> int:
         """Picoseconds of the unit that a value names; ns without one."""

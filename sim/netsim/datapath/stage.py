@@ -59,6 +59,7 @@ class PathStage:
     lanes: int = 1  # of LINK: so many transmitters side by side, STATION1 on; a flow keeps to one
     per_core_ppt: int = 0  # of SOFTIRQ: what it costs beside others (netsim.datapath.crowd)
     chain_ps: int = 0
+    poll_ps: int = 0  # of a card's receive work: its interrupt, when it raises one
 
     @property
     def crowded(self) -> bool:
@@ -72,7 +73,9 @@ class Path:
 
     ``mss_bytes``: TCP payload per wire packet; ``frame_overhead_bytes``: every byte of a full frame
     on the first wire that is not TCP payload (preamble and gap included), before ``bytes_added``.
+    ``pieces``: wire packets that the receiver's kernel handles together; 0: as many as were sent as one unit.
     """
 
     stages: tuple[PathStage, ...]
     mss_bytes: int
+    pieces: int = 0

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import takewhile
+
+from netsim.datapath.profile import StageCost
 from netsim.datapath.stage import Context, Path, PathStage
 from netsim.drivers.registry import stage_bytes
 from netsim.model.entities import OUTSIDE, Model, Node, card_station
@@ -12,6 +16,11 @@ TCP_BYTES = 52
 #: Preamble 8, Ethernet header 14, FCS 4, inter-frame gap 12 (IEEE 802.3).
 ETHERNET_BYTES = 38
 FS_PER_NS = 10**6
+#: Wire packets that go on together where GRO does not merge them: TCP acknowledges every second one (RFC 9293, 3.8.6.3).
+UNMERGED = 2
+#: What a card needs to cut a unit by itself: its checksums, and with a tunnel header around them its own kind of TSO.
+TSO, GRO = {"tso", "tx-checksum"}, {"gro", "rx-checksum"}
+TUNNELS = ("vxlan.encap", "geneve.encap")
 
 
 class Walk:
@@ -20,25 +29,65 @@ class Walk:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.stages: list[PathStage] = []
+        self.cut = False  # from here on every wire packet is an skb of its own
+        self.pieces = 0
 
     def path(self, mss_bytes: int) -> Path:
         """What was walked."""
-        return Path(tuple(self.stages), mss_bytes)
+        return Path(tuple(self.stages), mss_bytes, self.pieces)
 
-    def run(self, node: Node, context: Context, *names: str) -> Walk:
+    def run(self, node: Node, context: Context, *names: str, ends: bool = False) -> Walk:
         """Stages on a node's cores, in a thread or in softirq. A new connection's IPVS stage chooses. Behind a virtual
-        switch, packets pass vhost next to the card."""
+        switch, packets pass vhost next to the card. ``ends``: they are read on this node."""
         for name in _through_vhost(names) if node.uplink is not None else names:
-            cost = node.profile.cost(name)
+            if name == "nic.xmit":
+                self._cut_for(node, context)
+            cost = self._cost(node, name, ends)
             most = node.takes_bytes - self._headers() if name == "nic.rx" else None
             crowd = (cost.per_core_ppt, cost.chain_ps) if context == Context.SOFTIRQ else (0, 0)
             self.stages.append(
                 PathStage(
                     name, node.name, context, node.cpu_station, cost.fixed_ps, cost.per_packet_ps, cost.per_byte_fs,
-                    added_bytes(name), name == "ipvs.new", most, 1, *crowd,
+                    added_bytes(name), name == "ipvs.new", most, 1, *crowd, cost.poll_ps,
                 )
             )  # fmt: skip
+            if name == "nic.rx":
+                self.cut = not set(node.nic.offloads) >= GRO
+                self.pieces = UNMERGED if self.cut else 0
         return self
+
+    def _cost(self, node: Node, name: str, ends: bool) -> StageCost:
+        """What a stage costs here: for each wire packet where these are skbs of their own, and more where a flow's packets
+        are received on another core than they are read on."""
+        cost = node.profile.cost(name)
+        if self.cut and name not in ("nic.rx", "tcp.recv"):
+            cost = replace(cost, fixed_ps=0, per_packet_ps=cost.per_packet_ps + cost.fixed_ps)
+        if ends and cost.cross_ppt and node.cores > 1 and "rfs" not in node.nic.offloads:
+            share = 1000 + cost.cross_ppt
+            cost = replace(
+                cost,
+                fixed_ps=cost.fixed_ps * share // 1000,
+                per_packet_ps=cost.per_packet_ps * share // 1000,
+                per_byte_fs=cost.per_byte_fs * share // 1000,
+            )
+        return cost
+
+    def _cut_for(self, node: Node, context: Context) -> None:
+        """The kernel cuts units before a card that cannot: TCP makes large ones whatever it can (Linux from 4.17 on)."""
+        leg = list(takewhile(lambda stage: stage.context != Context.LINK, reversed(self.stages)))
+        names = {stage.stage for stage in leg}
+        needs = TSO | ({"udp-tunnel-tso"} if names & set(TUNNELS) else set())
+        if self.cut or "gso.segment" in names or needs <= set(node.nic.offloads):
+            return
+        cost = node.profile.cost("gso.segment")
+        # Of n packets the first one is there already: it is the unit itself.
+        self.stages.append(
+            PathStage(
+                "gso.segment", node.name, context, node.cpu_station, -cost.per_packet_ps, cost.per_packet_ps,
+                cost.per_byte_fs,
+            )
+        )  # fmt: skip
+        self.cut = True
 
     def _headers(self) -> int:
         """Bytes of a packet that stand around TCP's payload here. A card's MTU does not count frames and VLAN tags."""
@@ -51,12 +100,12 @@ class Walk:
 
     def receive(self, node: Node, *names: str) -> Walk:
         """Softirq up to the socket."""
-        return self.run(node, Context.SOFTIRQ, *names, "ip.recv")
+        return self.run(node, Context.SOFTIRQ, *names, "ip.recv", ends=True)
 
     def deliver(self, node: Node) -> Walk:
         """The receiving thread wakes up and reads."""
         self.pause(node, "core.wake")
-        return self.run(node, Context.THREAD, "tcp.recv")
+        return self.run(node, Context.THREAD, "tcp.recv", ends=True)
 
     def pause(self, node: Node, name: str) -> Walk:
         """Time that passes on a node without anything being used."""
@@ -74,6 +123,7 @@ class Walk:
 
     def depart(self, node: Node) -> Walk:
         """Onto the wire at a node's card."""
+        self.pieces = 0  # who takes them off it decides anew
         return self.link(node.name, "nic.tx", node.tx_station, ETHERNET_BYTES, node.cables)
 
     def arrive(self, node: Node) -> Walk:

@@ -87,11 +87,18 @@ class Core:
 class Cpu:
     """The cores of one node; ``shared``: other nodes on the same machine run on them, too."""
 
-    __slots__ = ("kernel", "cores", "quantum_ps", "steal", "shared", "smt")
+    __slots__ = ("kernel", "cores", "quantum_ps", "steal", "shared", "smt", "rfs")
 
     def __init__(
-        self, kernel: Kernel, cores: list[Core], quantum_ps: int, shared: bool = False, smt: int = 0
+        self,
+        kernel: Kernel,
+        cores: list[Core],
+        quantum_ps: int,
+        shared: bool = False,
+        smt: int = 0,
+        rfs: bool = False,
     ) -> None:
+        self.rfs = rfs  # receive work comes to the core of the thread that it is for
         self.smt = smt  # millionths; 0: no core has two hardware threads
         self.kernel = kernel
         self.shared = shared
@@ -166,10 +173,10 @@ class Cpu:
         self._enqueue(core, thread)
 
     def _choose(self, thread: Thread) -> int:
-        """The core it last ran on if idle, else the first idle one, else the shortest queue."""
+        """The core it last ran on if idle (with RFS, whatever it receives), else the first idle one, else the shortest queue."""
         now, cores = self.kernel.now, self.cores
         last = thread.core
-        if last >= 0 and cores[last].thread is None and cores[last].softirq_free <= now:
+        if last >= 0 and cores[last].thread is None and (self.rfs or cores[last].softirq_free <= now):
             return last
         best, best_length = 0, 1 << 30
         for index, core in enumerate(cores):

@@ -29,7 +29,8 @@ class Host:
 
     ``cores``: virtual ones, if it runs on a machine with others: then ``machine`` is that one's name and cores, and
     virtual core k is held on core ``first_core + k`` of it, counted round. ``smt``: the speed of each of two hardware
-    threads on a core, in millionths of the core's; 0: no core has two.
+    threads on a core, in millionths of the core's; 0: no core has two. ``rfs``: its card steers what a thread of its own
+    reads to that thread's core. ``moderation_ps``: the least time between two interrupts of a receive queue.
     """
 
     name: str
@@ -41,14 +42,18 @@ class Host:
     machine: tuple[str, int] | None = None
     first_core: int = 0
     smt: int = 0
+    rfs: bool = False
+    moderation_ps: int = 0
 
 
 class Ring:
     """A receive ring: wire packets wait here until softirq has taken them."""
 
-    __slots__ = ("meter", "size", "core", "_waiting", "_packets")
+    __slots__ = ("meter", "size", "core", "moderation_ps", "raised_ps", "_waiting", "_packets")
 
-    def __init__(self, meter: Meter, size: int, core: int) -> None:
+    def __init__(self, meter: Meter, size: int, core: int, moderation_ps: int) -> None:
+        self.moderation_ps = moderation_ps
+        self.raised_ps = -(1 << 62)  # its last interrupt
         self.meter = meter
         self.size = size
         self.core = core
@@ -68,6 +73,14 @@ class Ring:
         self._waiting.append((until_ps, packets))
         self._packets += packets
 
+    def interrupts(self, now_ps: int, core: Core) -> bool:
+        """Whether what comes now raises an interrupt: not while its core takes what came before off the ring (NAPI polls),
+        nor before the last one's time is over."""
+        if core.softirq_free > now_ps or now_ps < self.raised_ps + self.moderation_ps:
+            return False
+        self.raised_ps = now_ps
+        return True
+
     def clear(self, now_ps: int) -> None:
         """Its node has lost power: what waits is lost."""
         self.room(now_ps, 0)
@@ -81,11 +94,12 @@ class Unit:
     """One skb on its way."""
 
     __slots__ = ("route", "at", "payload", "packets", "key", "flow", "arrive", "drop", "split", "choose",
-                 "thin", "last_in", "accounted")  # fmt: skip
+                 "thin", "last_in", "accounted", "ends")  # fmt: skip
 
     def __init__(self, route: Route, payload: int, key: Key, flow: int, arrive: Callable[[int], None],
                  drop: Callable[[int, str], None], split: Split | None, choose: Callable[[], Route | None] | None,
-                 thin: Callable[[int], None] | None, now: int) -> None:  # fmt: skip
+                 thin: Callable[[int], None] | None, now: int, ends: tuple[Thread | None, ...]) -> None:  # fmt: skip
+        self.ends = ends
         self.route = route
         self.at = 0
         self.payload = payload
@@ -122,6 +136,7 @@ class Machine:
         self.slice_ps = slice_ps
         self.visits = 0
         self.down: set[str] = set()  # nodes without power
+        self.steers = {host.name for host in hosts if host.rfs}
         self.address: str | None = (
             None  # who has the entry's virtual address (empty: nobody), if there is one
         )
@@ -139,10 +154,12 @@ class Machine:
             if place not in self.cores:
                 self.cores[place] = [self._core(place, k) for k in range(count)]
             cores = [self.cores[place][(host.first_core + k) % count] for k in range(host.cores)]
-            self.cpus[host.name] = Cpu(kernel, cores, host.quantum_ps, host.machine is not None, host.smt)
+            self.cpus[host.name] = Cpu(
+                kernel, cores, host.quantum_ps, host.machine is not None, host.smt, host.rfs
+            )
             self.rings[host.name] = [
                 Ring(self._meter(f"{host.name}/{host.nic}.rx{q}", "nic_rx", host.name), host.ring_packets,
-                     q % host.cores)
+                     q % host.cores, host.moderation_ps)
                 for q in range(host.rx_queues)
             ]  # fmt: skip
         #: Places of the transmitters side by side that are used, by the name before their numbers, where not all are.
@@ -201,17 +218,18 @@ class Machine:
     def send(self, route: Route, payload_bytes: int, key: Key, arrive: Callable[[int], None],
              drop: Callable[[int, str], None], split: Split | None = None, flow: int = 0,
              choose: Callable[[], Route | None] | None = None,
-             thin: Callable[[int], None] | None = None) -> None:  # fmt: skip
+             thin: Callable[[int], None] | None = None, ends: tuple[Thread | None, ...] = ()) -> None:  # fmt: skip
         """Move one skb over the visits of its route; ``arrive(now)`` or ``drop(now, station)`` ends it
         (the station is `MTU` if it was too large).
 
         ``choose`` is asked when the unit reaches the visit that chooses a back end: it gives the
         whole route, whose visits before that one are the same, or None to refuse the packet.
         ``thin(bytes)`` is told when some of the skb's wire packets are lost and the others go on;
-        without it, such an skb is lost as a whole.
+        without it, such an skb is lost as a whole. ``ends``: the threads that
+        have the connection for themselves.
         """
         now = self.kernel.now
-        unit = Unit(route, payload_bytes, key, flow, arrive, drop, split, choose, thin, now)
+        unit = Unit(route, payload_bytes, key, flow, arrive, drop, split, choose, thin, now, ends)
         self._onward(unit, now)
 
     def _onward(self, unit: Unit, first_in: int) -> None:
@@ -373,10 +391,14 @@ class Machine:
             ring.meter.drop(now)
             unit.drop(now, MTU if large else record.name)
             return
-        costs = visit.costs(unit.payload, unit.packets)
+        costs, cpu, core = visit.costs(unit.payload, unit.packets), self.cpus[visit.node], ring.core
+        if visit.node in self.steers:
+            core = next((t.core for t in unit.ends if t is not None and t.cpu is cpu and t.core >= 0), core)
+        if visit.poll_ps and ring.interrupts(now, cpu.cores[core]):
+            costs = [(costs[0][0], costs[0][1] + visit.poll_ps), *costs[1:]]
         if visit.crowded:
-            costs = self._crowded(visit, costs, ring)
-        start, finish = self.cpus[visit.node].softirq(ring.core, sum(ps for _, ps in costs))
+            costs = self._crowded(visit, costs, core)
+        start, finish = cpu.softirq(core, sum(ps for _, ps in costs))
         ring.hold(finish, unit.packets)
         ring.meter.busy(start, finish)
         ring.meter.waited(now, start - now)
@@ -390,11 +412,11 @@ class Machine:
         unit.at += 1
         self._onward(unit, finish)
 
-    def _crowded(self, visit: Visit, costs: Cost, ring: Ring) -> Cost:
+    def _crowded(self, visit: Visit, costs: Cost, core: int) -> Cost:
         """The costs beside what the node's other receive cores do, and with the entries that its tables have."""
         rings, cores, now = self.rings[visit.node], self.cpus[visit.node].cores, self.kernel.now
-        used = {other.core for other in rings} - {ring.core}
-        others = sum(cores[core].softirq_free > now for core in used)
+        used = {other.core for other in rings} - {core}
+        others = sum(cores[other].softirq_free > now for other in used)
         entries, buckets = self.tracked(visit.node)
         return [
             (name, crowded_ps(ps, stage.per_core_ppt, others, stage.chain_ps, entries, buckets))

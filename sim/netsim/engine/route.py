@@ -30,6 +30,7 @@ class Visit:
         "chooses",
         "most_bytes",
         "crowded",
+        "poll_ps",
         "stations",
         "_costs",
     )
@@ -47,6 +48,7 @@ class Visit:
         #: A unit of more bytes has packets that are too large for the card that it came to.
         self.most_bytes = ANY_SIZE if most is None or mss_bytes <= most else most
         self.crowded = first.crowded
+        self.poll_ps = first.poll_ps
         self._costs: dict[int, Cost] = {}
 
     def costs(self, payload_bytes: int, packets: int) -> Cost:
@@ -72,7 +74,7 @@ class Visit:
 class Route:
     """The visits of a path. THREAD stages at its two ends belong to the sender's and receiver's threads."""
 
-    __slots__ = ("path", "send", "recv", "visits", "mss_bytes", "enters")
+    __slots__ = ("path", "send", "recv", "visits", "mss_bytes", "enters", "pieces")
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -86,6 +88,10 @@ class Route:
             last -= 1
         self.send = stages[:first]
         self.recv = stages[last:]
+        #: Wire packets of a bulk flow that go on together, 0: a whole unit. Nobody need know where both ends cost nothing.
+        self.pieces = (
+            path.pieces if all(any(s.per_byte_fs for s in end) for end in (self.send, self.recv)) else 0
+        )
         overhead = sum(s.bytes_added for s in self.send)
         self.visits: list[Visit] = []
         for stage in stages[first:last]:
@@ -109,14 +115,17 @@ class Route:
         """Wire packets of one skb."""
         return max(1, -(-payload_bytes // self.mss_bytes))
 
-    def send_cost(self, payload_bytes: int) -> Cost:
-        """What the sending thread does, by stage."""
-        return self._ends(self.send, payload_bytes)
+    def send_cost(self, payload_bytes: int, goes_on: bool = False) -> Cost:
+        """What the sending thread does, by stage; ``goes_on``: with what it is at already."""
+        return self._ends(self.send, payload_bytes, goes_on)
 
-    def recv_cost(self, payload_bytes: int) -> Cost:
-        """What the receiving thread does, by stage."""
-        return self._ends(self.recv, payload_bytes)
+    def recv_cost(self, payload_bytes: int, goes_on: bool = False) -> Cost:
+        """What the receiving thread does, by stage; ``goes_on``: within the same system call."""
+        return self._ends(self.recv, payload_bytes, goes_on)
 
-    def _ends(self, stages: tuple[PathStage, ...], payload_bytes: int) -> Cost:
+    def _ends(self, stages: tuple[PathStage, ...], payload_bytes: int, goes_on: bool) -> Cost:
         packets = self.packets(payload_bytes)
-        return [(s.stage, stage_cost_ps(s, payload_bytes, packets)) for s in stages]
+        return [
+            (s.stage, stage_cost_ps(s, payload_bytes, packets) - (s.fixed_ps if goes_on else 0))
+            for s in stages
+        ]

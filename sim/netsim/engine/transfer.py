@@ -47,7 +47,7 @@ class Transfer:
 
     __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
                  "on_bytes", "next", "flying", "arrived", "count", "sending", "free", "unread", "pending", "lost", "holes",
-                 "armed", "timers", "waits", "waited")  # fmt: skip
+                 "armed", "timers", "waits", "waited", "pieces", "begun", "ends")  # fmt: skip
 
     def __init__(
         self,
@@ -88,6 +88,13 @@ class Transfer:
         self.waits = False  # until it is time for the next unit
         self.waited = 0
         self.free: Callable[[], None] | None = None  # lets the sending thread go, once
+        #: Wire packets that its receiver handles together where that cannot merge them (0: it can), and what is left of the
+        #: unit that the sender is at, in bytes.
+        self.pieces = self.route.pieces if receiver is not None and receiver.thread is not None else 0
+        self.begun = 0
+        #: The threads that have a bulk transfer's connection for themselves.
+        parties = (receiver, sender) if on_bytes is not None else ()
+        self.ends = tuple(party.thread for party in parties if party is not None)
 
     def start(self) -> None:
         """Send what the window allows."""
@@ -104,6 +111,8 @@ class Transfer:
                 size = self._fitting(self.lost[0][0], window, mss)
             elif self.next < self.size and not self.sending:
                 left = min(self.size - self.next, self._limit(mss))
+                if self.pieces:
+                    left = min(left, self.pieces * mss)
                 if self.flying + left > window:
                     self.flow.full(now)
                 size = self._fitting(left, min(window, self.conn.tcp.window_limit_bytes), mss)
@@ -179,6 +188,10 @@ class Transfer:
 
     def _pay(self, sender: Party, size: int, number: int) -> None:
         self.sending = True
+        goes_on = self.pieces > 0 and self.begun > 0
+        if not goes_on:
+            self.begun = self._limit(self.route.mss_bytes)
+        self.begun -= size
 
         def paid() -> None:
             self.sending = False
@@ -189,7 +202,7 @@ class Transfer:
             self._pump()
 
         assert sender.thread is not None
-        self.conn.machine.run(sender.thread, sender.node, self.route.send_cost(size), paid, None)
+        self.conn.machine.run(sender.thread, sender.node, self.route.send_cost(size, goes_on), paid, None)
 
     def _send(self, size: int, number: int, losses: int) -> None:
         if self.conn.closed:
@@ -215,6 +228,7 @@ class Transfer:
             self.conn.hash,
             None,
             thin,
+            self.ends,
         )
 
     def _arrive(self, size: int, number: int, losses: int, sent: int, split: Split, now: int) -> None:
@@ -231,22 +245,24 @@ class Transfer:
         if self.receiver is not None and self.receiver.thread is not None:
             self.unread.append((size, number, losses, sent, split))
             if len(self.unread) == 1:
-                self._read_next(self.receiver)
+                self._read_next(self.receiver, False)
         else:
             self._read(size, number, losses, sent, split)
 
-    def _read_next(self, receiver: Party) -> None:
-        """One thread reads one unit after the other; the one being read stands first."""
+    def _read_next(self, receiver: Party, awake: bool) -> None:
+        """One thread reads one unit after the other; the one being read stands first. Of pieces, a thread that is ``awake``
+        reads the next one within the same system call."""
         size, number, losses, sent, split = self.unread[0]
 
         def was_read() -> None:
             self.unread.popleft()
             self._read(size, number, losses, sent, split)
             if self.unread:
-                self._read_next(receiver)
+                self._read_next(receiver, True)
 
         assert receiver.thread is not None
-        self.conn.machine.run(receiver.thread, receiver.node, self.route.recv_cost(size), was_read, None)
+        cost = self.route.recv_cost(size, awake and self.pieces > 0)
+        self.conn.machine.run(receiver.thread, receiver.node, cost, was_read, None)
 
     def _read(self, size: int, number: int, losses: int, sent: int, split: Split) -> None:
         now, again = self.conn.kernel.now, losses > 0
@@ -259,6 +275,7 @@ class Transfer:
                 lambda _, where: self._ack_dropped(size, number, losses, sent, where),
                 None,
                 self.conn.hash,
+                ends=self.ends,
             )
             return
         if self.arrived >= self.size and not self.unread:

@@ -169,6 +169,8 @@ def _hosts(model: Model) -> list[Host]:
             node.nic.name,
             node.profile.quantum_ps,
             smt=round((node.smt or 0) * 1e6),
+            rfs="rfs" in node.nic.offloads,
+            moderation_ps=node.profile.cost("irq.moderation").fixed_ps,
         )
         if node.shared:
             name, count = node.machine, node.machine_cores

@@ -26,7 +26,9 @@ def latency_svg(result: Result, workload: str | None = None) -> str:
     if workload is None and done:
         workload = max(done, key=lambda name: found[name]["completed"])
     if workload is None or workload not in done:
-        return _svg(_empty(result.name))
+        return _svg(_empty(result.name, "No request completed."))
+    if all(found[workload]["latency_s"][key]["value"] is None for key in SHOWN):
+        return _svg(_empty(result.name, "Too few requests completed for a quantile."))
     return _svg(_picture(result, workload, found[workload]))
 
 
@@ -39,8 +41,8 @@ def _svg(context: dict[str, Any]) -> str:
     return environment.get_template("latency.svg.j2").render(width=WIDTH, **context)
 
 
-def _empty(name: str) -> dict[str, Any]:
-    return {"height": 80, "title": name, "subtitle": "No request completed.", "rows": [], "ticks": [],
+def _empty(name: str, why: str) -> dict[str, Any]:
+    return {"height": 80, "title": name, "subtitle": why, "rows": [], "ticks": [],
             "legend": [], "top": TOP, "axis_y": TOP, "left": LEFT}  # fmt: skip
 
 

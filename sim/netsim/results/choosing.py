@@ -89,7 +89,8 @@ def rate_per_s(scenario: Scenario, model: Model, name: str) -> float:
         from netsim.datapath.tcp import tcp_table
 
         span = (scenario.duration + scenario.warmup_ps) / PS_PER_S
-        return load.bulk / tcp_table().unit_bytes * costs()["pieces"] / span
+        cards = sum(node.nic.rate for node in model.nodes.values()) / 8  # at most what all of them send
+        return min(load.bulk / span, cards) / tcp_table().unit_bytes * costs()["pieces"]
     if load.arrivals is not None:
         from netsim.engine.flow.simulate import mean_rate
 

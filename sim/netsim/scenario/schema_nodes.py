@@ -46,6 +46,7 @@ OFFLOADS = (
     "udp-tunnel-tso",
     "udp-tunnel-csum-tso",
     "esp-hw",
+    "rfs",
 )
 
 
@@ -111,7 +112,8 @@ class Nic(Strict):
     )
     offloads: tuple[Annotated[str, choice(*OFFLOADS)], ...] = Field(
         default=("tso", "gso", "gro", "rx-checksum", "tx-checksum", "udp-tunnel-tso"),
-        description="What the card or the kernel does for many packets at once; replaces the default list.",
+        description="What the card or the kernel does for many packets at once, and rfs (packets are received on the core that reads "
+        "them); replaces the default list.",
     )
     bond: Bond | None = Field(default=None, description="Several cables; without it, one.")
     burst: Burst | None = Field(

@@ -23,9 +23,6 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
     yield from _past_the_mesh(scenario)
     if scenario.fabric.rate is not None:
         yield ("fabric", "rate"), "a switch that blocks", "leave out rate: the switch never blocks"
-    for name, group in scenario.nodes.items():
-        if not {"tso", "gro"} <= set(group.nic.offloads):
-            yield ("nodes", name, "nic", "offloads"), "a card without tso and gro", "list tso and gro"
     yield from _services(scenario)
     for name, container in scenario.containers.items():
         if container.image.run is not None:

@@ -180,10 +180,13 @@ class Builder:
                 N_WRAP=len(machine.cores[place]), N_SHARED=cpu.shared, N_SMT=cpu.smt, N_RING=len(self.rings.rows), N_RINGS=len(rings),
                 N_QUANTUM=cpu.quantum_ps, N_TLS=tls.fixed_ps, N_REC=record.fixed_ps, N_REC_FS=record.per_byte_fs,
                 N_KEY=name_key(name), N_GROUP=-1, N_TRACKED=state.nodes[name], N_BUCKETS=state.tracked(name)[1],
+                N_RFS=name in machine.steers, N_MODERATION=rings[0].moderation_ps,
             )  # fmt: skip
             for ring in rings:
                 station = self.station_index[ring.meter.record.name]
-                self.rings.add(G_STATION=station, G_SIZE=ring.size, G_CORE=ring.core, G_HEAD=-1)
+                self.rings.add(
+                    G_STATION=station, G_SIZE=ring.size, G_CORE=ring.core, G_HEAD=-1, G_RAISED=-y.NEVER
+                )
 
     def spread(self, what: Distribution) -> tuple[int, int]:
         """Kind of a distribution and where its numbers stand."""
@@ -332,7 +335,7 @@ class Builder:
         """A route's row with its visits and stages; equal routes share theirs."""
         visits = tuple(self._visit(visit) for visit in route.visits)
         return self.route_row(
-            visits, route.mss_bytes, self.stage_rows(route.send), self.stage_rows(route.recv)
+            visits, route.mss_bytes, self.stage_rows(route.send), self.stage_rows(route.recv), route.pieces
         )
 
     def route_row(
@@ -341,15 +344,18 @@ class Builder:
         mss_bytes: int,
         send: tuple[int, int],
         recv: tuple[int, int],
+        pieces: int,
     ) -> int:
         """The row of a route of these visits."""
-        key = (visits, mss_bytes, send, recv)
+        key = (visits, mss_bytes, send, recv, pieces)
         found = self.route_cache.get(key)
         if found is None:
             first = len(self.steps)
             self.steps += [self._visit_row(visit) for visit in visits]
             found = self.route_cache[key] = len(self.routes.rows)
-            self.routes.rows.append([first, len(visits), mss_bytes, *send, *recv])  # in the layout's order
+            self.routes.rows.append(
+                [first, len(visits), mss_bytes, *send, *recv, pieces]
+            )  # in the layout's order
         return found
 
     def _visit_row(self, visit: tuple[int, ...]) -> int:
@@ -360,7 +366,7 @@ class Builder:
         return found
 
     def _visit(self, visit: Visit) -> tuple[int, ...]:
-        """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES."""
+        """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES, V_POLL."""
         where = self.node_index.get(visit.node, -1)
         if visit.context == Context.LINK:
             where = self.link_index[visit.stations[0]]  # the others stand behind it
@@ -373,6 +379,7 @@ class Builder:
             visit.most_bytes,
             int(visit.crowded),
             *self.stage_rows(visit.stages),
+            visit.poll_ps,
         )
 
     def stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:

@@ -11,11 +11,11 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, at, drop_exchange, give_back, pop_front, todo
 from netsim.engine.fast.messages import begin_transfer, reaches_peer
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import free_unit, stage_cost
+from netsim.engine.fast.plane import free_unit
 from netsim.engine.fast.requests import request_row, write_down
 from netsim.engine.fast.slots import new_slot, spare_thread
 from netsim.engine.fast.span import take
-from netsim.engine.fast.tcp import close, data_read, ways_of
+from netsim.engine.fast.tcp import close, data_read, end_cost, pieces_of, ways_of
 from netsim.engine.keys import fold_compiled
 
 
@@ -96,19 +96,18 @@ def flow_arrived(M, u):
         else:
             append(M, k + T_HEAD, k + T_TAIL, size, code, sent)
             if M[k + T_HEAD] == M[k + T_TAIL]:
-                read_next(M, t)
+                read_next(M, t, False)
     free_unit(M, u)
 
 
 @inner
-def read_next(M, t):
-    """One thread reads one unit after the other; the one being read stands first."""
+def read_next(M, t, awake):
+    """One thread reads one unit after the other; the one being read stands first. Of pieces, a thread that is ``awake``
+    reads the next one within the same system call."""
     o = M[B_T] + t * W_T
     size = M[M[B_Q] + M[o + T_HEAD] * W_Q]
     r = M[B_ROUTE] + M[ways_of(M, M[o + T_CONN]) + WA_REQUEST] * W_ROUTE
-    packets, cost = max(1, -(-size // M[r + RO_MSS])), 0
-    for g in range(M[r + RO_RECV], M[r + RO_RECV] + M[r + RO_RECVS]):
-        cost += stage_cost(M, g, size, packets)
+    cost = end_cost(M, r, M[r + RO_RECV], M[r + RO_RECVS], size, awake and pieces_of(M, t) > 0)
     start_work(M, M[o + T_READER], cost, TH_UNIT_READ, t, 0)
 
 
@@ -119,7 +118,7 @@ def unit_read(M, t):
     q = pop_front(M, head)
     was_read(M, t, M[q], M[q + 1], M[q + 2])
     if M[head] >= 0:
-        read_next(M, t)
+        read_next(M, t, True)
 
 
 @inner

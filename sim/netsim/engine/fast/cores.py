@@ -189,7 +189,7 @@ def choose_core(M, node, last):
     now = M[H_NOW]
     if last >= 0:
         o = core_row(M, node, last)
-        if M[o + C_THREAD] < 0 and M[o + C_SOFT] <= now:
+        if M[o + C_THREAD] < 0 and (M[o + C_SOFT] <= now or M[M[B_NODE] + node * W_NODE + N_RFS]):
             return last
     best, best_length = 0, 1 << 30
     for index in range(M[M[B_NODE] + node * W_NODE + N_CORES]):

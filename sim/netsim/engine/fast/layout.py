@@ -82,14 +82,16 @@ W_CORE = 10
     N_SMT,
     N_TRACKED,  # in the tables of flows
     N_BUCKETS,
-) = range(20)
-W_NODE = 20
+    N_RFS,
+    N_MODERATION,
+) = range(22)
+W_NODE = 22
 # Receive rings
-G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL = range(6)
-W_RING = 6
+G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL, G_RAISED = range(7)  # G_RAISED: its last interrupt
+W_RING = 7
 # Routes, their visits and stages
-RO_STEP, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS = range(7)
-W_ROUTE = 7
+RO_STEP, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS, RO_PIECES = range(8)
+W_ROUTE = 8
 (
     V_CONTEXT,
     V_WHERE,
@@ -100,11 +102,12 @@ W_ROUTE = 7
     V_CROWDED,
     V_STAGE,
     V_STAGES,
+    V_POLL,
     V_PAYLOAD,
     V_PACKETS,
     V_COST,
-) = range(12)
-W_VISIT = 12
+) = range(13)
+W_VISIT = 13
 SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN = range(6)
 W_STAGE = 6
 # Ways between one source and one destination
@@ -204,8 +207,9 @@ W_R = 13
     T_TIMERS,
     T_WAITS,
     T_WAITED,
-) = range(27)
-W_T = 27
+    T_BEGUN,
+) = range(28)
+W_T = 28
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_VIA, O_CLIENT, O_FLOW,

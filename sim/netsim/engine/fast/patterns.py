@@ -47,6 +47,7 @@ class OpenRoute:
     mss_bytes: int
     send: tuple[int, int]
     recv: tuple[int, int]
+    pieces: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +156,11 @@ class Patterns:
                 visit.most_bytes,
                 int(visit.crowded),
                 *self.builder.stage_rows(visit.stages),
+                visit.poll_ps,
             )
             visits.append(OpenVisit(int(visit.context), *place, len(visit.stations), rest))
         rows = self.builder.stage_rows
-        return OpenRoute(tuple(visits), route.mss_bytes, rows(route.send), rows(route.recv))
+        return OpenRoute(tuple(visits), route.mss_bytes, rows(route.send), rows(route.recv), route.pieces)
 
     @staticmethod
     def _name(visit: Visit) -> str:
@@ -189,7 +191,7 @@ class Patterns:
                 (v.context, v.role if v.kind == FIXED else where[v.role][v.kind - 1], v.lanes, *v.rest)
                 for v in route.visits
             )
-            rows.append(b.route_row(visits, route.mss_bytes, route.send, route.recv))
+            rows.append(b.route_row(visits, route.mss_bytes, route.send, route.recv, route.pieces))
         columns = dict(zip((f"WA_{name.upper()}" for name in ROUTES), rows, strict=True))
         entries = tuple((str(nodes[role]), kind) for role, kind in pattern.tracked)
         return columns, Passed(entries, nodes[pattern.snat] if pattern.snat >= 0 else None)

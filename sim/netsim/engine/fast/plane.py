@@ -395,6 +395,34 @@ def settle_ring(M, g, now):
 
 
 @inner
+def steered(M, o, node, core):
+    """The core that receives a unit of this row at a card with RFS: that of a thread which has the connection for itself,
+    or the ring's own."""
+    if UK_DATA <= M[o + U_KIND] <= UK_ACK:
+        t = M[B_T] + M[o + U_A] * W_T
+        for th in (M[t + T_READER], M[t + T_THREAD]):
+            if th >= 0 and M[t + T_KIND] == TK_BULK:
+                q = M[B_TH] + th * W_TH
+                if M[q + TH_NODE] == node and M[q + TH_CORE] >= 0:
+                    return M[q + TH_CORE]
+    return core
+
+
+@inner
+def interrupt(M, g, node, core, poll):
+    """What the interrupt costs that a unit raises: none while the core takes what came before off the ring (NAPI polls),
+    nor before the last one's time is over."""
+    now = M[H_NOW]
+    if (
+        M[core_row(M, node, core) + C_SOFT] > now
+        or now < M[g + G_RAISED] + M[M[B_NODE] + node * W_NODE + N_MODERATION]
+    ):
+        return 0
+    M[g + G_RAISED] = now
+    return poll
+
+
+@inner
 def receive(M, HIST, u, v):
     """A unit reaches softirq on its receive queue's core, at the visit of this row. Whether the ring took it."""
     o = M[B_UNIT_] + u * W_UNIT
@@ -415,14 +443,18 @@ def receive(M, HIST, u, v):
         dropped(M, s, now)
         return False
     cost = visit_cost(M, v, payload, packets)
-    least = 1 if cost == 0 else 0
+    least, core = 1 if cost == 0 else 0, M[g + G_CORE]
+    if M[n + N_RFS]:
+        core = steered(M, o, node, core)
+    if M[v + V_POLL] > 0:
+        least += interrupt(M, g, node, core, M[v + V_POLL])
     if M[v + V_CROWDED]:
-        beside(M, node, M[g + G_CORE])
+        beside(M, node, core)
         cost = crowded_cost(M, v, payload, packets, least)
     else:
         cost += least
     cost = stretched(M, node, cost)
-    start = softirq(M, node, M[g + G_CORE], cost)
+    start = softirq(M, node, core, cost)
     append(M, g + G_HEAD, g + G_TAIL, start + cost, packets, 0)
     M[g + G_PACKETS] += packets
     busy(M, s, start, start + cost)

@@ -63,6 +63,7 @@ def new_transfer(M, conn, back, size, key, kind, x):
     M[o + T_TIMERS] = 0
     M[o + T_WAITS] = 0
     M[o + T_WAITED] = 0
+    M[o + T_BEGUN] = 0
     return t
 
 
@@ -102,6 +103,16 @@ def mss_of(M, t):
 
 
 @inner
+def pieces_of(M, t):
+    """Wire packets that a transfer's receiver handles together where that cannot merge them; 0: it can."""
+    o = M[B_T] + t * W_T
+    if M[o + T_READER] < 0:
+        return 0
+    w = ways_of(M, M[o + T_CONN])
+    return M[M[B_ROUTE] + (M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]) * W_ROUTE + RO_PIECES]
+
+
+@inner
 def start_transfer(M, t):
     """Slow start after idle, then what the window allows."""
     o = M[B_T] + t * W_T
@@ -125,6 +136,8 @@ def pump(M, t):
             size = fitting(M, o, M[M[B_Q] + M[o + T_LOST] * W_Q], window, mss)
         elif M[o + T_NEXT] < M[o + T_SIZE] and not M[o + T_SENDING]:
             left = min(M[o + T_SIZE] - M[o + T_NEXT], largest(M, o, f, mss))
+            if pieces_of(M, t) > 0:
+                left = min(left, pieces_of(M, t) * mss)
             if M[o + T_FLYING] + left > window:
                 M[f + CC_FULL] = M[H_NOW]
             size = fitting(M, o, left, min(window, M[H_WINDOW]), mss)
@@ -197,6 +210,17 @@ def send_again(M, t, size):
 
 
 @inner
+def end_cost(M, r, first, count, size, goes_on):
+    """What a thread at one end of a route does; ``goes_on``: with what it is at already."""
+    packets, cost = max(1, -(-size // M[r + RO_MSS])), 0
+    for g in range(first, first + count):
+        cost += stage_cost(M, g, size, packets)
+        if goes_on:
+            cost -= M[M[B_STAGE] + g * W_STAGE + SG_FIXED]
+    return cost
+
+
+@inner
 def pay(M, t, size):
     """The sending thread pays for a unit of a large message before it leaves."""
     o = M[B_T] + t * W_T
@@ -204,9 +228,11 @@ def pay(M, t, size):
     M[o + T_NUMBER] = M[o + T_COUNT]
     w = ways_of(M, M[o + T_CONN])
     r = M[B_ROUTE] + (M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]) * W_ROUTE
-    packets, cost = max(1, -(-size // M[r + RO_MSS])), 0
-    for g in range(M[r + RO_SEND], M[r + RO_SEND] + M[r + RO_SENDS]):
-        cost += stage_cost(M, g, size, packets)
+    goes_on = pieces_of(M, t) > 0 and M[o + T_BEGUN] > 0
+    if not goes_on:
+        M[o + T_BEGUN] = largest(M, o, flow_cell(M, t), M[r + RO_MSS])
+    M[o + T_BEGUN] -= size
+    cost = end_cost(M, r, M[r + RO_SEND], M[r + RO_SENDS], size, goes_on)
     start_work(M, M[o + T_THREAD], cost, TH_PAID, t, size)
 
 

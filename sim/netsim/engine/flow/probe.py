@@ -140,7 +140,7 @@ def _count_paths(machine: Machine) -> dict[str, int]:
             counts[name] = counts.get(name, 0) + 1
 
     def sending(
-        route: Any, payload: Any, key: Any, arrive: Any, drop: Any, split: Any = None, *rest: Any
+        route: Any, payload: Any, key: Any, arrive: Any, drop: Any, split: Any = None, *rest: Any, **more: Any
     ) -> None:
         if split is not None:
             for visit in route.visits:
@@ -148,7 +148,7 @@ def _count_paths(machine: Machine) -> dict[str, int]:
                     meet(str(visit.station))
                 elif visit.context == Context.SOFTIRQ:
                     meet(f"{visit.node}/softirq")
-        send(route, payload, key, arrive, drop, split, *rest)
+        send(route, payload, key, arrive, drop, split, *rest, **more)
 
     def running(thread: Any, node: str, work: Any, done: Any, split: Any) -> None:
         if split is not None and any(ps for _, ps in work):
