@@ -710,6 +710,27 @@ A_SOURCE_DIES: list[tuple[int, Step]] = [
     (400 * MS, Change(What.NODE_UP, "n-2")),
 ]
 
+#: The card of a hypervisor whose nodes say that they stand in two racks: one port, which has a part in one buffer only.
+ONE_CARD = """netsim: 1
+seed: 0
+duration: 300ms
+warmup: 0s
+nodes: {m: {role: manager, count: 2, cores: 1, profile: stock, labels: {rack: [a, b], site: [x, y]}, nic: {rate: 1Gbit, ring: 8, rx_queues: 1, mtu: 1500}}}
+hypervisors: {h: {cores: 4, nodes: [m-2, m-1], nic: {rate: 100Mbit}}}
+fabric: {latency: 0s, buffer: 4KiB, leaf_spine: {spines: 1, uplink: 20Mbit, buffer: 4KiB}, alpha: 1}
+outside: {rtt: 0s, clients: 5, entry: {choose: round-robin}}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {replicas: 1, networks: [net], ipvs: {scheduler: rr, flags: []}, ports: [{published: 8080, target: 80, mode: ingress}], work: {cpu: 0s, wait: 0s, workers: 1, blocking: false, backlog: 1}, calls: []}
+  api: {replicas: 1, networks: [net], ipvs: {scheduler: rr, flags: []}, work: {cpu: 0s, wait: 0s, workers: 1, blocking: false, backlog: 1}, calls: []}
+  db: {replicas: 1, networks: [net], ipvs: {scheduler: rr, flags: []}, work: {cpu: 0s, wait: 0s, workers: 1, blocking: false, backlog: 1}, calls: []}
+containers:
+  box: {node: m-1, networks: [net]}
+load:
+  w0: {from: outside, to: 'web:8080', bulk: 100KB, flows: 1, start: 0s}
+  w1: {from: db, to: 'outside', bulk: 100KB, flows: 2, start: 0s}
+"""
+
 #: Cards without TSO and GRO, and with RFS: flows cut by the sender's kernel or not, that their receiver takes packet by packet or
 #: not, on the core of the thread that reads them or on another; lost packets among them.
 UNMERGED = """netsim: 1
@@ -788,6 +809,7 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(TAKEN_OVER, TAKEOVER)
 @example(FROM_NODES, [])
 @example(FROM_NODES, A_SOURCE_DIES)
+@example(ONE_CARD, [])
 @example(UNMERGED, LOSES_SOME)
 @settings(
     max_examples=int(os.environ.get("NETSIM_EXAMPLES", "300")),

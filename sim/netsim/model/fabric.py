@@ -57,16 +57,20 @@ def fabric_ports(model: Model) -> Iterator[tuple[str, int, int]]:
 def shared_buffers(model: Model) -> dict[str, tuple[int, int, list[str]]]:
     """Of each switch whose ports share one buffer: its bytes, alpha (thousandths), and the ports. None without alpha.
 
-    A leaf's memory is the fabric's, a spine's that of the ports between switches. Ports of the WAN stand apart.
+    A leaf's memory is the fabric's, a spine's that of the ports between switches. Ports of the WAN stand apart. The card of a
+    hypervisor hangs on one switch, that of its first node, wherever its other nodes say that they stand.
     """
     fabric, leaves = model.fabric, model.fabric.leaf_spine
     if fabric.alpha is None:
         return {}
     alpha = round(fabric.alpha * THOUSAND)
     ports: dict[str, list[str]] = {}
+    taken: set[str] = set()
     for node in model.nodes.values():
-        ports.setdefault(rack_of(model, node) or site_of(model, node), []).extend(_ports_to(node))
-    found = {place: (fabric.buffer, alpha, list(dict.fromkeys(names))) for place, names in ports.items()}
+        here = ports.setdefault(rack_of(model, node) or site_of(model, node), [])
+        here += [name for name in _ports_to(node) if name not in taken]
+        taken.update(here)
+    found = {place: (fabric.buffer, alpha, names) for place, names in ports.items()}
     if leaves is not None:
         for rack, (_, _, names) in found.items():
             names += [f"{port(rack, UP)}{spine}" for spine in range(1, leaves.spines + 1)]
