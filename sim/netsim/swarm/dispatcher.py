@@ -123,7 +123,7 @@ class Dispatcher:
                 wait = self._draw_period(session.node)
                 session.deadline = self.env.now + self.table.grace_multiplier * wait
                 self._watch(session)
-                lost = 1 - float(np.prod(1 - self.ways.loss[:, session.node]))
+                lost = self.ways.lost(session.node, session.node)
                 if lost:
                     # TCP repeats lost segments: each loss costs a timeout that doubles from 0.2 s.
                     rto = 200_000_000_000

@@ -92,16 +92,20 @@ class Members:
             # Where a probe stood while nothing had to be simulated: anywhere in its interval.
             late = self.env.now - self.next_probe
             self.next_probe += np.where(late > 0, -(-late // self.table.probe_ps) * self.table.probe_ps, 0)
+            late = self.env.now - self.next_join
+            self.next_join += np.where(late > 0, -(-late // self.table.reconnect_ps) * self.table.reconnect_ps, 0)
             late = self.env.now - self.next_push
             self.next_push += np.where(late > 0, -(-late // self.push_ps) * self.push_ps, 0)
             self.env.process(self._run())
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is wrong and nothing spreads."""
-        if self.ways.troubled or (self.view != ALIVE).any():
+        """Whether nothing spreads, no link is in trouble, and all who run agree: those who run are alive, the others dead.
+        Then no probe, exchange or try to rejoin changes anything until somebody starts."""
+        live = self.ways.live
+        if self.ways.cut or not self.agree(live):
             return False
-        return not (self.spread.left > 0).any() and not self.spread.under_way
+        return not (self.spread.left[:, live] > 0).any() and not self.spread.under_way
 
     def agree(self, present: Bools) -> bool:
         """Whether those present hold one another for alive and all others for dead."""

@@ -119,9 +119,13 @@ class Ways:
     @property
     def troubled(self) -> bool:
         """Whether anything is not as it should be."""
+        return self.cut or not self.live.all()
+
+    @property
+    def cut(self) -> bool:
+        """Whether a link or the switch is not as it should be, or some nodes are apart from others."""
         return not (
             self.switch
-            and self.live.all()
             and self.sends.all()
             and self.receives.all()
             and not self.loss.any()
