@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
 import simpy
 
 if TYPE_CHECKING:
