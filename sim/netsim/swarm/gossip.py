@@ -93,7 +93,9 @@ class Members:
             late = self.env.now - self.next_probe
             self.next_probe += np.where(late > 0, -(-late // self.table.probe_ps) * self.table.probe_ps, 0)
             late = self.env.now - self.next_join
-            self.next_join += np.where(late > 0, -(-late // self.table.reconnect_ps) * self.table.reconnect_ps, 0)
+            self.next_join += np.where(
+                late > 0, -(-late // self.table.reconnect_ps) * self.table.reconnect_ps, 0
+            )
             late = self.env.now - self.next_push
             self.next_push += np.where(late > 0, -(-late // self.push_ps) * self.push_ps, 0)
             self.env.process(self._run())
