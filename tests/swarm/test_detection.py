@@ -66,6 +66,18 @@ def test_gossip_drops_a_dead_node_in_5_to_9_s() -> None:
     assert np.mean([5.0 <= x <= 9.0 for x in removed]) > 0.9
 
 
+def test_gossip_rests_while_a_node_is_dead_and_takes_it_back() -> None:
+    """Once all who run agree on the dead nothing is simulated until it starts again; then everybody learns of it."""
+    world = swarm(text("faults: [{at: 3s, crash: worker-2, for: 600s}]", workers=5))
+    members, dead = world.members, world.ways.index["worker-2"]
+    world.env.run(until=5 * S)
+    assert members.awake
+    world.env.run(until=120 * S)
+    assert not members.awake and (np.delete(members.view[:, dead], dead) != 0).all()
+    world.env.run(until=660 * S)
+    assert not members.awake and (members.view == 0).all()
+
+
 def test_gossip_takes_longer_in_a_large_swarm() -> None:
     removed = samples(text("faults: [{at: 3s, crash: worker-2}]", workers=97), "gossip_removed_s", 6)
     assert 10.0 <= np.median(removed) <= 13.0
