@@ -88,6 +88,7 @@ class Fast:
         M[y.H_NOW] = -world.scenario.warmup_ps
         M[y.H_DUR], M[y.H_SLICE], M[y.H_SLICES] = duration, world.slice_ps, -(-duration // world.slice_ps)
         M[y.H_SLICE_TO] = -y.NEVER  # to be found first of all
+        M[y.H_TIE_TIME] = -y.NEVER
         M[y.H_BASE] = world.draws.base
         M[y.H_ENTRY_KIND] = ENTRY_KINDS[world.model.outside.entry.chooses]
         M[y.H_ENTRY_KEY] = signed(stream_key(world.draws.seed, world.draws.replication, OUTSIDE, "entry"))
@@ -122,7 +123,7 @@ class Fast:
             **{base: rows[base] * width for base, width, *_ in FREE_LISTS},
             **{split: rows[base] * NS for split, base in SPLITS},
             y.B_SLICE: len(self.builder.station_names) * int(self.M[y.H_SLICES]),
-            y.B_HEAP: rows[y.B_EV] * y.W_HEAP, y.B_NEAR: y.NEAR, y.B_BITS: y.NEAR >> 6,
+            y.B_HEAP: rows[y.B_EV] * y.W_HEAP, y.B_NEAR: y.NEAR, y.B_BITS: y.NEAR >> 6, y.B_TIES: 4 * y.TIES + 3 * y.VECTOR,
             y.B_ENDED: self.most_ended * W_ROW, y.B_TODO: rows[y.B_TODO] * y.W_TODO,
         }  # fmt: skip
 

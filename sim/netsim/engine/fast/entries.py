@@ -7,7 +7,6 @@ from __future__ import annotations
 from netsim.compiled import entry, inner, pointer
 from netsim.engine.fast.bulk import end_flow, is_flow, queue_flow
 from netsim.engine.fast.cores import kill_threads, settle_core
-from netsim.engine.fast.events import NOWHERE
 from netsim.engine.fast.faults import stands_in
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.loop import queue_arrival, short

@@ -4,6 +4,7 @@ A bucket of the wheel is some power of two of picosecond wide, about the mean ti
 event or two; bits say which buckets hold any. The wheel spans `NEAR` buckets from the present one. Events beyond it,
 and those that find a long row in their bucket, wait in a heap with four children a node; the first of both is next, so the
 order is exact whatever the width. (Calendar queue: Brown, CACM 31 (10), 1988; here without overflow years.)
+A bucket's row is sorted by time alone: who of one picosecond is first is found when it comes (netsim.engine.fast.ties).
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
@@ -13,12 +14,13 @@ from __future__ import annotations
 import numpy as np
 
 from netsim.compiled import inner, lowest_bit, within
+from netsim.engine.fast.heap import rise, sink
 from netsim.engine.fast.layout import *
+from netsim.engine.fast.ties import gather, join, take_tied, tied, untie
 
 WALK = 8  # how far an event looks for its place in a bucket's row
 TUNE = 4096  # events between two looks at the width
 WIDEST = 50
-NOWHERE, WHEEL, HEAP = range(3)
 
 
 @inner
@@ -56,6 +58,8 @@ def place(M, e, o):
 @inner
 def turn_in(M, e, o, time, k):
     """Into the wheel, if it spans that time and the bucket's row is short. Whether it was taken."""
+    if time <= M[H_TIE_TIME]:
+        return time == M[H_TIE_TIME] and join(M, e, o, k)
     bucket = time >> M[H_SHIFT]
     if np.uint64(bucket - (M[H_NOW] >> M[H_SHIFT])) >= np.uint64(NEAR):
         return False
@@ -70,14 +74,14 @@ def turn_in(M, e, o, time, k):
         return True
     f = M[head]
     p = M[B_EV] + f * W_EV
-    if time < M[p + EV_TIME] or (time == M[p + EV_TIME] and k < M[p + EV_ORDER]):
+    if time <= M[p + EV_TIME]:
         M[o + EV_NEXT] = f
         M[head] = e
         return True
     for _ in range(WALK):
         f = M[p + EV_NEXT]
         q = M[B_EV] + f * W_EV
-        if f < 0 or time < M[q + EV_TIME] or (time == M[q + EV_TIME] and k < M[q + EV_ORDER]):
+        if f < 0 or time <= M[q + EV_TIME]:
             M[o + EV_NEXT] = f
             M[p + EV_NEXT] = e
             return True
@@ -104,9 +108,35 @@ def in_wheel(M):
 
 
 @inner
+def tie(M, e):
+    """Several events of one time begin the wheel's first bucket, of which this is one: the first of them."""
+    o = M[B_EV] + e * W_EV
+    bucket_begins(M, o, gather(M, e))
+    return tied(M)
+
+
+@inner
+def bucket_begins(M, o, e):
+    """The bucket of this event's time begins with ``e`` now."""
+    slot = (M[o + EV_TIME] >> M[H_SHIFT]) & (NEAR - 1)
+    M[M[B_NEAR] + slot] = e
+    if e < 0:
+        w = M[B_BITS] + (slot >> 6)
+        M[w] &= ~(np.int64(1) << (slot & 63))
+        if M[w] == 0:
+            M[H_BITS] &= ~(np.int64(1) << (slot >> 6))
+
+
+@inner
 def first(M):
     """The first event of all; -1 if there is none."""
-    e = in_wheel(M)
+    e = tied(M)
+    if e < 0:
+        e = in_wheel(M)
+        if e >= 0:
+            f = M[M[B_EV] + e * W_EV + EV_NEXT]
+            if f >= 0 and M[M[B_EV] + f * W_EV + EV_TIME] == M[M[B_EV] + e * W_EV + EV_TIME]:
+                e = tie(M, e)
     if M[H_EVENTS] == 0:
         return e
     h = M[B_HEAP]
@@ -123,14 +153,9 @@ def take(M, e):
     """Take an event that is the first: where its row stands, readable until the next one is queued."""
     o = M[B_EV] + e * W_EV
     if M[o + EV_WHERE] == WHEEL:
-        slot = (M[o + EV_TIME] >> M[H_SHIFT]) & (NEAR - 1)
-        following = M[o + EV_NEXT]
-        M[M[B_NEAR] + slot] = following
-        if following < 0:
-            w = M[B_BITS] + (slot >> 6)
-            M[w] &= ~(np.int64(1) << (slot & 63))
-            if M[w] == 0:
-                M[H_BITS] &= ~(np.int64(1) << (slot >> 6))
+        bucket_begins(M, o, M[o + EV_NEXT])
+    elif M[o + EV_WHERE] == TIE:
+        take_tied(M)
     else:
         n = M[H_EVENTS] - 1
         M[H_EVENTS] = n
@@ -156,7 +181,7 @@ def tune(M):
         shift += 1
     if abs(shift - M[H_SHIFT]) < 2:
         return
-    chain = np.int64(-1)
+    chain = untie(M, np.int64(-1))
     for word in range(NEAR >> 6):
         w = M[B_BITS] + word
         while M[w] != 0:
@@ -175,53 +200,3 @@ def tune(M):
         following = M[o + EV_NEXT]
         place(M, chain, o)
         chain = following
-
-
-@inner
-def rise(M, time, k, e):
-    """Put an event at the heap's end, and up to where it belongs."""
-    heap = M[B_HEAP]
-    i = M[H_EVENTS]
-    M[H_EVENTS] = i + 1
-    while i > 0:
-        p = (i - 1) >> 2
-        q = heap + p * W_HEAP
-        if M[q] < time or (M[q] == time and M[q + 1] <= k):
-            break
-        o = heap + i * W_HEAP
-        M[o] = M[q]
-        M[o + 1] = M[q + 1]
-        M[o + 2] = M[q + 2]
-        i = p
-    o = heap + i * W_HEAP
-    M[o] = time
-    M[o + 1] = k
-    M[o + 2] = e
-
-
-@inner
-def sink(M, n, time, k, e):
-    """Put an event at the top of a heap of n, and down to where it belongs. The heap has four children per node."""
-    heap = M[B_HEAP]
-    i = 0
-    while True:
-        child = 4 * i + 1
-        if child >= n:
-            break
-        q = heap + child * W_HEAP
-        best, to, tk = child, M[q], M[q + 1]
-        for j in range(child + 1, min(child + 4, n)):
-            q += W_HEAP
-            if M[q] < to or (M[q] == to and M[q + 1] < tk):
-                best, to, tk = j, M[q], M[q + 1]
-        if to > time or (to == time and tk >= k):
-            break
-        o = heap + i * W_HEAP
-        M[o] = to
-        M[o + 1] = tk
-        M[o + 2] = M[heap + best * W_HEAP + 2]
-        i = best
-    o = heap + i * W_HEAP
-    M[o] = time
-    M[o + 1] = k
-    M[o + 2] = e

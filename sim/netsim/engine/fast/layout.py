@@ -34,14 +34,15 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
     H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_DNS_RETRY, H_DNS_TRIES, H_HIST, H_BULK, H_FAULTS, H_OTHERS, H_HOLDER, H_GONE, H_LOST,
-) = range(73)  # fmt: skip
+    H_TIE, H_TIES, H_TIE_TIME,
+) = range(76)  # fmt: skip
 
 # Bases of tables
 (
     B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_STEP, B_VISIT, B_STAGE, B_WAYS, B_CLIENT,
     B_LIST, B_WAYMAP, B_DNS, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_SHARED, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
-    B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_NEAR, B_BITS, B_TODO, B_ENDED,
-) = range(80, 119)  # fmt: skip
+    B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_NEAR, B_BITS, B_TIES, B_TODO, B_ENDED,
+) = range(80, 120)  # fmt: skip
 
 # Stations: what is counted. What every visit counts stands in one cache line; S_SLICED: of S_BUSY, what stands in the slices
 S_BUSY, S_WAIT, S_WAITS, S_ARRIVED, S_SERVED, S_BYTES, S_LABEL, S_SLICED, S_DROPS, S_DROPPED = range(10)
@@ -228,9 +229,12 @@ W_TH = 12
 W_Q = 4
 EV_TIME, EV_ORDER, EV_NEXT, EV_WHERE = range(4, 8)  # after the operation and its three arguments
 W_EV = 8
+NOWHERE, WHEEL, HEAP, TIE = range(4)  # where an event waits
 W_HEAP = 3  # time, phase and key, event
 W_TODO = 4
 
 NEAR = 1 << 10  # buckets of the wheel of events
+TIES = 1 << 8  # events of one picosecond that are sorted at once
+VECTOR = 8  # numbers that are compared together
 
 NEVER = 1 << 62
