@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from typing import Any
 
 import plotly.graph_objects as go
 import pytest
@@ -16,7 +18,9 @@ def test_lines_axes_and_style_are_those_of_plotly() -> None:
     ours, theirs = Drawing(), go.Figure()
     ours.add("scatter", x=[1, 2], y=[0.5, None], name="a")
     theirs.add_scatter(x=[1, 2], y=[0.5, None], name="a")
-    for drawn in (ours, theirs):
+    theirs.update_layout(template="none")
+    both: list[Any] = [ours, theirs]
+    for drawn in both:
         drawn.add_vline(x=1.5, line={"width": 2})
         drawn.add_hline(y=0.2, line={"dash": "dot"})
         drawn.add_annotation(x=1, y=1, yref="paper", text="b", showarrow=False)
@@ -39,3 +43,11 @@ def test_stacked_subplots_lie_where_plotly_puts_them(heights: list[float]) -> No
     assert ours.data == wanted["data"]
     for name, axis in ((n, a) for n, a in ours.layout.items() if "axis" in n):
         assert axis | {"domain": pytest.approx(axis["domain"])} == wanted["layout"][name]
+
+
+def test_where_there_is_no_number_nothing_is_drawn() -> None:
+    drawn = Drawing()
+    drawn.add("scatter", x=[1.0, 2.0], y=[math.nan, 1.0], error_y={"array": (math.inf, 0.5)})
+    [trace] = json.loads(drawn.to_json())["data"]
+    assert trace["y"] == [None, 1.0]
+    assert trace["error_y"]["array"] == [None, 0.5]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netsim.report.chart import Chart
 from netsim.report.data import parts
+from netsim.report.drawing import Drawing
 from netsim.report.latencies import spread
 from netsim.report.pages import embedded, rendered
 from netsim.report.palette import WHISKER, series_colour
 from netsim.report.style import shortened, styled
 from netsim.results.compare import Comparison, Difference, row_text, verdict_text
 from netsim.results.text import quantity, with_interval
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 MOST_BARS, MOST_WORKLOADS = 25, 6
 #: Verdict -> colour and sign.
@@ -88,12 +86,10 @@ def shown(found: Comparison) -> list[Difference]:
     return [one for one in found.differences if one.change.relative.value is not None][:MOST_BARS]
 
 
-def changes_figure(found: Comparison) -> go.Figure:
+def changes_figure(found: Comparison) -> Drawing:
     """The change of each number as a share of A's, with its interval."""
-    import plotly.graph_objects as go
-
     rows = shown(found)[::-1]
-    drawn = go.Figure()
+    drawn = Drawing()
     for verdict, (colour, symbol) in _LOOKS.items():
         some = [one for one in rows if one.verdict == verdict]
         if not some:
@@ -106,7 +102,7 @@ def changes_figure(found: Comparison) -> go.Figure:
                 [one.change.relative.low for one in some],
             )
         ]
-        drawn.add_scatter(
+        drawn.add("scatter",
             x=middle, y=[escape(shortened(one.what, 34)) for one in some], mode="markers", name=verdict,
             marker={"symbol": symbol, "size": 11, "color": series_colour(colour)},
             error_x={"type": "data", "array": ends[0], "arrayminus": ends[1], "color": WHISKER, "thickness": 1.4, "width": 4},
@@ -116,7 +112,7 @@ def changes_figure(found: Comparison) -> go.Figure:
     drawn.add_vline(x=0, line={"color": WHISKER, "width": 1})
     order = list(dict.fromkeys(escape(shortened(one.what, 34)) for one in rows))
     drawn.update_yaxes(categoryorder="array", categoryarray=order)
-    drawn.update_xaxes(title_text="change from A to B (%), with its 95 % interval")
+    drawn.update_xaxes(title={"text": "change from A to B (%), with its 95 % interval"})
     return styled(drawn, 130 + 26 * len(rows))
 
 
@@ -134,21 +130,19 @@ def spread_chart(found: Comparison, name: str) -> Chart:
     return Chart(f"{name}: how latency is spread", reading, columns, rows)
 
 
-def spread_figure(found: Comparison, name: str) -> go.Figure:
+def spread_figure(found: Comparison, name: str) -> Drawing:
     """The share of requests that took longer, in both (log axes)."""
-    import plotly.graph_objects as go
-
-    drawn = go.Figure()
+    drawn = Drawing()
     for k, (side, result) in enumerate(zip("AB", found.results, strict=True)):
         steps = [step for step in spread(result.data["workloads"][name]) if step.slower > 0]
         if steps:
-            drawn.add_scatter(
+            drawn.add("scatter",
                 x=[step.high_s * 1000 for step in steps], y=[step.slower for step in steps], mode="lines", name=side,
                 line={"color": series_colour(k), "width": 2, "dash": ("solid", "dash")[k]},
                 hovertemplate="%{y:.3%} take longer than %{x:.3g} ms",
             )  # fmt: skip
-    drawn.update_xaxes(type="log", title_text="latency (ms, logarithmic)")
-    drawn.update_yaxes(type="log", title_text="share that takes longer", dtick=1, tickformat="~%")
+    drawn.update_xaxes(type="log", title={"text": "latency (ms, logarithmic)"})
+    drawn.update_yaxes(type="log", title={"text": "share that takes longer"}, dtick=1, tickformat="~%")
     return styled(drawn, 300)
 
 
@@ -176,21 +170,19 @@ def stages_chart(found: Comparison, name: str) -> Chart:
     return Chart(f"{name}: p99 by stage", reading, ("stage", "A (ms)", "B (ms)", "change (ms)"), rows)
 
 
-def stages_figure(found: Comparison, name: str) -> go.Figure:
+def stages_figure(found: Comparison, name: str) -> Drawing:
     """p99 by stage, a bar for each side."""
-    import plotly.graph_objects as go
-
     rows = _stages(found, name)[:10][::-1]
-    drawn = go.Figure()
+    drawn = Drawing()
     if not rows:
         return drawn
     for k, side in enumerate("AB"):
-        drawn.add_bar(
+        drawn.add("bar",
             y=[escape(shortened(row[0])) for row in rows], x=[row[k + 1] * 1000 for row in rows], name=side, orientation="h",
             marker={"color": series_colour(k), "pattern": {"shape": ("", "/")[k]}},
             hovertemplate="%{y}: %{x:.3g} ms",
         )  # fmt: skip
-    drawn.update_xaxes(title_text="part of the p99 (ms)")
+    drawn.update_xaxes(title={"text": "part of the p99 (ms)"})
     drawn.update_layout(barmode="group", legend={"traceorder": "reversed"})
     styled(drawn, 110 + 34 * len(rows))
     return drawn

@@ -7,6 +7,7 @@ figures (`Result.figure`). Names are Plotly's, so that its reference tells what 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +65,12 @@ class Drawing:
                 _merge(axis, changed)
 
     def to_json(self) -> str:
-        """As Plotly's script reads it."""
-        return json.dumps({"data": self.data, "layout": self.layout}, separators=(",", ":"), allow_nan=False)
+        """As Plotly's script reads it: without a value (``null``) where there is no number."""
+        drawn = {"data": self.data, "layout": self.layout}
+        try:
+            return json.dumps(drawn, separators=(",", ":"), allow_nan=False)
+        except ValueError:
+            return json.dumps(_known(drawn), separators=(",", ":"), allow_nan=False)
 
     def figure(self) -> go.Figure:
         """The same as an object of Plotly's, which checks all of it. Raises ``ValueError``."""
@@ -94,6 +99,15 @@ def stacked(heights: Sequence[float], spacing: float, titles: Sequence[str] = ()
             )  # fmt: skip
         top = bottom - spacing
     return drawn
+
+
+def _known(value: Any) -> Any:
+    """The same without NaN and infinities."""
+    if isinstance(value, Mapping):
+        return {key: _known(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _nth(axis: str, row: int) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
@@ -22,9 +22,6 @@ from netsim.report.svg import latency_svg
 from netsim.report.ways import ways
 from netsim.results.files import REPORT, load_result, write_texts
 from netsim.results.result import Result
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 PICTURE = "latency.svg"
 
@@ -73,12 +70,12 @@ def _figures(result: Result, charts: Iterable[str]) -> dict[str, dict[str, Any]]
     return embedded(found)
 
 
-def embedded(figures: Mapping[str, Drawing | go.Figure]) -> dict[str, dict[str, Any]]:
+def embedded(figures: Mapping[str, Drawing]) -> dict[str, dict[str, Any]]:
     """Each figure as JSON that may stand in a page, and its height (px); none where there is nothing to draw."""
     return {
-        key: {"json": str(drawn.to_json()).replace("<", "\\u003c"), "height": drawn.layout["height"]}
+        key: {"json": drawn.to_json().replace("<", "\\u003c"), "height": drawn.layout["height"]}
         for key, drawn in figures.items()
-        if len(drawn.data)
+        if drawn.data
     }
 
 

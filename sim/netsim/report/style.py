@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
 from netsim.report.drawing import Drawing
 from netsim.report.palette import GRID, INK
-
-#: A `Drawing` or a figure of Plotly's, whose methods have the same names.
-Drawn = TypeVar("Drawn")
 
 #: Beyond this many workloads, lines can no longer be told apart.
 MOST_LINES = 8
 _FONT = {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": INK}
 
 
-def styled(drawn: Drawn, height: int) -> Drawn:
+def styled(drawn: Drawing, height: int) -> Drawing:
     """The figure with the report's font, grid and legend; ``height`` in pixels."""
-    plain: Any = drawn
-    if not isinstance(drawn, Drawing):  # which has no template from the beginning
-        plain.update_layout(template="none")
-    plain.update_layout(
+    drawn.update_layout(
         font=_FONT,
         height=height,
         margin={"l": 60, "r": 16, "t": 16, "b": 48},
@@ -30,10 +22,10 @@ def styled(drawn: Drawn, height: int) -> Drawn:
         paper_bgcolor="white",
         plot_bgcolor="white",
     )
-    plain.update_xaxes(
+    drawn.update_xaxes(
         gridcolor=GRID, linecolor=GRID, zerolinecolor=GRID, automargin=True, title={"font": {"size": 13}}
     )
-    plain.update_yaxes(
+    drawn.update_yaxes(
         gridcolor=GRID, linecolor=GRID, zerolinecolor=GRID, automargin=True, title={"font": {"size": 13}}
     )
     return drawn

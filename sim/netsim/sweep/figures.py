@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from netsim.report.drawing import Drawing
 from netsim.report.palette import WHISKER, series_colour
 from netsim.report.style import shortened, styled
 from netsim.sweep.answers import (
@@ -24,8 +25,6 @@ from netsim.sweep.quantity import size
 from netsim.sweep.table import verdict
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from netsim.sweep.table import Point, Sweep
 
 _BAND = "rgba(0,114,178,0.22)"
@@ -48,33 +47,29 @@ def _times(values: Sequence[float | None], factor: float) -> list[float | None]:
     return [None if value is None else value * factor for value in values]
 
 
-def response(found: Response) -> go.Figure:
+def response(found: Response) -> Drawing:
     """A line of means in a band from the least to the greatest."""
-    import plotly.graph_objects as go
-
     factor, unit = _scaled(found.metric)
     numbers = [size(value) for value in found.values]
     plain = all(number is not None for number in numbers)
     x: list[Any] = [escape(value) for value in found.values]
-    drawn = go.Figure()
-    edges = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-    drawn.add_scatter(x=x, y=_times(found.greatest, factor), **edges)
-    drawn.add_scatter(x=x, y=_times(found.least, factor), fill="tonexty", fillcolor=_BAND, **edges)
-    drawn.add_scatter(
+    drawn = Drawing()
+    edges: dict[str, Any] = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    drawn.add("scatter", x=x, y=_times(found.greatest, factor), **edges)
+    drawn.add("scatter", x=x, y=_times(found.least, factor), fill="tonexty", fillcolor=_BAND, **edges)
+    drawn.add("scatter",
         x=x, y=_times(found.mean, factor), mode="lines+markers" if plain else "markers", name="mean",
         line={"color": series_colour(0), "width": 2}, hovertemplate="%{x}: %{y:.4g}<extra></extra>",
     )  # fmt: skip
-    drawn.update_xaxes(title_text=escape(found.path), type="category")
-    drawn.update_yaxes(title_text=escape(found.metric) + unit, rangemode="tozero")
+    drawn.update_xaxes(title={"text": escape(found.path)}, type="category")
+    drawn.update_yaxes(title={"text": escape(found.metric) + unit}, rangemode="tozero")
     drawn.update_layout(showlegend=False)
     return styled(drawn, 280)
 
 
-def load_curves(found: Sequence[Curve]) -> go.Figure:
+def load_curves(found: Sequence[Curve]) -> Drawing:
     """p99 (with its interval) and p50 against load, a cross at each knee."""
-    import plotly.graph_objects as go
-
-    drawn = go.Figure()
+    drawn = Drawing()
     for k, curve in enumerate(found):
         colour, name = series_colour(k), escape(shortened(curve.fixed or curve.workload, 40))
         line = {"color": colour, "width": 2}
@@ -82,78 +77,71 @@ def load_curves(found: Sequence[Curve]) -> go.Figure:
             {"array": [0.0 if a is None or b is None else 1000 * abs(a - b) for a, b in zip(side, curve.p99, strict=True)]}
             for side in (curve.high, curve.low)
         ]  # fmt: skip
-        drawn.add_scatter(
+        drawn.add("scatter",
             x=curve.loads, y=_times(curve.p99, 1000), name=f"{name} p99", line=line, mode="lines+markers",
             error_y={"type": "data", "array": ends[0]["array"], "arrayminus": ends[1]["array"], "color": WHISKER,
                      "thickness": 1.4, "width": 4},
             hovertemplate="%{x:g}: p99 %{y:.3g} ms<extra></extra>",
         )  # fmt: skip
-        drawn.add_scatter(
+        drawn.add("scatter",
             x=curve.loads, y=_times(curve.p50, 1000), name=f"{name} p50", line={**line, "dash": "dot"}, mode="lines",
             hovertemplate="%{x:g}: p50 %{y:.3g} ms<extra></extra>",
         )  # fmt: skip
         if curve.knee is not None:
             knee = curve.p99[curve.knee]
-            drawn.add_scatter(
+            drawn.add("scatter",
                 x=[curve.loads[curve.knee]], y=_times([knee], 1000), name=f"{name} knee", mode="markers",
                 marker={"symbol": "x", "size": 14, "color": colour, "line": {"width": 1, "color": "white"}},
                 hovertemplate="knee at %{x:g}<extra></extra>",
             )  # fmt: skip
     units = dict.fromkeys(curve.unit for curve in found)
-    drawn.update_xaxes(title_text=f"load ({', '.join(units)})", rangemode="tozero")
-    drawn.update_yaxes(title_text="latency (ms, log)", type="log", dtick="D2")
+    drawn.update_xaxes(title={"text": f"load ({', '.join(units)})"}, rangemode="tozero")
+    drawn.update_yaxes(title={"text": "latency (ms, log)"}, type="log", dtick="D2")
     return styled(drawn, 340 + 16 * len(found))
 
 
-def heat(found: Map) -> go.Figure:
+def heat(found: Map) -> Drawing:
     """A metric over two varied paths; numbers stand in the cells."""
-    import plotly.graph_objects as go
-
     factor, unit = _scaled(found.metric)
     rows = [_times(row, factor) for row in found.rows]
     numbered = len(found.xs) * len(found.ys) <= _MOST_NUMBERED
-    drawn = go.Figure(
-        go.Heatmap(
-            z=rows, x=[escape(x) for x in found.xs], y=[escape(y) for y in found.ys], colorscale=_SCALE, xgap=2, ygap=2,
+    drawn = Drawing()
+    drawn.add(
+        "heatmap", z=rows, x=[escape(x) for x in found.xs], y=[escape(y) for y in found.ys], colorscale=_SCALE, xgap=2, ygap=2,
             colorbar={"title": {"text": unit.strip(" ()") or "value"}, "thickness": 12},
             texttemplate="%{z:,.3~r}" if numbered else "", hovertemplate="%{x}, %{y}: %{z:.4g}<extra></extra>",
-        )
     )  # fmt: skip
-    drawn.update_xaxes(title_text=escape(found.x), type="category")
-    drawn.update_yaxes(title_text=escape(found.y), type="category")
+    drawn.update_xaxes(title={"text": escape(found.x)}, type="category")
+    drawn.update_yaxes(title={"text": escape(found.y)}, type="category")
     return styled(drawn, 150 + 30 * len(found.ys))
 
 
-def pareto(found: Front) -> go.Figure:
+def pareto(found: Front) -> Drawing:
     """All points by two metrics; those that cannot be beaten are joined."""
-    import plotly.graph_objects as go
-
     (fx, ux), (fy, uy) = _scaled(found.cost), _scaled(found.gain)
-    drawn = go.Figure()
+    drawn = Drawing()
     for met in dict.fromkeys(c.met for c in found.candidates):
         some = [c for c in found.candidates if c.met == met]
-        drawn.add_scatter(
+        drawn.add("scatter",
             x=[c.cost * fx for c in some], y=[c.gain * fy for c in some], mode="markers", name=_WORDS[met],
             marker={"symbol": _SIGNS[met], "size": 10, "color": series_colour(list(_SIGNS).index(met))},
             customdata=[c.number for c in some],
             hovertemplate="point %{customdata}: %{x:.4g}, %{y:.4g}<extra></extra>",
         )  # fmt: skip
     best = sorted((c for c in found.candidates if c.best), key=lambda c: c.cost)
-    drawn.add_scatter(
+    drawn.add("scatter",
         x=[c.cost * fx for c in best], y=[c.gain * fy for c in best], mode="lines", name="cannot be beaten",
         line={"color": WHISKER, "width": 2, "shape": "hv" if not found.more else "vh"}, hoverinfo="skip",
     )  # fmt: skip
-    drawn.update_xaxes(title_text=escape(found.cost.replace("price_per_h", "price per hour")) + ux)
-    drawn.update_yaxes(title_text=escape(found.gain) + uy, rangemode="tozero")
+    drawn.update_xaxes(title={"text": escape(found.cost.replace("price_per_h", "price per hour")) + ux})
+    drawn.update_yaxes(title={"text": escape(found.gain) + uy}, rangemode="tozero")
     return styled(drawn, 340)
 
 
-def parallel(sweep: Sweep) -> go.Figure:
+def parallel(sweep: Sweep) -> Drawing:
     """One line for each point over all varied paths and drawn metrics, each axis from its least to its greatest."""
-    import plotly.graph_objects as go
-
     points = ran(sweep)[:MOST_LINES]
-    drawn = go.Figure()
+    drawn = Drawing()
     if len(points) < 2:
         return drawn
     axes = [axis for axis in (*_fields(sweep, points), *_metrics(sweep, points)) if axis.low != axis.high]
@@ -163,7 +151,7 @@ def parallel(sweep: Sweep) -> go.Figure:
     for k, met in enumerate(_SIGNS):
         some = [i for i, point in enumerate(points) if verdict(point) == met]
         if some:
-            drawn.add_scatter(
+            drawn.add("scatter",
                 x=[x for _ in some for x in (*labels, None)],
                 y=[y for i in some for y in (*(axis.share(i) for axis in axes), None)],
                 mode="lines+markers", name=_WORDS[met], opacity=0.6, line={"color": series_colour(k), "width": 1.5},
@@ -234,22 +222,20 @@ def _metrics(sweep: Sweep, points: list[Point]) -> Iterator[_Axis]:
             yield _Axis(_short_path(metric), numbers, [shown(metric, value) for value in values])
 
 
-def influence(found: Mapping[str, Any]) -> go.Figure:
+def influence(found: Mapping[str, Any]) -> Drawing:
     """What each field does to the metric, the most important on top, with intervals."""
-    import plotly.graph_objects as go
-
     rows, sobol = found["fields"][::-1], found["method"] == "sobol"
     main, key = (
         ("share of the variance, in total", "total")
         if sobol
         else ("mean change over the field's range", "mu_star")
     )
-    drawn = go.Figure()
-    drawn.add_bar(
+    drawn = Drawing()
+    drawn.add("bar",
         y=[escape(shortened(row["path"], 34)) for row in rows], x=[row[key] for row in rows], orientation="h", name=main,
         marker={"color": series_colour(0)}, text=[shown("", row[key]) for row in rows], textposition="auto",
         error_x={"type": "data", "array": [row[f"{key}_half"] for row in rows], "color": WHISKER, "thickness": 1.4, "width": 4},
     )  # fmt: skip
-    drawn.update_xaxes(title_text=main, rangemode="tozero")
+    drawn.update_xaxes(title={"text": main}, rangemode="tozero")
     drawn.update_layout(showlegend=False)
     return styled(drawn, 100 + 34 * len(rows))

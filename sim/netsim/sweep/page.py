@@ -6,16 +6,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from netsim.report.chart import Cell, Chart
+from netsim.report.drawing import Drawing
 from netsim.report.pages import embedded, rendered
 from netsim.sweep import answers as data
 from netsim.sweep import figures
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from netsim.sweep.table import Sweep
 
-Drawn = tuple[Chart, "go.Figure"]
+Drawn = tuple[Chart, Drawing]
 
 
 def render(sweep: Sweep) -> str:

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from netsim.report.chart import Cell, Chart
+from netsim.report.drawing import Drawing
 from netsim.report.pages import embedded, rendered
 from netsim.report.palette import WHISKER, series_colour
 from netsim.report.style import styled
@@ -13,8 +14,6 @@ from netsim.results.text import quantity
 from netsim.sweep import plan_words as words
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from netsim.sweep.plan import Plan, Point
 
 _SIDES = {"good": ("holds", "circle"), "bad": ("fails", "x"), "open": ("cannot be decided", "diamond")}
@@ -121,12 +120,10 @@ def kept_chart(plan: Plan, k: int) -> Chart:
     return Chart(text, f"{text}: {reading}.", columns, table)
 
 
-def kept_figure(plan: Plan, k: int) -> go.Figure:
+def kept_figure(plan: Plan, k: int) -> Drawing:
     """An expectation's value with its interval against what was searched, its limit, and the answer."""
-    import plotly.graph_objects as go
-
     rows = [(at, e, side) for at, e, side in kept_rows(plan, k) if e["value"] is not None]
-    drawn = go.Figure()
+    drawn = Drawing()
     if not rows:
         return drawn
     unit = rows[0][1]["unit"]
@@ -138,22 +135,32 @@ def kept_figure(plan: Plan, k: int) -> go.Figure:
                 [abs((e["value"] if e[end] is None else e[end]) - e["value"]) * factor for _, e in some]
                 for end in ("high", "low")
             ]
-            drawn.add_scatter(
+            drawn.add("scatter",
                 x=[at for at, _ in some], y=[e["value"] * factor for _, e in some], mode="markers", name=name,
                 marker={"symbol": symbol, "size": 9, "color": series_colour(n)},
                 error_y={"type": "data", "array": ends[0], "arrayminus": ends[1], "color": WHISKER, "thickness": 1.4, "width": 4},
                 hovertemplate="%{x:g}: %{y:.4g}<extra></extra>",
             )  # fmt: skip
-    drawn.add_hline(y=rows[0][1]["limit"] * factor, line={"color": WHISKER, "width": 1.5, "dash": "dash"},
-                    annotation_text="limit", annotation_position="top left")  # fmt: skip
+    limit = rows[0][1]["limit"] * factor
+    drawn.add_hline(limit, line={"color": WHISKER, "width": 1.5, "dash": "dash"})
+    drawn.add_annotation(
+        text="limit",
+        x=0,
+        xref="x domain",
+        xanchor="left",
+        y=limit,
+        yref="y",
+        yanchor="bottom",
+        showarrow=False,
+    )
     if plan.value is not None:
         drawn.add_vline(x=plan.value, line={"color": WHISKER, "width": 1.5, "dash": "dot"})
     unit_text = plan.unit if words.is_load(plan) else "nodes"
     drawn.update_xaxes(
-        title_text=f"{'load' if words.is_load(plan) else 'number'} ({unit_text}); dotted: the answer"
+        title={"text": f"{'load' if words.is_load(plan) else 'number'} ({unit_text}); dotted: the answer"}
     )
     drawn.update_yaxes(
-        title_text=f"{escape(plan.kept.texts[k])}{f' ({shown})' if shown else ''}", rangemode="tozero"
+        title={"text": f"{escape(plan.kept.texts[k])}{f' ({shown})' if shown else ''}"}, rangemode="tozero"
     )
     return styled(drawn, 320)
 
