@@ -16,7 +16,7 @@ This page is made from the data files by `python -m netsim.datapath.describe`; a
 
 A stage takes `fixed + per packet x wire packets + per byte x payload bytes` for one skb. Stages before the
 card run in the sender's thread; those after it run in softirq on the core of the receive queue, before any
-thread; `tcp.recv` runs in the receiver's thread. `nic.tx` and `switch` take wire bytes / rate, and queue.
+thread; `tcp.recv` and `udp.recv` run in the receiver's thread. `nic.tx` and `switch` take wire bytes / rate, and queue.
 `wire`, `irq.moderation` and `core.wake` are time in which nothing is used.
 
 """
@@ -34,7 +34,7 @@ LIMITS = """
 | `switch/SITE.wan` | the same, from a site to the others | first come first served | buffer bytes, tail drop |
 | `NODE/NIC.txK`, `switch/NODE/K` | the same, of cable K of a bond | first come first served | as above |
 | `HYPERVISOR/NIC.tx`, `switch/HYPERVISOR` | the same, of the card that guests share | first come first served | as above |
-| `TASK/workers` | requests | first come first served | listen queue for new connections, SYN dropped |
+| `TASK/workers` | requests and datagrams | first come first served | listen queue for new connections, SYN dropped; receive buffer for datagrams, then drop |
 
 ## What is simplified
 
@@ -82,7 +82,14 @@ LIMITS = """
 - A name is looked up before a connection is opened, by containers alone, and its answer never gets lost (but see `insert_race`,
   whose second try takes its 5 s and no processor time). Of several
   addresses the client takes the first one and tries no other. The outside's DNS takes a round trip and no station.
-- A bulk transfer looks up its name in no time.
+- A bulk transfer looks up its name in no time, and so does a socket that sends datagrams.
+- A datagram is one packet, which nothing cuts or merges; `datagram` larger than a packet is refused. A socket of theirs is one flow: its first
+  one makes the entries of conntrack and IPVS, which then last as TCP's do, and nothing comes back but what the application sends by itself.
+- A task has one receive buffer for datagrams, which its workers empty; a datagram leaves it when a worker takes it up. It counts what an
+  skb takes (`skb->truesize`): a buffer of a card's ring, or what a sender on the same node allocated. Kernels give the room back in quarters of the
+  buffer while a reader is busy; here it is free at once.
+- A socket that sends datagrams waits for its thread alone, never for room in its send buffer (`net.core.wmem_default`): what its own card's queue does not
+  take is lost there, where a real sender of more than its card's rate would be held back.
 """
 
 
@@ -109,7 +116,13 @@ def page() -> str:
             ]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
-    lines += [*_constants("TCP", "tcp.yaml"), "", *_constants("DNS", "dns.yaml")]
+    lines += [
+        *_constants("TCP", "tcp.yaml"),
+        "",
+        *_constants("UDP", "udp.yaml"),
+        "",
+        *_constants("DNS", "dns.yaml"),
+    ]
     return "\n".join([*lines, *_networks()]) + "\n" + LIMITS
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from netsim.datapath.udp import has_to_fit, takes
 from netsim.engine.connection import Connection, Party
 from netsim.engine.cpu import Owner, Quota, Thread
 from netsim.engine.kernel import Key, Phase
@@ -77,6 +78,7 @@ class Server(Owner):
         wanted = self.work.receive_buffer
         node = task.node.profile.kernel["rmem_default"]
         self.receive_buffer_bytes = int(node) if wanted is None else wanted
+        self.has_to_fit = int(has_to_fit(task.node.profile.kernel["version"]))
         self.buffered_bytes = 0  # of datagrams that wait for a worker, as the kernel counts them
         self.clients: list[Client] = []
         self.sources: list[Client] = []
@@ -169,10 +171,11 @@ class Server(Owner):
 
     def receive(self, datagram: Datagram) -> bool:
         """A datagram is at the socket; False if there is no room in its receive buffer."""
-        if self.buffered_bytes > self.receive_buffer_bytes:
+        size = datagram.truesize_bytes
+        if not takes(self.buffered_bytes, size, self.receive_buffer_bytes, self.has_to_fit):
             self.pool.refuse()
             return False
-        self.buffered_bytes += datagram.truesize_bytes
+        self.buffered_bytes += size
         Service(self, datagram).begin()
         return True
 

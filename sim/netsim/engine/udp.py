@@ -40,7 +40,6 @@ class Stream:
         self.load = load = world.scenario.load[name]
         assert load.arrivals is not None and load.datagram is not None
         self.size = load.datagram
-        self.truesize_bytes = truesize_bytes(load.datagram)
         self.recorder = Recorder(world.tally, name)
         self.clients: list[Client] = world.sources(name)
         self.sockets = [
@@ -173,7 +172,7 @@ class Datagram:
         self.key = key
         self.span = Span(stream.kernel.now)
         self.number = stream.recorder.begin(stream.kernel.now)
-        self.truesize_bytes = stream.truesize_bytes
+        self.truesize_bytes = 0  # what it is charged with, once it is at a socket
         self.request = stream.size
         self.response = 0
         self.tls = False
@@ -194,6 +193,8 @@ class Datagram:
             conn.choice.opened()
             conn.served = 1
         conn.server = server = conn.choice.server()
+        if server is not None:
+            self.truesize_bytes = truesize_bytes(self.request, server.node != self.socket.client.node)
         if server is None:
             self.end("completed")
         elif not server.listens:

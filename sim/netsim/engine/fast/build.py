@@ -218,6 +218,7 @@ class Builder:
             V_WAIT_KIND=wait_kind, V_WAIT=wait, V_CPU_PURPOSE=server.cpu_purpose, V_WAIT_PURPOSE=server.wait_purpose,
             V_QUOTA=index, V_STATION=self.station_index[f"{server.name}/workers"], V_POOL=len(self.pools) // y.W_POOL,
             V_FREE=workers, V_HEAD=-1, V_LISTENS=server.listens, V_BUFFER=server.receive_buffer_bytes,
+            V_FIT=server.has_to_fit,
         )  # fmt: skip
         for worker in range(workers - 1, -1, -1):
             self.pools += [worker, 0, -1, 0]
@@ -320,7 +321,7 @@ class Builder:
         for flow in range(load.flows):
             self.sockets.add(
                 SK_CLIENT=rows[flow % len(rows)], SK_SLOT=-1, SK_HEAD=-1, SK_NUMBER=flow + 1, SK_BYTES=load.datagram,
-                SK_TRUESIZE=truesize_bytes(load.datagram), SK_LATENCY=-1,
+                SK_TRUESIZE=truesize_bytes(load.datagram, False), SK_BY_CARD=truesize_bytes(load.datagram, True), SK_LATENCY=-1,
             )  # fmt: skip
         return first
 
@@ -433,7 +434,9 @@ class Builder:
             if ends not in self.ways_between:
                 self.ways_between[ends] = self._between(reach, found.source, name, entry, ends)
             columns, met = self.ways_between[ends]
-            self.way_cache[key] = self.ways.add(WA_SERVER=server, **columns, **self._tables(met, reach, name))
+            self.way_cache[key] = self.ways.add(
+                WA_SERVER=server, WA_CARD=ends[0] != ends[2], **columns, **self._tables(met, reach, name)
+            )
         row = self.clients.rows[client]
         cell = row[y.K_WAYS] + via * row[y.K_CANDS] + cand
         self.waymap[cell] = self.way_cache[key]

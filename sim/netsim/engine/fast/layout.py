@@ -123,8 +123,9 @@ W_STAGE = 6
     WA_NAMESPACES,
     WA_SPACE,
     WA_AT,
-) = range(10)
-W_WAYS = 10
+    WA_CARD,  # between different nodes
+) = range(11)
+W_WAYS = 11
 # Clients
 (
     K_NODE, K_SERVER, K_BALANCED, K_AT_SEND, K_VIA, K_VIAS, K_CAND, K_CANDS, K_WAYS, K_RR, K_REQUEST, K_RESPONSE,
@@ -146,9 +147,9 @@ W_DNS = 6
 (
     V_KEY, V_NODE, V_WORKERS, V_BLOCKING, V_BACKLOG, V_WAITING, V_CALL, V_CALLS, V_CPU_KIND, V_CPU, V_WAIT_KIND, V_WAIT,
     V_CPU_PURPOSE, V_WAIT_PURPOSE, V_QUOTA, V_SPARE, V_STATION, V_POOL, V_FREE, V_HEAD, V_TAIL,
-    V_LISTENS, V_GONE, V_SILENT, V_BUFFER, V_BUFFERED,
-) = range(26)  # fmt: skip
-W_SERVER = 26
+    V_LISTENS, V_GONE, V_SILENT, V_BUFFER, V_BUFFERED, V_FIT,
+) = range(27)  # fmt: skip
+W_SERVER = 27
 # Workers of servers (three rows of numbers: free stack, since, thread)
 P_FREE, P_SINCE, P_THREAD, P_BUSY = range(4)
 W_POOL = 4
@@ -163,16 +164,17 @@ W_WL = 20
 # Streams of datagrams
 DG_ROUTE, DG_BYTES, DG_GAP, DG_KEY, DG_UNTIL, DG_SENT, DG_ARRIVED, DG_LOST = range(8)
 W_STREAM = 8
-# Sockets that send datagrams: whose, its flow and thread, what waits for that; the last latency at its receiver
-SK_CLIENT, SK_SLOT, SK_HEAD, SK_TAIL, SK_NUMBER, SK_BYTES, SK_TRUESIZE, SK_LATENCY = range(8)
-W_SOCKET = 8
+# Sockets that send datagrams: whose, its flow and thread, what waits for that; what a
+# datagram is charged with at a receiver on the same node, and on another one; the last latency at its receiver
+SK_CLIENT, SK_SLOT, SK_HEAD, SK_TAIL, SK_NUMBER, SK_BYTES, SK_TRUESIZE, SK_BY_CARD, SK_LATENCY = range(9)
+W_SOCKET = 9
 # Units on their way
 (
     U_ROUTE, U_AT, U_PAYLOAD, U_PACKETS, U_KEY, U_FLOW, U_LAST, U_ACCOUNTED, U_KIND, U_A, U_B, U_C, U_SPLIT, U_SENT,
 ) = range(14)  # fmt: skip
 W_UNIT = 14
 # Exchanges: one attempt of a request, at the client and at the server; or a bulk flow (X_BULK: its workload + 1), or a datagram
-# (X_BULK: DATAGRAM; X_BYTES: its socket)
+# (X_BULK: DATAGRAM; X_BYTES: its socket, X_SENT: what a receive buffer is charged with)
 (
     X_R, X_KEY, X_AT, X_SLOT, X_CONN, X_OVER, X_FATE, X_SENT, X_WORKER, X_CALL, X_LEFT, X_SFATE, X_NEXT, X_QUEUED, X_PENDING,
     X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER, X_LOOKING, X_BULK, X_BYTES,

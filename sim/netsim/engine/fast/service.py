@@ -78,7 +78,7 @@ def service_starts(M, D, x, worker):
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
     fill(M, x, P_Q_WORKERS)
     if M[e + X_BULK] == DATAGRAM:
-        M[s + V_BUFFERED] -= M[M[B_SOCKET] + M[e + X_BYTES] * W_SOCKET + SK_TRUESIZE]
+        M[s + V_BUFFERED] -= M[e + X_SENT]
     if not M[k + O_ACCEPTED]:
         M[k + O_ACCEPTED] = 1
         M[s + V_WAITING] -= 1

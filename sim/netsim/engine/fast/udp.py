@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from netsim.compiled import at_address, inner
 from netsim.datapath.flows.steps import answered, use
+from netsim.datapath.udp import takes_compiled as takes
 from netsim.engine.fast.connect import connect
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.exchange import new_exchange
@@ -143,13 +144,17 @@ def received(M, u):
     s = M[B_SERVER] + server * W_SERVER
     if not M[s + V_LISTENS]:
         end(M, x, F_REFUSED, 0)
-    elif M[s + V_BUFFERED] > M[s + V_BUFFER]:
+        return
+    k = socket_of(M, x)
+    size = M[k + SK_BY_CARD] if M[ways_of(M, conn) + WA_CARD] else M[k + SK_TRUESIZE]
+    if takes(M[s + V_BUFFERED], size, M[s + V_BUFFER], M[s + V_FIT]):
+        M[s + V_BUFFERED] += size
+        M[M[B_X] + x * W_X + X_SENT] = size
+        todo(M, OP_SERVE, x, 0, 0)
+    else:
         came(M, M[s + V_STATION])
         dropped(M, M[s + V_STATION], M[H_NOW])
         end(M, x, F_BUFFER, 0)
-    else:
-        M[s + V_BUFFERED] += M[socket_of(M, x) + SK_TRUESIZE]
-        todo(M, OP_SERVE, x, 0, 0)
 
 
 @inner
