@@ -96,6 +96,7 @@ class Fast:
         M[y.H_IW], M[y.H_UNIT] = tcp.initial_window_packets, tcp.unit_bytes
         M[y.H_WINDOW], M[y.H_SNDBUF] = tcp.window_limit_bytes, tcp.send_buffer_bytes
         M[y.H_RTO_MIN], M[y.H_RTO_MAX] = tcp.rto_min_ps, tcp.rto_max_ps
+        M[y.H_TLP] = tcp.tlp_least_ps
         M[y.H_SYN_TIMEOUT], M[y.H_SYN_RETRIES] = tcp.syn_timeout_ps, tcp.syn_retries
         M[y.H_RETRIES2], M[y.H_DUPACKS] = tcp.retries2, tcp.duplicate_acks
         dns = dns_table()

@@ -34,8 +34,8 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
     H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_DNS_RETRY, H_DNS_TRIES, H_HIST, H_BULK, H_FAULTS, H_OTHERS, H_HOLDER, H_GONE, H_LOST,
-    H_UDP,
-) = range(74)  # fmt: skip
+    H_UDP, H_TLP,
+) = range(75)  # fmt: skip
 
 # Bases of tables
 (
@@ -216,8 +216,11 @@ W_R = 13
     T_WAITS,
     T_WAITED,
     T_BEGUN,
-) = range(28)
-W_T = 28
+    T_HEARD,
+    T_PROBED,
+    T_BACKOFF,  # time-outs since the last acknowledgement
+) = range(31)
+W_T = 31
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_VIA, O_CLIENT, O_FLOW,

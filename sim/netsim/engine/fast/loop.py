@@ -183,7 +183,7 @@ def rare(M, D, HIST, op, a, b, c):
         if alive(M, a):
             todo(M, OP_SEND, a, 0, 0)
     elif op == OP_RTO:
-        timer(M, a)
+        timer(M, a, b)
     elif op == OP_PACE:
         M[M[B_T] + a * W_T + T_WAITS] = 0
         pump(M, a)

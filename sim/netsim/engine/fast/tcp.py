@@ -15,6 +15,7 @@ from netsim.datapath.congestion.layout import (
     CC_PRIOR_FIRST,
     CC_READY,
     CC_SRTT,
+    CC_STAMP,
     CC_TAIL,
     CC_WINDOW,
 )
@@ -27,7 +28,7 @@ from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
 from netsim.engine.keys import fold_compiled
 
-MOST_UNITS = 100  # as in netsim.engine.transfer
+MOST_UNITS, MOST_LOSSES = 100, 62  # as in netsim.engine.transfer
 
 
 @inner
@@ -59,8 +60,11 @@ def new_transfer(M, conn, back, size, key, kind, x):
     M[o + T_PENDING] = -1
     M[o + T_LOST] = -1
     M[o + T_HOLES] = 0
-    M[o + T_ARMED] = 0
+    M[o + T_ARMED] = NEVER
     M[o + T_TIMERS] = 0
+    M[o + T_HEARD] = -NEVER
+    M[o + T_PROBED] = -NEVER
+    M[o + T_BACKOFF] = 0
     M[o + T_WAITS] = 0
     M[o + T_WAITED] = 0
     M[o + T_BEGUN] = 0
@@ -275,6 +279,8 @@ def grow(M, t, size, sent, rtt, again):
     if steps.keeps(M, f):
         recall(M, f, sent, rtt)
     steps.acked(M, f, M[H_NOW], -(-size // mss), -(-M[o + T_FLYING] // mss), sent, rtt, again)
+    if sent == M[o + T_PROBED] and M[o + T_PENDING] < 0:
+        steps.probe_told(M, f, -(-(M[o + T_FLYING] - size) // mss))
 
 
 @inner
@@ -325,11 +331,15 @@ def acked(M, t, size, sent, rtt, again):
     grow(M, t, size, sent, rtt, again)
     o, f = M[B_T] + t * W_T, flow_cell(M, t)
     M[o + T_FLYING] -= size
+    M[o + T_HEARD] = M[H_NOW]
+    M[o + T_BACKOFF] = 0
     while M[o + T_PENDING] >= 0:
         if M[M[B_Q] + M[o + T_PENDING] * W_Q + 2] > M[f + CC_NEWEST]:
             break
         found(M, t)
     pump(M, t)
+    if M[o + T_PENDING] >= 0 and not M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_CLOSED]:
+        arm(M, t)
 
 
 @inner
@@ -366,12 +376,14 @@ def data_lost(M, t, size, code, sent):
     o = M[B_T] + t * W_T
     if M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_CLOSED]:
         return False
-    if code & 63 >= M[H_RETRIES2]:
+    if M[o + T_BACKOFF] >= M[H_RETRIES2]:
         return True
+    if code & 63 == MOST_LOSSES:
+        M[o + T_COUNT] += 1
+        code = M[o + T_COUNT] * 64
     append(M, o + T_PENDING, o + T_PENDING_TAIL, size, code + 1, sent)
     M[o + T_HOLES] += size
-    if not M[o + T_ARMED]:
-        arm(M, t)
+    arm(M, t)
     return False
 
 
@@ -383,37 +395,79 @@ def thinned(M, u, cell):
     k = M[B_T] + t * W_T
     M[cell] = 0
     M[k + T_COUNT] += 1
-    if data_lost(M, t, size, M[k + T_COUNT] * 64 + (M[o + U_C] & 63), M[o + U_SENT]):
+    sent = M[o + U_SENT] + (1 if cell == H_GONE else 0)
+    if data_lost(M, t, size, M[k + T_COUNT] * 64 + (M[o + U_C] & 63), sent):
         todo(M, OP_END, M[k + T_X], unheard(M, t), 0)
 
 
 @inner
 def due(M, t):
-    """When the retransmission timer fires: some time after the first loss that the sender does not know of was sent."""
-    q = M[B_Q] + M[M[B_T] + t * W_T + T_PENDING] * W_Q
-    return M[q + 2] + rto(M, M[flow_cell(M, t) + CC_SRTT], (M[q + 1] & 63) - 1)
+    """When the retransmission timer fires: some time after the first loss that the sender does not know of was sent, or after
+    a probe."""
+    o = M[B_T] + t * W_T
+    q = M[B_Q] + M[o + T_PENDING] * W_Q
+    return max(M[q + 2], M[o + T_PROBED]) + rto(M, M[flow_cell(M, t) + CC_SRTT], M[o + T_BACKOFF])
+
+
+@inner
+def probe_due(M, t):
+    """When a tail loss probe is sent; NEVER: none."""
+    o = M[B_T] + t * W_T
+    packets = -(-M[o + T_FLYING] // mss_of(M, t))
+    return steps.probe_due(
+        M, flow_cell(M, t), M[o + T_HEARD], packets, M[o + T_PROBED], M[H_TLP], M[H_RTO_MIN]
+    )
 
 
 @inner
 def arm(M, t):
-    """Start the retransmission timer."""
+    """See that the timer fires no later than the probe or the retransmission is due."""
     o = M[B_T] + t * W_T
-    M[o + T_ARMED] = 1
+    when = max(M[H_NOW] + 1, min(due(M, t), probe_due(M, t)))
+    if when >= M[o + T_ARMED]:
+        return
+    M[o + T_ARMED] = when
     M[o + T_TIMERS] += 1
     key = fold_compiled(M[o + T_KEY], TAG_RETRY, M[o + T_TIMERS])
-    at(M, max(M[H_NOW] + 1, due(M, t)), TIMEOUT, key, OP_RTO, t, 0, 0)
+    at(M, when, TIMEOUT, key, OP_RTO, t, M[o + T_TIMERS], 0)
 
 
 @inner
-def timer(M, t):
-    """The retransmission timer: all that was lost is known, and sent again from a window of one packet."""
+def probe(M, t):
+    """One packet of what was lost first is sent again, whatever the window: its acknowledgement tells of all that was lost
+    before it."""
     o = M[B_T] + t * W_T
-    M[o + T_ARMED] = 0
+    q = M[B_Q] + M[o + T_PENDING] * W_Q
+    packet = min(M[q], mss_of(M, t))
+    if packet < M[q]:
+        M[q] -= packet
+    else:
+        pop_front(M, o + T_PENDING)
+    M[o + T_COUNT] += 1
+    M[o + T_HOLES] -= packet
+    send_unit(M, t, packet, M[o + T_COUNT], 0)
+    M[o + T_PROBED] = M[flow_cell(M, t) + CC_STAMP]
+    if M[o + T_PENDING] >= 0:
+        arm(M, t)
+
+
+@inner
+def timer(M, t, number):
+    """The timer of this number: a probe, or all that was lost is known, and sent again from a window of one packet."""
+    o = M[B_T] + t * W_T
+    if number != M[o + T_TIMERS]:
+        return
+    M[o + T_ARMED] = NEVER
     if M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_CLOSED] or M[o + T_PENDING] < 0:
         return
-    if due(M, t) > M[H_NOW]:
+    when = probe_due(M, t)
+    if min(due(M, t), when) > M[H_NOW]:
         arm(M, t)
         return
+    if when < NEVER:
+        probe(M, t)
+        return
+    M[o + T_BACKOFF] += 1
     steps.timed_out(M, flow_cell(M, t))
     while M[o + T_PENDING] >= 0:
         found(M, t)
