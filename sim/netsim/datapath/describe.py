@@ -49,14 +49,19 @@ LIMITS = """
 - Acknowledgements travel as packets only while the sender waits for them, one for each skb as it was sent. A lost one is made
   good by the next, one round trip later.
 - Congestion controls follow Linux's arithmetic, with windows in whole packets and a jiffy of 4 ms. A loss is known when something
-  that was sent later is acknowledged (no wait for reordering, which does not happen), or by the retransmission timer; there is
-  no tail loss probe. The window is cut at once (no proportional rate reduction), once for all that was on its way, and recovery
+  that was sent later is acknowledged (no wait for reordering, which does not happen), or by the retransmission timer. Before that
+  a tail loss probe goes out, once until it is answered: two round trips and two jiffies after the last packet or acknowledgement,
+  or with one packet on its way 200 ms more. It carries the first packet that was lost and not the last one, never new data. The timer
+  doubles with each time-out that no acknowledgement follows. The window is cut at once (no proportional rate reduction), once for all that was on its way, and recovery
   lasts until all of that has come. BBR is version 1 without its long-term rate for policers; a sender that waits for its
   processor counts as one that sends.
 - Messages of up to 45 packets are sent in units as large as the window. Of larger ones, a unit holds what a connection sends in about a millisecond, more over round trips below 2 ms (TSO autosizing), two packets at
   the least, a 64th of its window, and 45 packets at the most. A port takes as many of its packets as find room while they
   come; where ports share a buffer, and in rings, all or none.
-- The receive window is `window_limit_bytes` from the start, less what is not read.
+- No acknowledgement is delayed (40 ms and more for one packet alone): a sender waits for one only with a window of one packet, after a time-out,
+  and then it is answered at once, since it fills a hole. Small writes are not held back either (Nagle).
+- The receive window is `window_limit_bytes` from the start, less what is not read. The kernel begins with 64 KiB and lets it grow to twice what was read in a
+  round trip, so that it does not hold back slow start.
 - Segmentation is by TSO and reassembly by GRO in units of up to 45 packets; GRO's misses are in the per-packet cost.
 - A card without `tso` (or `tx-checksum`, or `udp-tunnel-tso` under VXLAN and Geneve) gets packets that the kernel has cut (`gso.segment`);
   `gso` makes no difference to TCP, which makes large units whatever the card can (Linux from 4.17 on), and `lro` none on a host that

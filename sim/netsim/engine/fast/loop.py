@@ -27,11 +27,12 @@ from netsim.engine.fast.messages import (
 )
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
+from netsim.engine.fast.recovery import acked, thinned, timer
 from netsim.engine.fast.requests import attempt, end, finished, look_at, new_request, owner_ended, think
 from netsim.engine.fast.service import answer, next_calls, pool_acquire, pool_release, service_starts, waits
 from netsim.engine.fast.slots import release_slot
 from netsim.engine.fast.span import fill, worked
-from netsim.engine.fast.tcp import acked, paid, pump, start_transfer, thinned, timer
+from netsim.engine.fast.tcp import paid, pump, start_transfer
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _draw
 from netsim.workload.arrivals import grow_by as plain_grow_by

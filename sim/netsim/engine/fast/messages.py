@@ -13,19 +13,11 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import drop_transfer, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import free_unit, new_unit, onward, stage_cost
+from netsim.engine.fast.recovery import ack_lost, acked, data_lost, unheard
 from netsim.engine.fast.requests import message_ended
 from netsim.engine.fast.slots import spare_thread
 from netsim.engine.fast.span import message_cost, owe, take
-from netsim.engine.fast.tcp import (
-    ack_lost,
-    acked,
-    close,
-    data_arrived,
-    data_lost,
-    new_transfer,
-    unheard,
-    ways_of,
-)
+from netsim.engine.fast.tcp import close, data_arrived, new_transfer, ways_of
 from netsim.engine.keys import fold_compiled
 
 
