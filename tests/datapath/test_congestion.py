@@ -32,7 +32,7 @@ def rounds(window: Window, count: int, rtt: int, begin: int = 0) -> list[int]:
     found, now = [], begin
     for _ in range(count):
         sent = [window.sent(now) for _ in range(window.packets)]
-        window.full(now + len(sent))
+        window.full(now + 2 * len(sent))
         now += rtt
         for left, at in zip(range(len(sent), 0, -1), sent, strict=True):
             window.acked(now, 1, left + (len(sent) - left), at, now - at)

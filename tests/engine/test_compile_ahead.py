@@ -14,7 +14,7 @@ from netsim import compiled
 from netsim.cli.progress import Compiling
 from netsim.datapath.flows import table
 from netsim.datapath.ipvs import dispatch, wrr
-from netsim.engine.fast import bulk, cores, entries, faults, loop, memory, units
+from netsim.engine.fast import bulk, cores, entries, faults, loop, memory, udp, units
 from netsim.engine.fast.warmup import SMALLEST
 from netsim.kept import kept
 from netsim.scenario.load import loads
@@ -39,10 +39,14 @@ def test_what_an_entry_calls_is_found_through_names_and_modules() -> None:
     assert wrr.start in compiled.called_by([dispatch.other_starts.code])  # by way of a module
 
 
+OUT = 'from: outside, to: "s:80", users: 1, think: 1ms'
+
+
 @pytest.mark.parametrize(
     ("unit", "function", "before", "after"),
     [
         (units.bulk, bulk.flow_arrived, "users: 1, think: 1ms", "bulk: 1MB"),
+        (units.datagrams, udp.received, OUT, "from: s, to: outside, arrivals: 1/s, datagram: 9B"),
         (units.trouble, faults.troubled_link, "load:", "faults: [{at: 1ms, crash: m-1}]\nload:"),
         (dispatch.other_schedules, wrr.schedule, "work:", "ipvs: {scheduler: wrr}, work:"),
     ],

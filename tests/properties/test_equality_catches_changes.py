@@ -36,8 +36,13 @@ CHANGES = {
         "tcp.py", "steps.acked(M, f, M[H_NOW], -(-size // mss), ", "steps.acked(M, f, M[H_NOW], 2 * -(-size // mss), ",
     ),
     "a loss is found by what was sent right before it": (
-        "tcp.py", "+ 2] > M[f + CC_NEWEST]:", "+ 2] > M[f + CC_NEWEST] + 1:",
+        "recovery.py", "+ 2] > M[f + CC_NEWEST]:", "+ 2] > M[f + CC_NEWEST] + 1:",
     ),
+    "a tail loss probe goes out a jiffy early": (
+        "recovery.py", "M[o + T_PROBED], M[H_TLP], M[H_RTO_MIN]", "M[o + T_PROBED], M[H_TLP] - 4 * 10**9, M[H_RTO_MIN]",
+    ),
+    "the end of a unit is known to be lost by its beginning": ("recovery.py", "(1 if cell == H_GONE else 0)", "0"),
+    "a receive buffer gives nothing back": ("service.py", "M[s + V_BUFFERED] -= M[e + X_SENT]", "M[s + V_BUFFERED] -= 0"),
     "units of a paced flow leave together": ("tcp.py", "if M[f + CC_READY] > M[H_NOW] or ", "if "),
     "an acknowledgement says nothing of the rate": ("tcp.py", "found = M[q] == sent and rtt >= 0", "found = False"),
     "what was lost is sent again outside the window": (

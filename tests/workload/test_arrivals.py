@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from netsim.engine.sources import gaps
+from netsim.engine.streams import gaps
 from netsim.scenario.schema_load import Arrivals
 from netsim.workload.arrivals import arrival_times
 

@@ -77,7 +77,7 @@ def needs(model: Model) -> dict[str, Need]:
         rate = rate_per_s(load)
         if load.bulk is not None or not rate:
             continue
-        sizes, target = (load.request, load.response), _where(model, party_of(scenario, load.to))
+        sizes, target = load.sizes, _where(model, party_of(scenario, load.to))
         if meshed(model, load.from_, load.to):
             found.ask({OUTSIDE: 1.0}, through, rate, sizes)
             found.ask(through, target, rate, sizes)

@@ -48,7 +48,11 @@ def openings(model: Model) -> list[Opening]:
             continue
         rate = rate_per_s(load)
         clients = scenario.outside.clients if load.from_ == OUTSIDE else len(_tasks(model, load.from_))
-        found.append(_opening(load.from_, load.to, rate, load.connection, clients, 1, ("load", name)))
+        if load.datagram is not None:  # a socket is one flow for as long as it sends
+            clients = max(1, min(clients, load.flows))
+            found.append(Opening(load.from_, load.to, 0.0, load.flows, clients, ("load", name)))
+        else:
+            found.append(_opening(load.from_, load.to, rate, load.connection, clients, 1, ("load", name)))
         for party, times in asked_of(scenario, load.to).items():
             asked[party] = asked.get(party, 0.0) + rate * times
     for name, rate in asked.items():

@@ -16,7 +16,7 @@ This page is made from the data files by `python -m netsim.datapath.describe`; a
 
 A stage takes `fixed + per packet x wire packets + per byte x payload bytes` for one skb. Stages before the
 card run in the sender's thread; those after it run in softirq on the core of the receive queue, before any
-thread; `tcp.recv` runs in the receiver's thread. `nic.tx` and `switch` take wire bytes / rate, and queue.
+thread; `tcp.recv` and `udp.recv` run in the receiver's thread. `nic.tx` and `switch` take wire bytes / rate, and queue.
 `wire`, `irq.moderation` and `core.wake` are time in which nothing is used.
 
 """
@@ -34,7 +34,7 @@ LIMITS = """
 | `switch/SITE.wan` | the same, from a site to the others | first come first served | buffer bytes, tail drop |
 | `NODE/NIC.txK`, `switch/NODE/K` | the same, of cable K of a bond | first come first served | as above |
 | `HYPERVISOR/NIC.tx`, `switch/HYPERVISOR` | the same, of the card that guests share | first come first served | as above |
-| `TASK/workers` | requests | first come first served | listen queue for new connections, SYN dropped |
+| `TASK/workers` | requests and datagrams | first come first served | listen queue for new connections, SYN dropped; receive buffer for datagrams, then drop |
 
 ## What is simplified
 
@@ -49,14 +49,19 @@ LIMITS = """
 - Acknowledgements travel as packets only while the sender waits for them, one for each skb as it was sent. A lost one is made
   good by the next, one round trip later.
 - Congestion controls follow Linux's arithmetic, with windows in whole packets and a jiffy of 4 ms. A loss is known when something
-  that was sent later is acknowledged (no wait for reordering, which does not happen), or by the retransmission timer; there is
-  no tail loss probe. The window is cut at once (no proportional rate reduction), once for all that was on its way, and recovery
+  that was sent later is acknowledged (no wait for reordering, which does not happen), or by the retransmission timer. Before that
+  a tail loss probe goes out, once until it is answered: two round trips and two jiffies after the last packet or acknowledgement,
+  or with one packet on its way 200 ms more. It carries the first packet that was lost and not the last one, never new data. The timer
+  doubles with each time-out that no acknowledgement follows. The window is cut at once (no proportional rate reduction), once for all that was on its way, and recovery
   lasts until all of that has come. BBR is version 1 without its long-term rate for policers; a sender that waits for its
   processor counts as one that sends.
 - Messages of up to 45 packets are sent in units as large as the window. Of larger ones, a unit holds what a connection sends in about a millisecond, more over round trips below 2 ms (TSO autosizing), two packets at
   the least, a 64th of its window, and 45 packets at the most. A port takes as many of its packets as find room while they
   come; where ports share a buffer, and in rings, all or none.
-- The receive window is `window_limit_bytes` from the start, less what is not read.
+- No acknowledgement is delayed (40 ms and more for one packet alone): a sender waits for one only with a window of one packet, after a time-out,
+  and then it is answered at once, since it fills a hole. Small writes are not held back either (Nagle).
+- The receive window is `window_limit_bytes` from the start, less what is not read. The kernel begins with 64 KiB and lets it grow to twice what was read in a
+  round trip, so that it does not hold back slow start.
 - Segmentation is by TSO and reassembly by GRO in units of up to 45 packets; GRO's misses are in the per-packet cost.
 - A card without `tso` (or `tx-checksum`, or `udp-tunnel-tso` under VXLAN and Geneve) gets packets that the kernel has cut (`gso.segment`);
   `gso` makes no difference to TCP, which makes large units whatever the card can (Linux from 4.17 on), and `lro` none on a host that
@@ -82,7 +87,14 @@ LIMITS = """
 - A name is looked up before a connection is opened, by containers alone, and its answer never gets lost (but see `insert_race`,
   whose second try takes its 5 s and no processor time). Of several
   addresses the client takes the first one and tries no other. The outside's DNS takes a round trip and no station.
-- A bulk transfer looks up its name in no time.
+- A bulk transfer looks up its name in no time, and so does a socket that sends datagrams.
+- A datagram is one packet, which nothing cuts or merges; `datagram` larger than a packet is refused. A socket of theirs is one flow: its first
+  one makes the entries of conntrack and IPVS, which then last as TCP's do, and nothing comes back but what the application sends by itself.
+- A task has one receive buffer for datagrams, which its workers empty; a datagram leaves it when a worker takes it up. It counts what an
+  skb takes (`skb->truesize`): a buffer of a card's ring, or what a sender on the same node allocated. Kernels give the room back in quarters of the
+  buffer while a reader is busy; here it is free at once.
+- A socket that sends datagrams waits for its thread alone, never for room in its send buffer (`net.core.wmem_default`): what its own card's queue does not
+  take is lost there, where a real sender of more than its card's rate would be held back.
 """
 
 
@@ -109,7 +121,13 @@ def page() -> str:
             ]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
-    lines += [*_constants("TCP", "tcp.yaml"), "", *_constants("DNS", "dns.yaml")]
+    lines += [
+        *_constants("TCP", "tcp.yaml"),
+        "",
+        *_constants("UDP", "udp.yaml"),
+        "",
+        *_constants("DNS", "dns.yaml"),
+    ]
     return "\n".join([*lines, *_networks()]) + "\n" + LIMITS
 
 

@@ -21,6 +21,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "expire_nodest_conn": (0, 1),
     "expire_quiescent_template": (0, 1),
     "drop_entry": (0, 3),
+    "rmem_default": (0, 1 << 31),
 }
 #: The mode of drop_entry that always drops; 1 and 2 do when the node is short of memory, which no node here is.
 DROP_ALWAYS = 3
@@ -51,15 +52,16 @@ def drops_reused_syn(version: float) -> bool:
     Until 5.8 the old entry went together with the conntrack entry that the packet belonged to (ip_vs_in); since
     f0a5e4d7a594 (5.9) the new connection is scheduled at once.
     """
-    return _numbers(version) < (5, 9)
+    return numbers(version) < (5, 9)
 
 
 def evicts_closing(version: float) -> bool:
     """Whether a kernel in want of a source port takes that of a translated connection in TIME_WAIT: since 6.5 ("snat:
     evict closing tcp entries on reply tuple collision", net/netfilter/nf_nat_core.c)."""
-    return _numbers(version) >= (6, 5)
+    return numbers(version) >= (6, 5)
 
 
-def _numbers(version: float) -> tuple[int, int]:
+def numbers(version: float) -> tuple[int, int]:
+    """Major and minor number of a kernel."""
     major, _, minor = str(version).partition(".")
     return int(major), int(minor or 0)

@@ -19,9 +19,12 @@ OUTSIDE_MTU = 1500  # the internet's
 QDISC_PACKETS = 10_240
 
 
-def request_path(model: Model, found: Reach, src: str, dst: str, via: str | None, new: bool) -> Path:
-    """The way of a message from ``src`` to the chosen ``dst``; ``new``: the first packet of a connection."""
-    walk, source, target = Walk(model), _node(model, src), _node(model, dst)
+def request_path(
+    model: Model, found: Reach, src: str, dst: str, via: str | None, new: bool, udp: bool = False
+) -> Path:
+    """The way of a message from ``src`` to the chosen ``dst``; ``new``: the first packet of a connection; ``udp``: of a
+    datagram."""
+    walk, source, target = Walk(model, udp), _node(model, src), _node(model, dst)
     plan = model.addresses[found.network]
     driver, network = plan.driver, plan.spec
     if found.kind == "ingress":
@@ -39,7 +42,8 @@ def request_path(model: Model, found: Reach, src: str, dst: str, via: str | None
         walk.send(source, *_own_node(plan, found.kind, new), "ip.recv").deliver(source)
     else:
         _across(walk, source, target, driver.egress(network, new), ())
-    return walk.path(_mss(found, plan, source, target, model.nodes[via] if via else None))
+    room = _mtu(found, plan, source, target, model.nodes[via] if via else None)
+    return walk.path(room - walk.header_bytes)
 
 
 def reply_path(model: Model, found: Reach, src: str, dst: str, via: str | None) -> Path:
@@ -62,7 +66,7 @@ def reply_path(model: Model, found: Reach, src: str, dst: str, via: str | None) 
         walk.send(source, *_own_node_reply(plan, found.kind), "ip.recv").deliver(source)
     else:
         _across(walk, target, source, (), driver.egress_reply(network))
-    return walk.path(_mss(found, plan, target, source, model.nodes[via] if via else None))
+    return walk.path(_mtu(found, plan, target, source, model.nodes[via] if via else None) - TCP_BYTES)
 
 
 def _own_node(plan: NetworkPlan, kind: str, new: bool) -> tuple[str, ...]:
@@ -180,10 +184,10 @@ def _node(model: Model, name: str) -> Node | None:
     return model.nodes[name] if name in model.nodes else model.tasks[name].node
 
 
-def _mss(
+def _mtu(
     found: Reach, plan: NetworkPlan, sender: Node | None, receiver: Node | None, via: Node | None
 ) -> int:
-    """TCP payload per packet: both ends announce theirs, the smaller one counts (RFC 9293, 3.7.1).
+    """The largest packet: both ends of a connection announce theirs, the smaller one counts (RFC 9293, 3.7.1).
 
     What is routed to the card meets the card's MTU too, and learns of it from its own host (RFC 1191). So does what
     is put into a tunnel that tells its senders: then it is the card of the node where the tunnel begins.
@@ -201,7 +205,7 @@ def _mss(
         mtus.append(card - (driver.underlay_mtu(network, card) - driver.mtu(network, card)))
     if len(nodes) < (2 if via is None else 3):
         mtus.append(OUTSIDE_MTU)
-    return min(mtus) - TCP_BYTES
+    return min(mtus)
 
 
 def link_specs(model: Model) -> dict[str, LinkSpec]:

@@ -14,7 +14,7 @@ from netsim.tables import table
 
 MILLION = 10**6
 #: Stages that copy between the application and the kernel.
-COPIES = ("tcp.send", "tcp.recv")
+COPIES = ("tcp.send", "tcp.recv", "udp.send", "udp.recv")
 
 
 def smt_loss(busy: int, threads: int, speed: int) -> int:

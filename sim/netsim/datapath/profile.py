@@ -31,7 +31,9 @@ STAGES: dict[str, str] = {
     "core.wake": "a sleeping core wakes up and schedules the thread",
     "tcp.send": "system call, copy from the application, TCP segment",
     "tcp.recv": "system call, copy to the application",
-    "ip.recv": "IP and TCP receive, up to the socket",
+    "udp.send": "system call, copy from the application, datagram and route",
+    "udp.recv": "system call, copy to the application, receive buffer freed",
+    "ip.recv": "IP and TCP or UDP receive, up to the socket",
     "nic.xmit": "IP output, queueing discipline, driver",
     "nic.rx": "interrupt, NAPI, driver, GRO",
     "veth": "crossing between two network namespaces",
@@ -65,7 +67,7 @@ STAGES: dict[str, str] = {
     "vhost": "a virtual machine's packet crosses to or from its hypervisor: kick, vhost thread, copy, virtual switch",
 }
 #: Stages that a profile without base need not name: stock's then hold.
-OPTIONAL = ("vhost",)
+OPTIONAL = ("vhost", "udp.send", "udp.recv")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class TcpTable:
     window_limit_bytes: int
     send_buffer_bytes: int
     rto_min_ps: int
+    tlp_least_ps: int
     rto_max_ps: int
     syn_timeout_ps: int
     syn_retries: int

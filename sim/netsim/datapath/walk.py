@@ -13,6 +13,8 @@ from netsim.model.fabric import DOWN, UP, WAN, port, rack_of, site_of
 
 #: IPv4 header 20, TCP header 20, timestamps 12 (RFC 7323), per wire packet.
 TCP_BYTES = 52
+#: IPv4 header 20, UDP header 8.
+UDP_BYTES = 28
 #: Preamble 8, Ethernet header 14, FCS 4, inter-frame gap 12 (IEEE 802.3).
 ETHERNET_BYTES = 38
 FS_PER_NS = 10**6
@@ -21,13 +23,17 @@ UNMERGED = 2
 #: What a card needs to cut a unit by itself: its checksums, and with a tunnel header around them its own kind of TSO.
 TSO, GRO = {"tso", "tx-checksum"}, {"gro", "rx-checksum"}
 TUNNELS = ("vxlan.encap", "geneve.encap")
+SENDS = {"tcp.send": TCP_BYTES, "udp.send": UDP_BYTES}
 
 
 class Walk:
-    """One path in the making; every method adds stages and returns the walk."""
+    """One path in the making; every method adds stages and returns the walk. ``udp``: of a datagram, which is one packet
+    everywhere: nothing is cut or merged."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, udp: bool = False) -> None:
         self.model = model
+        self.udp = udp
+        self.header_bytes = UDP_BYTES if udp else TCP_BYTES
         self.stages: list[PathStage] = []
         self.cut = False  # from here on every wire packet is an skb of its own
         self.pieces = 0
@@ -40,7 +46,7 @@ class Walk:
         """Stages on a node's cores, in a thread or in softirq. A new connection's IPVS stage chooses. Behind a virtual
         switch, packets pass vhost next to the card. ``ends``: they are read on this node."""
         for name in _through_vhost(names) if node.uplink is not None else names:
-            if name == "nic.xmit":
+            if name == "nic.xmit" and not self.udp:
                 self._cut_for(node, context)
             cost = self._cost(node, name, ends)
             most = node.takes_bytes - self._headers() if name == "nic.rx" else None
@@ -51,7 +57,7 @@ class Walk:
                     added_bytes(name), name == "ipvs.new", most, 1, *crowd, cost.poll_ps,
                 )
             )  # fmt: skip
-            if name == "nic.rx":
+            if name == "nic.rx" and not self.udp:
                 self.cut = not set(node.nic.offloads) >= GRO
                 self.pieces = UNMERGED if self.cut else 0
         return self
@@ -96,7 +102,7 @@ class Walk:
 
     def send(self, node: Node, *names: str) -> Walk:
         """The sending thread: socket, then the stages that its system call goes through."""
-        return self.run(node, Context.THREAD, "tcp.send", *names)
+        return self.run(node, Context.THREAD, "udp.send" if self.udp else "tcp.send", *names)
 
     def receive(self, node: Node, *names: str) -> Walk:
         """Softirq up to the socket."""
@@ -105,7 +111,7 @@ class Walk:
     def deliver(self, node: Node) -> Walk:
         """The receiving thread wakes up and reads."""
         self.pause(node, "core.wake")
-        return self.run(node, Context.THREAD, "tcp.recv", ends=True)
+        return self.run(node, Context.THREAD, "udp.recv" if self.udp else "tcp.recv", ends=True)
 
     def pause(self, node: Node, name: str) -> Walk:
         """Time that passes on a node without anything being used."""
@@ -166,7 +172,7 @@ class Walk:
 
     def from_outside(self, node: Node) -> Walk:
         """From an outside host to a node: half a round trip, then the switch."""
-        self.delay(OUTSIDE, OUTSIDE, self.model.outside.rtt // 2, TCP_BYTES + ETHERNET_BYTES)
+        self.delay(OUTSIDE, OUTSIDE, self.model.outside.rtt // 2, self.header_bytes + ETHERNET_BYTES)
         return self.between(None, node).arrive(node)
 
     def to_outside(self, node: Node) -> Walk:
@@ -184,8 +190,8 @@ def _through_vhost(names: tuple[str, ...]) -> list[str]:
 
 def added_bytes(stage: str) -> int:
     """Bytes per wire packet that a stage adds (or takes off)."""
-    if stage == "tcp.send":
-        return TCP_BYTES
+    if stage in SENDS:
+        return SENDS[stage]
     if stage == "nic.rx":
         return -ETHERNET_BYTES
     return stage_bytes().get(stage, 0)

@@ -65,12 +65,21 @@ class Choice:
     """The choices of one connection, made as its SYN reaches those who choose."""
 
     __slots__ = ("balancers", "client", "record", "src", "src_node", "target", "reach", "via", "dst", "ways", "first", "balanced",
-                 "at_send", "possible", "cause", "flow", "met")  # fmt: skip
+                 "at_send", "possible", "cause", "flow", "met", "udp")  # fmt: skip
 
     def __init__(
-        self, balancers: Balancers, src: str, src_node: str, target: str, client: int, record: int = 0
+        self,
+        balancers: Balancers,
+        src: str,
+        src_node: str,
+        target: str,
+        client: int,
+        record: int = 0,
+        udp: bool = False,
     ) -> None:
-        """``client``: the number of the outside client; ``record``: which of the addresses DNS put first."""
+        """``client``: the number of the outside client; ``record``: which of the addresses DNS put first; ``udp``: of a
+        stream of datagrams."""
+        self.udp = udp
         found = balancers.book.reach(src, target)
         self.balancers = balancers
         self.client = client
@@ -98,7 +107,7 @@ class Choice:
             if self.dst is None:
                 self.possible = False
                 return
-            self.first = self.ways = balancers.book.ways(src, target, self.dst, self.via)
+            self.first = self.ways = balancers.book.ways(src, target, self.dst, self.via, udp)
             self._begin()
 
     def _begin(self) -> None:
@@ -142,7 +151,7 @@ class Choice:
             if place < 0:
                 return place
             self.dst = self.reach.candidates[place]
-            self.ways = self.balancers.book.ways(self.src, self.target, self.dst, self.via)
+            self.ways = self.balancers.book.ways(self.src, self.target, self.dst, self.via, self.udp)
         assert self.dst is not None
         met = self.ways.passed
         self.met = table.pass_tables(

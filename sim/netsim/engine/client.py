@@ -56,6 +56,7 @@ class Ask:
     timeout: int | None
     retries: Retries
     cache: bool = False  # answers of DNS are kept
+    udp: bool = False  # datagrams
 
 
 class Slot:
@@ -187,7 +188,9 @@ class Client:
         """A new connection for the slot, not open yet, or why there can be none."""
         self._flows += 1
         client = (slot.number - 1) % self.clients
-        choice = Choice(self.world.balancers, self.source, self.node, self.ask.target, client, self._record)
+        choice = Choice(
+            self.world.balancers, self.source, self.node, self.ask.target, client, self._record, self.ask.udp
+        )
         if not choice.possible:
             return choice.cause
         hash_ = int(uniform(self._hash_key, self._flows) * (1 << 31))

@@ -98,7 +98,7 @@ class Unit:
 
     def __init__(self, route: Route, payload: int, key: Key, flow: int, arrive: Callable[[int], None],
                  drop: Callable[[int, str], None], split: Split | None, choose: Callable[[], Route | None] | None,
-                 thin: Callable[[int], None] | None, now: int, ends: tuple[Thread | None, ...]) -> None:  # fmt: skip
+                 thin: Callable[[int, bool], None] | None, now: int, ends: tuple[Thread | None, ...]) -> None:  # fmt: skip
         self.ends = ends
         self.route = route
         self.at = 0
@@ -218,13 +218,13 @@ class Machine:
     def send(self, route: Route, payload_bytes: int, key: Key, arrive: Callable[[int], None],
              drop: Callable[[int, str], None], split: Split | None = None, flow: int = 0,
              choose: Callable[[], Route | None] | None = None,
-             thin: Callable[[int], None] | None = None, ends: tuple[Thread | None, ...] = ()) -> None:  # fmt: skip
+             thin: Callable[[int, bool], None] | None = None, ends: tuple[Thread | None, ...] = ()) -> None:  # fmt: skip
         """Move one skb over the visits of its route; ``arrive(now)`` or ``drop(now, station)`` ends it
         (the station is `MTU` if it was too large).
 
         ``choose`` is asked when the unit reaches the visit that chooses a back end: it gives the
         whole route, whose visits before that one are the same, or None to refuse the packet.
-        ``thin(bytes)`` is told when some of the skb's wire packets are lost and the others go on;
+        ``thin(bytes, last)`` is told when some of the skb's wire packets are lost (``last``: those at its end) and the others go on;
         without it, such an skb is lost as a whole. ``ends``: the threads that
         have the connection for themselves.
         """
@@ -279,7 +279,7 @@ class Machine:
             return
         start, first_out, last_out, gone = passed
         if gone:
-            self._thin(unit, gone)
+            self._thin(unit, gone, True)
         if trouble is not None and trouble.loss and not self._survives(unit, trouble.loss):
             unit.drop(self.kernel.now, station)
             return
@@ -333,17 +333,17 @@ class Machine:
             return True
         if lost == unit.packets or unit.thin is None:
             return False
-        self._thin(unit, lost)
+        self._thin(unit, lost, False)
         return True
 
     @staticmethod
-    def _thin(unit: Unit, packets: int) -> None:
-        """So many wire packets of a unit are lost, and the others go on."""
+    def _thin(unit: Unit, packets: int, last: bool) -> None:
+        """So many wire packets of a unit are lost, its ``last`` ones or any, and the others go on."""
         size = packets * unit.route.mss_bytes
         unit.payload -= size
         unit.packets -= packets
         if unit.thin is not None:
-            unit.thin(size)
+            unit.thin(size, last)
 
     def lose_units(self, node: str) -> None:
         """The power of a node is gone: the units in it or in its card will not come out."""

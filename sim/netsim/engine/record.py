@@ -13,7 +13,7 @@ import numpy.typing as npt
 #: Fate 0 is "completed"; the others are the error causes of ``result.json``.
 FATES = (
     "completed", "refused", "reset", "timeout", "dns", "no_backend", "backlog_full", "conntrack_full",
-    "snat_exhausted", "ports_exhausted", "mtu", "addresses",
+    "snat_exhausted", "ports_exhausted", "mtu", "addresses", "buffer_full", "ring_full", "queue_full",
 )  # fmt: skip
 
 
@@ -58,6 +58,10 @@ class WorkloadRecord:
     completed_in_period: int
     goodput_bytes_in_period: int
     requests: RequestLog | None = None
+    #: Of datagrams: the differences between the latencies of two that a socket's receiver was done with one after the other,
+    #: summed (ps), and how many there are; both have to have started in the measured period.
+    jitter_sum_ps: int = 0
+    jitters: int = 0
 
     @property
     def log(self) -> RequestLog:

@@ -25,6 +25,8 @@ class Recorder:
         self.rows: list[list[int]] = []
         self.completed_in_period = 0
         self.goodput_bytes_in_period = 0
+        self.jitter_sum_ps = 0
+        self.jitters = 0
 
     @property
     def open(self) -> int:
@@ -74,6 +76,13 @@ class Recorder:
         for number, start in self.pending.items():
             self._row(number, start, -1, -1, 0, 0, {})
         self.flush()
+
+    def jittered(self, before_ps: int, latency_ps: int) -> int:
+        """The latency of a datagram, and of the one before it at its socket (-1: it is the first); the former."""
+        if before_ps >= 0:
+            self.jitter_sum_ps += abs(latency_ps - before_ps)
+            self.jitters += 1
+        return latency_ps
 
     def received(self, size: int, now: int) -> None:
         """Bytes of a bulk transfer arrived."""

@@ -19,6 +19,7 @@ from netsim.engine.peer import Peer
 from netsim.engine.record import RunRecord
 from netsim.engine.sources import Bulk, Requests
 from netsim.engine.transfer import Transfer
+from netsim.engine.udp import Stream
 from netsim.engine.world import World
 from netsim.model.entities import Model, Task
 from netsim.scenario.schema import Scenario
@@ -49,9 +50,10 @@ class Reference(Machinery):
         self.kernel = world.kernel
         self.messages: dict[Connection, Message] = {}
         self._outcomes: list[Outcome] = []
-        self.workloads: dict[str, Requests | Bulk] = {}
+        self.workloads: dict[str, Requests | Bulk | Stream] = {}
         for name, load in sorted(world.scenario.load.items()):
-            self.workloads[name] = (Requests if load.bulk is None else Bulk)(world, name)
+            kind = Bulk if load.bulk is not None else Stream if load.datagram is not None else Requests
+            self.workloads[name] = kind(world, name)
         for workload in self.workloads.values():
             workload.start()
 
@@ -123,7 +125,7 @@ class Reference(Machinery):
 
     def open_requests(self) -> int:
         """Measured requests that have not ended; bulk transfers do not have to."""
-        return sum(w.recorder.open for w in self.workloads.values() if isinstance(w, Requests))
+        return sum(w.recorder.open for w in self.workloads.values() if not isinstance(w, Bulk))
 
     def started_requests(self) -> int:
         """Requests that started in the measured period."""
@@ -160,7 +162,9 @@ class Reference(Machinery):
             visits=world.machine.visits,
             slice_ps=world.slice_ps,
             workloads=world.tally.records(
-                [r.completed_in_period for r in recorders], [r.goodput_bytes_in_period for r in recorders]
+                [r.completed_in_period for r in recorders],
+                [r.goodput_bytes_in_period for r in recorders],
+                [(r.jitter_sum_ps, r.jitters) for r in recorders],
             ),
             stations=stations,
             conntrack_peak=world.state.peaks(),

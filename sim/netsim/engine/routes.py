@@ -38,12 +38,15 @@ class Ways:
 
     __slots__ = ("syn", "syn_ack", "request", "reply", "request_ack", "reply_ack", "passed")
 
-    def __init__(self, model: Model, found: Reach, src: str, dst: str, via: str | None) -> None:
-        new = request_path(model, found, src, dst, via, True)
-        there = request_path(model, found, src, dst, via, False)
+    def __init__(
+        self, model: Model, found: Reach, src: str, dst: str, via: str | None, udp: bool = False
+    ) -> None:
+        """``udp``: of a stream of datagrams. ``syn`` is then the way of those that make the tables' entries; nothing comes back."""
+        new = request_path(model, found, src, dst, via, True, udp)
+        there = request_path(model, found, src, dst, via, False, udp)
         back = reply_path(model, found, src, dst, via)
         self.passed = passed(new)
-        self.syn = Route(taken_by_kernel(new))
+        self.syn = Route(new if udp else taken_by_kernel(new))
         self.syn_ack = Route(sent_by_kernel(back))
         self.request = Route(there)
         self.reply = Route(back)
@@ -60,7 +63,7 @@ class RouteBook:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._reaches: dict[tuple[str, str], Reach] = {}
-        self._ways: dict[tuple[str, str, str, str | None], Ways] = {}
+        self._ways: dict[tuple[str, str, str, str | None, bool], Ways] = {}
 
     def reach(self, src: str, target: str) -> Reach:
         """How ``target`` is reached from ``src``."""
@@ -69,9 +72,9 @@ class RouteBook:
             self._reaches[key] = reach(self.model, src, target)
         return self._reaches[key]
 
-    def ways(self, src: str, target: str, dst: str, via: str | None) -> Ways:
-        """The routes between ``src`` and the chosen ``dst``."""
-        key = (src, target, dst, via)
+    def ways(self, src: str, target: str, dst: str, via: str | None, udp: bool = False) -> Ways:
+        """The routes between ``src`` and the chosen ``dst``; ``udp``: of datagrams."""
+        key = (src, target, dst, via, udp)
         if key not in self._ways:
-            self._ways[key] = Ways(self.model, self.reach(src, target), src, dst, via)
+            self._ways[key] = Ways(self.model, self.reach(src, target), src, dst, via, udp)
         return self._ways[key]

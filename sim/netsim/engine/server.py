@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from netsim.datapath.udp import has_to_fit, takes
 from netsim.engine.connection import Connection, Party
 from netsim.engine.cpu import Owner, Quota, Thread
 from netsim.engine.kernel import Key, Phase
@@ -14,6 +15,7 @@ from netsim.engine.peer import Peer, Stage
 from netsim.engine.span import Span
 from netsim.engine.streams import Kind, draw_ps, stream_key, uniform
 from netsim.engine.transfer import Transfer, message_cost
+from netsim.engine.udp import Datagram
 
 if TYPE_CHECKING:
     from netsim.engine.client import Client, Exchange
@@ -73,6 +75,11 @@ class Server(Owner):
         self.pool = self.machine.pool(task.name, self.node, self.work.workers)
         self.threads: list[Thread | None] = [None] * self.work.workers
         self.waiting = 0
+        wanted = self.work.receive_buffer
+        node = task.node.profile.kernel["rmem_default"]
+        self.receive_buffer_bytes = int(node) if wanted is None else wanted
+        self.has_to_fit = int(has_to_fit(task.node.profile.kernel["version"]))
+        self.buffered_bytes = 0  # of datagrams that wait for a worker, as the kernel counts them
         self.clients: list[Client] = []
         self.sources: list[Client] = []
         self.listens = True
@@ -162,6 +169,16 @@ class Server(Owner):
             conn.peer = Peer.SILENT
         self.end()
 
+    def receive(self, datagram: Datagram) -> bool:
+        """A datagram is at the socket; False if there is no room in its receive buffer."""
+        size = datagram.truesize_bytes
+        if not takes(self.buffered_bytes, size, self.receive_buffer_bytes, self.has_to_fit):
+            self.pool.refuse()
+            return False
+        self.buffered_bytes += size
+        Service(self, datagram).begin()
+        return True
+
     def serve(self, exchange: Exchange) -> None:
         """The whole request is here."""
         exchange.conn.stage = Stage.SERVED
@@ -169,11 +186,11 @@ class Server(Owner):
 
 
 class Service:
-    """One request being served. ``span`` is the exchange's: the critical path goes through here."""
+    """One request, or one datagram, being served. ``span`` is the exchange's: the critical path goes through here."""
 
     __slots__ = ("server", "exchange", "span", "worker", "at", "fate")
 
-    def __init__(self, server: Server, exchange: Exchange) -> None:
+    def __init__(self, server: Server, exchange: Exchange | Datagram) -> None:
         self.server = server
         self.exchange = exchange
         self.span = exchange.span
@@ -188,7 +205,10 @@ class Service:
         server, exchange = self.server, self.exchange
         self.worker = worker
         self.span.fill("queue:workers", server.kernel.now)
-        server.accepted(exchange.conn)
+        if isinstance(exchange, Datagram):
+            server.buffered_bytes -= exchange.truesize_bytes
+        else:
+            server.accepted(exchange.conn)
         conn = exchange.conn
         work = message_cost(conn.ways.request, exchange.request, conn.tcp.unit_bytes, False)
         cpu = server.world.draws.draw(server.work.cpu, exchange.key, server.cpu_purpose)
@@ -297,6 +317,10 @@ class Service:
         conn = exchange.conn
         size = exchange.response if self.fate == "completed" else 0
         exchange.fate = self.fate
+        if isinstance(exchange, Datagram):
+            exchange.end(self.fate)
+            self.server.pool.release(self.worker)
+            return
         if conn.closed:
             self.server.pool.release(self.worker)
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from netsim.engine.client import Client, Slot
 from netsim.engine.connection import Connection, Handshake, Party
@@ -11,21 +11,13 @@ from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import Split
 from netsim.engine.recorder import Recorder
 from netsim.engine.span import Span
-from netsim.engine.streams import Kind, stream_key, unit_gap
+from netsim.engine.streams import gaps
 from netsim.engine.transfer import Transfer
 from netsim.engine.world import World
-from netsim.scenario.schema_load import Arrivals
 from netsim.workload.arrivals import arrival_times
 
 THINK = name_key("think")
 GONE_PS = 10**12  # how long a user whose task or node is gone waits besides thinking, before it looks again
-GAPS = {"poisson": Kind.EXPONENTIAL, "constant": Kind.CONSTANT, "lognormal": Kind.LOGNORMAL}
-
-
-def gaps(arrivals: Arrivals, seed: int, replication: int, workload: str) -> Callable[[int], float]:
-    """The gaps of a workload's arrivals, from the stream of its name."""
-    key, kind = stream_key(seed, replication, workload, "arrivals"), GAPS[arrivals.kind]
-    return lambda index: unit_gap(kind, arrivals.cv, key, index)
 
 
 class Requests:

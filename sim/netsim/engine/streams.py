@@ -11,11 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netsim.compiled import entry
+
+if TYPE_CHECKING:
+    from netsim.scenario.schema_load import Arrivals
 
 NEVER_PS = 1 << 62
 LONGEST_PS = 100 * 86_400 * 10**12  # a draw beyond 100 days never happens
@@ -82,3 +87,12 @@ def draw_ps(kind: int, mean_ps: float, cv: float, low_ps: float, high_ps: float,
 def unit_gap(kind: int, cv: float, key: int, index: int) -> float:
     """A gap of mean one: constant, exponential or lognormal with this coefficient of variation."""
     return float(_draw(int(kind), 1.0, cv, 0.0, 0.0, np.uint64(key), np.uint64(index)))
+
+
+GAPS = {"poisson": Kind.EXPONENTIAL, "constant": Kind.CONSTANT, "lognormal": Kind.LOGNORMAL}
+
+
+def gaps(arrivals: Arrivals, seed: int, replication: int, workload: str) -> Callable[[int], float]:
+    """The gaps of a workload's arrivals, from the stream of its name."""
+    key, kind = stream_key(seed, replication, workload, "arrivals"), GAPS[arrivals.kind]
+    return lambda index: unit_gap(kind, arrivals.cv, key, index)

@@ -76,12 +76,16 @@ class Tally:
             self.parts, self.outage,
         )  # fmt: skip
 
-    def records(self, completed: Sequence[int], goodput_bytes: Sequence[int]) -> dict[str, WorkloadRecord]:
-        """One record for each workload; what completed in the measured period is counted by its machinery."""
+    def records(
+        self, completed: Sequence[int], goodput_bytes: Sequence[int], jitters: Sequence[tuple[int, int]] = ()
+    ) -> dict[str, WorkloadRecord]:
+        """One record for each workload; what completed in the measured period is counted by its machinery, and the ``jitters``
+        of datagrams: their sum (ps) and how many."""
         return {
             name: WorkloadRecord(
                 name, self.slice_ps, self.outage_ps, self.fates[i], self.ended[i], self.latency[i], self.histogram[i],
                 self.parts[i], self.outage[i], int(completed[i]), int(goodput_bytes[i]), self._log(i),
+                *(jitters[i] if jitters else ()),
             )
             for i, name in enumerate(self.names)
         }  # fmt: skip

@@ -2,8 +2,8 @@
 
 The receiver acknowledges units only while the sender still has some to send; what comes after carries
 the last acknowledgements. The window is that of a congestion control (`netsim.datapath.congestion`). Losses are found as
-Linux finds them with SACK (RACK, RFC 8985): by the acknowledgement of something that was sent later, or by the retransmission
-timer. What was lost is sent again before anything new, within the window.
+Linux finds them with SACK (RACK, RFC 8985): by the acknowledgement of something that was sent later, a tail loss probe if
+nothing was, or by the retransmission timer. What was lost is sent again before anything new, within the window.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ def message_cost(route: Route, size: int, unit: int, sending: bool) -> Cost:
 
 #: Units that leave at one time at the most: engines make room for so many.
 MOST_UNITS = 100
+NEVER = 1 << 62
+#: A unit that is lost more often is counted anew, under another number.
+MOST_LOSSES = 62
 
 
 class Transfer:
@@ -47,7 +50,7 @@ class Transfer:
 
     __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
                  "on_bytes", "next", "flying", "arrived", "count", "sending", "free", "unread", "pending", "lost", "holes",
-                 "armed", "timers", "waits", "waited", "pieces", "begun", "ends")  # fmt: skip
+                 "armed", "timers", "waits", "waited", "pieces", "begun", "ends", "heard", "probed", "backoff")  # fmt: skip
 
     def __init__(
         self,
@@ -83,8 +86,11 @@ class Transfer:
         self.pending: deque[tuple[int, int, int, int]] = deque()
         self.lost: deque[tuple[int, int, int, int]] = deque()
         self.holes = 0  # bytes in both
-        self.armed = False  # the retransmission timer runs
+        self.armed = NEVER  # when the retransmission timer fires
+        self.heard = -NEVER  # when the last acknowledgement came
+        self.probed = -NEVER  # by what time of sending the last tail loss probe is known
         self.timers = 0
+        self.backoff = 0  # time-outs since the last acknowledgement
         self.waits = False  # until it is time for the next unit
         self.waited = 0
         self.free: Callable[[], None] | None = None  # lets the sending thread go, once
@@ -172,6 +178,20 @@ class Transfer:
         self.flying += size
         self._send(size, number, losses)
 
+    def _probe(self) -> None:
+        """One packet of what was lost first is sent again, whatever the window: its acknowledgement tells of all that was lost
+        before it."""
+        size, number, losses, sent = self.pending.popleft()
+        packet = min(size, self.route.mss_bytes)
+        if packet < size:
+            self.pending.appendleft((size - packet, number, losses, sent))
+        self.count += 1
+        self.holes -= packet
+        self._send(packet, self.count, 0)
+        self.probed = self.flow.stamp_ps
+        if self.pending:
+            self._arm()
+
     def broken_off(self) -> None:
         """The client has closed the connection: half a round trip later the writing thread gets an error."""
         at = self.conn.kernel.now + self.conn.srtt_ps // 2 + 1
@@ -212,11 +232,11 @@ class Transfer:
         split: Split = {}
         left, sent = size, self.flow.sent(self.conn.kernel.now, self.flying == size)
 
-        def thin(lost: int) -> None:
+        def thin(lost: int, last: bool) -> None:
             nonlocal left
             left -= lost
             self.count += 1  # it is a unit of its own from here on
-            self._lost(lost, self.count, losses, sent)
+            self._lost(lost, self.count, losses, sent + last)
 
         self.conn.machine.send(
             self.route,
@@ -310,9 +330,13 @@ class Transfer:
     def _acked(self, size: int, sent: int, rtt: int, again: bool) -> None:
         self._grow(size, sent, rtt, again)
         self.flying -= size
+        self.heard = self.conn.kernel.now
+        self.backoff = 0
         while self.pending and self.pending[0][3] <= self.flow.newest_ps:
             self._found()
         self._pump()
+        if self.pending and not self.conn.closed:
+            self._arm()
 
     def _packets(self, size: int) -> int:
         return -(-size // self.route.mss_bytes)
@@ -321,6 +345,8 @@ class Transfer:
         self.flow.acked(
             self.conn.kernel.now, self._packets(size), self._packets(self.flying), sent, rtt, again
         )
+        if sent == self.probed and not self.pending:
+            self.flow.probe_told(self._packets(self.flying - size))
 
     def _found(self) -> None:
         """The sender knows of its first loss: that is on its way no more."""
@@ -341,32 +367,52 @@ class Transfer:
     def _lost(self, size: int, number: int, losses: int, sent: int) -> None:
         if self.conn.closed:
             return
-        if losses >= self.conn.tcp.retries2:
+        if self.backoff >= self.conn.tcp.retries2:
             self.fail(self.conn.gave_up())
             return
+        if losses == MOST_LOSSES:
+            self.count += 1
+            number, losses = self.count, 0
         self.pending.append((size, number, losses + 1, sent))
         self.holes += size
-        if not self.armed:
-            self._arm()
+        self._arm()
 
     def _due(self) -> int:
-        """When the retransmission timer fires: some time after the first loss that the sender does not know of was sent."""
-        _, _, losses, sent = self.pending[0]
-        return sent + self.conn.tcp.rto_ps(self.flow.srtt_ps, losses - 1)
+        """When the retransmission timer fires: some time after the first loss that the sender does not know of was sent, or
+        after a probe."""
+        sent = self.pending[0][3]
+        return max(sent, self.probed) + self.conn.tcp.rto_ps(self.flow.srtt_ps, self.backoff)
+
+    def _probe_due(self) -> int:
+        """When a tail loss probe is sent; `NEVER`: none."""
+        tcp, packets = self.conn.tcp, self._packets(self.flying)
+        return self.flow.probe_due(self.heard, packets, self.probed, tcp.tlp_least_ps, tcp.rto_min_ps)
 
     def _arm(self) -> None:
-        self.armed = True
+        """See that the timer fires no later than the probe or the retransmission is due."""
+        at = max(self.conn.kernel.now + 1, min(self._due(), self._probe_due()))
+        if at >= self.armed:
+            return
+        self.armed = at
         self.timers += 1
-        at = max(self.conn.kernel.now + 1, self._due())
-        self.conn.kernel.at(at, Phase.TIMEOUT, fold(self.key, Tag.RETRY, self.timers), self._timer)
+        self.conn.kernel.at(
+            at, Phase.TIMEOUT, fold(self.key, Tag.RETRY, self.timers), self._timer, self.timers
+        )
 
-    def _timer(self) -> None:
-        self.armed = False
+    def _timer(self, number: int) -> None:
+        if number != self.timers:
+            return
+        self.armed, now = NEVER, self.conn.kernel.now
         if self.conn.closed or not self.pending:
             return
-        if self._due() > self.conn.kernel.now:
+        probe = self._probe_due()
+        if min(self._due(), probe) > now:
             self._arm()
             return
+        if probe < NEVER:
+            self._probe()
+            return
+        self.backoff += 1
         self.flow.timed_out()
         while self.pending:
             self._found()

@@ -43,6 +43,11 @@ class WorkerPool:
         else:
             self._free.append(worker)
 
+    def refuse(self) -> None:
+        """Somebody came who may not wait."""
+        self.meter.record.arrived += 1
+        self.meter.drop(self.kernel.now)
+
     def _take(self, worker: int, arrived_ps: int, ready: Ready) -> None:
         now = self.kernel.now
         self.meter.waited(arrived_ps, now - arrived_ps)

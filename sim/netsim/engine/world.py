@@ -19,6 +19,7 @@ from netsim.engine.tally import Tally
 from netsim.model.entities import OUTSIDE, Model, Task
 from netsim.model.fabric import lane_groups, shared_buffers
 from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_load import Load
 
 
 class World:
@@ -93,9 +94,7 @@ class World:
     def sources(self, workload: str) -> list[Client]:
         """The clients of a workload: the outside as one, or one for each task that it comes from."""
         load = self.scenario.load[workload]
-        ask = Ask(
-            load.to, load.request, load.response, load.connection, load.timeout, load.retries, load.dns.cache
-        )
+        ask = self._asks(load)
         if load.from_ == OUTSIDE:
             clients = self.model.outside.clients
             return [
@@ -106,6 +105,14 @@ class World:
         names = self.source_names(load.from_)
         pool = max(1, -(-load.connection.pool // max(1, len(names))))
         return [self._source(workload, name, ask, pool) for name in names]
+
+    @staticmethod
+    def _asks(load: Load) -> Ask:
+        """What a workload's clients ask for; a datagram is a request that nobody answers."""
+        return Ask(
+            load.to, *load.sizes, load.connection, load.timeout, load.retries, load.dns.cache,
+            udp=load.datagram is not None,
+        )  # fmt: skip
 
     def _source(self, workload: str, name: str, ask: Ask, pool: int) -> Client:
         """The client by which a workload comes from a task or a node."""
@@ -125,7 +132,7 @@ class World:
         load = self.scenario.load[workload]
         if task.service is None or load.from_ != task.service:
             return None
-        ask = Ask(load.to, load.request, load.response, load.connection, load.timeout, load.retries)
+        ask = self._asks(load)
         pool = sources[0].limit if sources else load.connection.pool
         new = self._source(workload, task.name, ask, pool)
         for place, old in enumerate(sources):

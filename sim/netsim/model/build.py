@@ -9,6 +9,7 @@ from typing import NamedTuple
 from netsim.drivers.gateway import gateway_network
 from netsim.drivers.registry import DEFAULT_BRIDGE, OWN_NETWORKS
 from netsim.model.addresses import AddressPlan, mesh_network, plan_networks
+from netsim.model.datagrams import check_datagrams
 from netsim.model.entities import Model, Node, PublishedPort, Task
 from netsim.model.nodes import build_nodes
 from netsim.model.oversize import check_sizes
@@ -95,6 +96,7 @@ def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] 
         starved,
     )
     check_ways(model, problems)
+    check_datagrams(model, problems)
     if not audit:
         check_sizes(model, problems)
     problems.raise_if_any()

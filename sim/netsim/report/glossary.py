@@ -39,6 +39,9 @@ ERRORS = {
     "ports_exhausted": "no local port left at the client",
     "mtu": "a packet larger than the path takes",
     "addresses": "no address left in the subnet",
+    "buffer_full": "the receive buffer of the socket was full",
+    "ring_full": "the receive ring of a card was full",
+    "queue_full": "the queue of a card or of a switch port was full",
 }
 _REMEDIES = {
     "node_cpu": "More cores, more nodes or less work per request move this limit.",

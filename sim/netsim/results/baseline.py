@@ -47,6 +47,7 @@ def path_of(expectation: Expectation, name: str) -> str:
             "latency": f"latency_s.{expectation.detail}",
             "errors": "error_share",
             "outage": "outage_s",
+            "jitter": "jitter_s",
             "throughput": "throughput_per_s",
             "goodput": "goodput_bps",
         }.get(expectation.metric, expectation.metric)

@@ -127,7 +127,7 @@ def visits_per_request(scenario: Scenario, model: Model, name: str) -> float:
     from netsim.scenario.calls import asked_of, spec_of
 
     load = scenario.load[name]
-    size = (0, 0) if load.bulk is not None else (load.request, load.response)
+    size = (0, 0) if load.bulk is not None else load.sizes
     total = _message(model, load.from_, load.to, size, load.connection)
     for party, times in asked_of(scenario, load.to).items():
         spec = spec_of(scenario, party)

@@ -10,6 +10,7 @@ FELT: dict[str, tuple[str, str, bool]] = {
     "latency_s.p95": ("latency.p95", "s", True),
     "latency_s.p99": ("latency.p99", "s", True),
     "latency_s.p999": ("latency.p999", "s", True),
+    "jitter_s": ("jitter", "s", True),
     "error_share": ("errors", "share", True),
     "outage_s": ("outage", "s", True),
     "throughput_per_s": ("throughput", "/s", False),

@@ -98,6 +98,8 @@ def _of_workload(expectation: Expectation, found: WorkloadNumbers) -> Estimate:
         return across(found.samples["completed"]).within(0)
     if expectation.metric == "failed":
         return across(found.samples["failed"]).within(0)
+    if expectation.metric == "jitter":
+        return found.jitter_s or Estimate(reason=NOTHING)
     return {
         "errors": found.error_share,
         "throughput": found.throughput_per_s,

@@ -205,6 +205,10 @@ def load_text(load: Load) -> str:
         flows = "1 flow" if load.flows == 1 else f"{load.flows} flows"
         what = f"{size_text(load.bulk)} in {flows}, from {format_duration(load.start)} on"
         return f"{load.from_} to {load.to}: {what}"
+    if load.datagram is not None and load.arrivals is not None:
+        sockets = "1 socket" if load.flows == 1 else f"{load.flows} sockets"
+        what = f"datagrams of {size_text(load.datagram)} from {sockets}"
+        return f"{load.from_} to {load.to}: {what}; {arrivals_text(load.arrivals)}"
     who = "nothing"
     if load.arrivals is not None:
         who = arrivals_text(load.arrivals)

@@ -35,7 +35,7 @@ def _asked(model: Model) -> Iterator[tuple[str, str, str, int]]:
     """Workload, source, target and the size of a request (bytes): all workloads first, then their calls."""
     scenario = model.scenario
     for name, load in scenario.load.items():
-        yield name, load.from_, load.to, load.request
+        yield name, load.from_, load.to, load.sizes[0]
     for name, load in scenario.load.items():
         for party in asked_of(scenario, load.to):
             spec = spec_of(scenario, party)

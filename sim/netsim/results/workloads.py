@@ -47,6 +47,8 @@ class WorkloadNumbers:
     samples: dict[str, list[float | None]] = field(default_factory=dict)
     latency_histogram: Mapping[str, object] = field(default_factory=dict)
     errors_over_time: Mapping[str, object] = field(default_factory=dict)
+    #: Of datagrams: the mean difference between the latencies of two in a row at one socket (s).
+    jitter_s: Estimate | None = None
 
     def estimates(self) -> dict[str, Estimate]:
         """Every estimate but the attribution's, by name."""
@@ -57,6 +59,7 @@ class WorkloadNumbers:
             "error_share": self.error_share,
             "outage_s": self.outage_s,
             **{f"latency_s.{key}": estimate for key, estimate in self.latency_s.items()},
+            **({} if self.jitter_s is None else {"jitter_s": self.jitter_s}),
         }
 
     def to_dict(self) -> dict[str, object]:
@@ -71,6 +74,7 @@ class WorkloadNumbers:
             "errors": self.errors,
             "error_share": self.error_share.to_dict(),
             "latency_s": {key: estimate.to_dict() for key, estimate in self.latency_s.items()},
+            **({} if self.jitter_s is None else {"jitter_s": self.jitter_s.to_dict()}),
             "outage_s": self.outage_s.to_dict(),
             "attribution": {
                 key: {stage: estimate.to_dict() for stage, estimate in stages.items()}
@@ -109,6 +113,7 @@ def workload_numbers(name: str, records: Sequence[RunRecord]) -> WorkloadNumbers
         samples=samples,
         latency_histogram=latency_histogram(parts),
         errors_over_time=errors_over_time(parts),
+        jitter_s=across(samples["jitter_s"]).within(0) if "jitter_s" in samples else None,
     )
 
 
@@ -126,6 +131,10 @@ def workload_samples(parts: Sequence[WorkloadRecord], duration_ps: int) -> dict[
         "failed": [int(counts[1:-1].sum()) for counts in fates],
         "latency_s.mean": [_seconds(mean_ps(part)) for part in parts],
     }
+    if any(part.jitters for part in parts):
+        found["jitter_s"] = [
+            part.jitter_sum_ps / part.jitters / PS_PER_S if part.jitters else None for part in parts
+        ]
     for key, q in QUANTILES.items():
         found[f"latency_s.{key}"] = [
             _seconds(quantile_ps(part, q)) if completed(part) >= least_for_value(q) else None

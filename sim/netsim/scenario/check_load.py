@@ -32,15 +32,42 @@ def _kind(finder: Finder, name: str, load: Load) -> None:
     if len(given) != 1:
         found = " and ".join(given) or "none of them"
         finder.add(path, "BAD_LOAD", "exactly one of arrivals, users and bulk", found)
+    if load.datagram is not None:
+        _datagrams(finder, path, load)
     if load.users is None and "think" in load.model_fields_set:
         finder.add((*path, "think"), "BAD_LOAD", "users with think", "think without users")
     if load.from_ == "outside" and "dns" in load.model_fields_set:
         help = "the world outside finds the swarm by entry, see outside.entry"
         finder.add((*path, "dns"), "BAD_LOAD", "a load from a container with dns", "from: outside", help)
-    if load.bulk is None and "flows" in load.model_fields_set:
-        finder.add((*path, "flows"), "BAD_LOAD", "bulk with flows", "flows without bulk")
+    if load.bulk is None and load.datagram is None and "flows" in load.model_fields_set:
+        finder.add((*path, "flows"), "BAD_LOAD", "bulk or datagram with flows", "flows without either")
     if load.arrivals is not None and all(rate == 0 for _, rate in load.arrivals.points):
         finder.add((*path, "arrivals"), "OUT_OF_RANGE", "a rate above zero somewhere", "0/s")
+
+
+#: What requests have and datagrams have not.
+_OF_REQUESTS = ("request", "response", "connection", "dns", "timeout", "retries")
+
+
+def _datagrams(finder: Finder, path: PathTuple, load: Load) -> None:
+    """A stream has arrivals, and nothing of what belongs to requests; a published port is one for UDP."""
+    if load.arrivals is None:
+        finder.add((*path, "datagram"), "BAD_LOAD", "arrivals with datagram", "datagram without arrivals")
+    for word in _OF_REQUESTS:
+        if word in load.model_fields_set:
+            help = "a datagram has a size, and nobody answers it or sends it again"
+            finder.add((*path, word), "BAD_LOAD", f"datagram without {word}", f"datagram with {word}", help)
+
+
+def _protocol(finder: Finder, path: PathTuple, load: Load, party: Service | Container) -> None:
+    """A port that is published for the other protocol does not answer."""
+    wanted, port = "tcp" if load.datagram is None else "udp", load.to.partition(":")[2]
+    found = {p.protocol for p in party.ports if port in ("", str(p.published))}
+    if found and wanted not in found:
+        help = "write protocol: udp" if wanted == "udp" else "a load of datagrams has datagram: 1200B"
+        finder.add(
+            path, "NOT_PUBLISHED", f"a port that is published for {wanted}", f"{load.to}/{min(found)}", help
+        )
 
 
 def _party(finder: Finder, path: PathTuple, name: str) -> str | None:
@@ -109,6 +136,7 @@ def _published(finder: Finder, path: PathTuple, load: Load, party: Service | Con
     """From outside, only published ports and what stands in the underlay can be reached."""
     if any(finder.facts.exposed(network) for network in party.networks):
         return
+    _protocol(finder, path, load, party)
     published = [port.published for port in party.ports if port.published is not None]
     port = load.to.partition(":")[2]
     if not published:

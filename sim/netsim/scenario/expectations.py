@@ -21,7 +21,7 @@ from netsim.scenario.units import (
 )
 
 LATENCIES = ("mean", "p50", "p90", "p95", "p99", "p999", "max")
-WORKLOAD_METRICS = ("latency", "errors", "outage", "throughput", "goodput", "completed", "failed")
+WORKLOAD_METRICS = ("latency", "jitter", "errors", "outage", "throughput", "goodput", "completed", "failed")
 FAILOVER_METRICS = (
     "exit_seen", "gossip_removed", "node_down", "leader_elected", "replaced", "whole", "node_back", "takeover",
     "outage",
@@ -237,7 +237,7 @@ def _ratio(text: str) -> float:
 
 
 def _limit_parser(kind: str, metric: str) -> Callable[[str], float]:
-    if metric in ("latency", "outage", "wait") or kind == "failover":
+    if metric in ("latency", "jitter", "outage", "wait") or kind == "failover":
         return _seconds
     if metric == "headroom":
         return _ratio

@@ -121,7 +121,7 @@ class ArrivalsForm(Form):
 
 
 class Load(Strict):
-    """One workload: requests (open or closed loop), or a bulk transfer."""
+    """One workload: requests (open or closed loop), a bulk transfer, or a stream of datagrams."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
 
@@ -150,10 +150,20 @@ class Load(Strict):
     bulk: PositiveSize | None = Field(
         default=None, description="Bytes to transfer, shared by the flows (size)."
     )
+    datagram: PositiveSize | None = Field(
+        default=None,
+        description="Arrivals are UDP datagrams of so many bytes (size) and not requests: nobody answers or sends them again.",
+    )
     start: Duration = Field(default=0, description="When it starts (duration after t = 0).")
     flows: Annotated[int, whole(1, 100_000)] = Field(
-        default=1, description="Parallel connections of a bulk transfer (count)."
+        default=1,
+        description="Parallel connections of a bulk transfer, or sockets from which datagrams are sent in turn (count).",
     )
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Bytes of what is sent and of what comes back, each time somebody asks."""
+        return (self.request, self.response) if self.datagram is None else (self.datagram, 0)
 
     @classmethod
     def what(cls) -> str:

@@ -249,3 +249,8 @@ class Work(Strict):
     backlog: Annotated[int, whole(1, 65535)] = Field(
         default=4096, description="Connections that wait to be accepted (count); beyond it a SYN is dropped."
     )
+    receive_buffer: Size | None = Field(
+        default=None,
+        description="Bytes of datagrams, as the kernel counts them (skb->truesize), that wait for a worker; beyond it they are "
+        "dropped. Left out: net.core.rmem_default of the node.",
+    )

@@ -28,8 +28,13 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
         if container.image.run is not None:
             yield ("containers", name, "image", "run"), "a container that ends by itself", "make it a service"
         for i, port in enumerate(container.ports):
-            if port.protocol != "tcp":
-                yield ("containers", name, "ports", i, "protocol"), port.protocol, "tcp can be simulated"
+            if port.protocol == "sctp":
+                yield (
+                    ("containers", name, "ports", i, "protocol"),
+                    port.protocol,
+                    "tcp and udp can be simulated",
+                )
+    yield from _datagrams(scenario)
     for name, load in scenario.load.items():
         if load.to in scenario.node_names():
             help = "a node answers nothing by itself: load a container on it, with networks: [host] for its own namespace"
@@ -68,6 +73,29 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
                     "host together with load and faults or operations",
                     "use ingress",
                 )
+
+
+def _datagrams(scenario: Scenario) -> Iterator[Finding]:
+    """What streams of datagrams cannot meet yet: entries that outlive their back end, and two protocols that enter a port by
+    different ways."""
+    for name, load in scenario.load.items():
+        if load.datagram is None:
+            continue
+        path: PathTuple = ("load", name, "datagram")
+        if scenario.changes:
+            yield path, "datagrams together with faults, operations, jobs or autoscale", "leave out datagrams"
+        if scenario.outside.entry.vrrp is not None and load.from_ == "outside":
+            yield path, "datagrams to a virtual address of the entry", "leave out vrrp"
+        party, _, port = load.to.partition(":")
+        services: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
+        ports = services[party].ports if party in services else ()
+        modes = {p.mode for p in ports if port in ("", str(p.published))}
+        if len(modes) > 1:
+            yield (
+                ("load", name, "to"),
+                f"datagrams to {load.to}, published in mode ingress and in mode host",
+                "publish it in one mode",
+            )
 
 
 def _past_the_mesh(scenario: Scenario) -> Iterator[Finding]:
@@ -143,8 +171,8 @@ def _services(scenario: Scenario) -> Iterator[Finding]:
         if service.autoscale is not None and not scenario.load:
             yield (*path, "autoscale"), "a rule without load to follow", "add load"
         for i, port in enumerate(service.ports):
-            if port.protocol != "tcp":
-                yield (*path, "ports", i, "protocol"), port.protocol, "tcp can be simulated"
+            if port.protocol == "sctp":
+                yield (*path, "ports", i, "protocol"), port.protocol, "tcp and udp can be simulated"
         for i, constraint in enumerate(service.placement.constraints):
             if not constraint.startswith(_KNOWN_KEYS):
                 yield (

@@ -113,7 +113,7 @@ def unit_of(expectation: Expectation) -> str:
     """The unit of its numbers: ``s``, ``share``, ``/s``, ``bit/s``, or nothing for counts and ratios."""
     if expectation.relative:
         return "share"
-    if expectation.kind == "failover" or expectation.metric in ("latency", "outage", "wait"):
+    if expectation.kind == "failover" or expectation.metric in ("latency", "jitter", "outage", "wait"):
         return "s"
     if expectation.metric in ("errors", "utilisation", "cpu", "nic_tx", "nic_rx"):
         return "share"

@@ -91,7 +91,7 @@ def failover_metrics(prefix: str, row: dict[str, Any]) -> dict[str, Any]:
 
 
 _WORDS = {"latency_s": "latency", "throughput_per_s": "throughput", "goodput_bps": "goodput", "outage_s": "outage",
-          "offered_per_s": "offered", "error_share": "errors"}  # fmt: skip
+          "offered_per_s": "offered", "error_share": "errors", "jitter_s": "jitter"}  # fmt: skip
 
 
 def _path(column: str) -> str:

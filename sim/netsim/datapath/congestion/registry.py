@@ -17,6 +17,7 @@ from netsim.datapath.congestion.layout import (
     CC_PRIOR,
     CC_READY,
     CC_SRTT,
+    CC_STAMP,
     CC_WINDOW,
     W_CC,
 )
@@ -68,6 +69,16 @@ def _lost(cells: Any, packets: Any, flying: Any, sent: Any, again: Any) -> None:
 
 
 @entry
+def _probe_due(cells: Any, heard: Any, packets: Any, probed: Any, least: Any, alone: Any) -> Any:
+    return steps.probe_due(pointer(cells), 0, heard, packets, probed, least, alone)
+
+
+@entry
+def _probe_told(cells: Any, flying: Any) -> None:
+    steps.probe_told(pointer(cells), 0, flying)
+
+
+@entry
 def _timed_out(cells: Any) -> None:
     steps.timed_out(pointer(cells), 0)
 
@@ -107,6 +118,11 @@ class Window:
     def newest_ps(self) -> int:
         """When the newest unit that has been acknowledged was sent."""
         return int(self.cells[CC_NEWEST])
+
+    @property
+    def stamp_ps(self) -> int:
+        """What the unit that was sent last is known by."""
+        return int(self.cells[CC_STAMP])
 
     @property
     def ready_ps(self) -> int:
@@ -158,6 +174,15 @@ class Window:
     def lost(self, packets: int, flying: int, sent_ps: int, again: bool = False) -> None:
         """Packets that were sent then are lost, ``again`` if not for the first time, and ``flying`` still on their way."""
         _lost(self.cells, packets, flying, sent_ps, again)
+
+    def probe_due(self, heard_ps: int, packets: int, probed_ps: int, least_ps: int, alone_ps: int) -> int:
+        """When a tail loss probe is sent (ps), with so many packets on their way; `NEVER`: none. ``heard_ps``: of the last
+        acknowledgement; ``least_ps``, ``alone_ps``: what is added to two round trips."""
+        return int(_probe_due(self.cells, heard_ps, packets, probed_ps, least_ps, alone_ps))
+
+    def probe_told(self, flying: int) -> None:
+        """A probe that repaired the only loss is acknowledged, and so many packets are still on their way."""
+        _probe_told(self.cells, flying)
 
     def timed_out(self) -> None:
         """The retransmission timer fired."""

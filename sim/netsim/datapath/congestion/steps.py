@@ -1,7 +1,8 @@
 """What every congestion control has in common: when windows grow, when they are cut, and which losses belong together.
 
 ``f`` is the offset of one direction of a connection (`netsim.datapath.congestion.layout`). A unit is known by the time at which
-it was sent, which no two units of a direction share.
+it was sent, which no two units of a direction share; its last packets, when they alone are lost, by a picosecond more: the
+acknowledgement of those before them tells nothing of them, and that of any later unit does.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
@@ -100,7 +101,7 @@ def unit(M, f):
 def sent(M, f, now, alone):
     """A unit is sent now, ``alone`` if nothing else is on its way: what it is known by. What has to be kept of it, where
     `keeps` says so, stands in CC_PRIOR and the two cells after it."""
-    M[f + CC_STAMP] = max(now, M[f + CC_STAMP] + 1)
+    M[f + CC_STAMP] = max(now, M[f + CC_STAMP] + 2)
     if M[f + CC_CONTROL] == BBR:
         if alone:
             M[f + BB_FIRST] = M[f + CC_STAMP]
@@ -194,7 +195,7 @@ def lost(M, f, packets, flying, sent, again):
 @inner
 def recover(M, f, flying):
     """The window is cut, once for all that was on its way."""
-    M[f + CC_CUT] = M[f + CC_STAMP]
+    M[f + CC_CUT] = M[f + CC_STAMP] + 1
     if M[f + CC_CONTROL] == BBR:
         bbr.recover(M, f, flying)
     else:
@@ -211,6 +212,24 @@ def cut(M, f):
 
 
 @inner
+def probe_due(M, f, heard, packets, probed, least, alone):
+    """When a tail loss probe is sent (RFC 8985, 7.2; tcp_schedule_loss_probe): two round trips after something was sent or heard
+    last, and ``least`` more, or ``alone`` if one packet is on its way, whose acknowledgement may be delayed. If the retransmission
+    timer is earlier, a probe goes out then. NEVER while losses are repaired, and before the last probe (sent at ``probed``) is
+    answered: then it is the retransmission timer's turn."""
+    if M[f + CC_RECOVERY] != OPEN or probed > M[f + CC_NEWEST] or M[f + CC_SRTT] == 0:
+        return NEVER
+    return max(M[f + CC_STAMP], heard) + 2 * M[f + CC_SRTT] + (least if packets > 1 else alone)
+
+
+@inner
+def probe_told(M, f, flying):
+    """The acknowledgement of a probe that repaired the only loss: the window is cut all the same (tcp_process_tlp_ack)."""
+    if M[f + CC_RECOVERY] == OPEN:
+        recover(M, f, flying)
+
+
+@inner
 def timed_out(M, f):
     """The retransmission timer fired: slow start from one packet (tcp_enter_loss)."""
     if M[f + CC_CONTROL] == BBR:
@@ -219,7 +238,7 @@ def timed_out(M, f):
         cut(M, f)
     M[f + CC_WINDOW] = 1
     M[f + CC_COUNT] = 0
-    M[f + CC_CUT] = M[f + CC_STAMP]
+    M[f + CC_CUT] = M[f + CC_STAMP] + 1
     M[f + CC_RECOVERY] = LOSS
     M[f + CC_REPAIRS] += M[f + CC_REPAIRS_NEXT]
     M[f + CC_REPAIRS_NEXT] = 0

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from netsim.datapath.dns import lookup_cost
 from netsim.datapath.paths import Reach
 from netsim.datapath.stage import Context, PathStage
+from netsim.datapath.udp import truesize_bytes
 from netsim.engine.client import Client
 from netsim.engine.control import HostWays
 from netsim.engine.cpu import Core, Quota
@@ -24,8 +25,7 @@ from netsim.engine.parts import PART
 from netsim.engine.route import Route, Visit
 from netsim.engine.routes import Ways
 from netsim.engine.server import _KINDS, Server
-from netsim.engine.sources import GAPS
-from netsim.engine.streams import stream_key
+from netsim.engine.streams import GAPS, stream_key
 from netsim.engine.world import World
 from netsim.model.entities import OUTSIDE, side_by_side
 from netsim.model.fabric import lane_groups
@@ -40,6 +40,9 @@ def signed(key: int) -> int:
     """A 64-bit key as a signed integer with the same bits."""
     return key - (1 << 64) if key >= 1 << 63 else key
 
+
+#: Source, entry and target of ways, the kind of their reach, its network, and whether they are a datagram's.
+Ends = tuple[str, str | None, str, str, str, bool]
 
 #: The columns by their names in the layout.
 COLUMNS: dict[str, int] = vars(y)
@@ -88,6 +91,7 @@ class Builder:
         self.quotas = Table(y.W_QUOTA)
         self.workloads = Table(y.W_WL)
         self.streams = Table(y.W_STREAM)
+        self.sockets = Table(y.W_SOCKET)
         self.shared = Table(y.W_SHARED)
         self.lookups = Table(y.W_DNS)
         self.lookup_cache: dict[Any, int] = {}
@@ -213,7 +217,8 @@ class Builder:
             V_BACKLOG=server.work.backlog, V_CALL=first, V_CALLS=len(server.clients), V_CPU_KIND=cpu_kind, V_CPU=cpu,
             V_WAIT_KIND=wait_kind, V_WAIT=wait, V_CPU_PURPOSE=server.cpu_purpose, V_WAIT_PURPOSE=server.wait_purpose,
             V_QUOTA=index, V_STATION=self.station_index[f"{server.name}/workers"], V_POOL=len(self.pools) // y.W_POOL,
-            V_FREE=workers, V_HEAD=-1, V_LISTENS=server.listens,
+            V_FREE=workers, V_HEAD=-1, V_LISTENS=server.listens, V_BUFFER=server.receive_buffer_bytes,
+            V_FIT=server.has_to_fit,
         )  # fmt: skip
         for worker in range(workers - 1, -1, -1):
             self.pools += [worker, 0, -1, 0]
@@ -302,9 +307,23 @@ class Builder:
             ]
         self.workloads.add(
             WL_SOURCES=self._source_list(name), WL_CLIENTS=len(self.sources[name]), WL_KEY=name_key(name), WL_GAP_KIND=gap,
-            WL_GAP_KEY=gap_key, WL_CV=cv, WL_LINE=line, WL_THINK_KIND=kind, WL_THINK=where, WL_RESPONSE=load.response,
+            WL_GAP_KEY=gap_key, WL_CV=cv, WL_LINE=line, WL_THINK_KIND=kind, WL_THINK=where,
+            WL_RESPONSE=load.response if load.datagram is None else load.datagram, WL_SOCKETS=self._sockets(name),
             WL_BEGIN=begin, WL_END=world.scenario.duration, WL_BULK=load.bulk or 0, WL_FLOWS=load.flows,
         )  # fmt: skip
+
+    def _sockets(self, name: str) -> int:
+        """The first row of a workload's sockets for datagrams, -1 if it has none."""
+        load, rows = self.world.scenario.load[name], self.source_rows[name]
+        if load.datagram is None or not rows:
+            return -1
+        first = len(self.sockets.rows)
+        for flow in range(load.flows):
+            self.sockets.add(
+                SK_CLIENT=rows[flow % len(rows)], SK_SLOT=-1, SK_HEAD=-1, SK_NUMBER=flow + 1, SK_BYTES=load.datagram,
+                SK_TRUESIZE=truesize_bytes(load.datagram, False), SK_BY_CARD=truesize_bytes(load.datagram, True), SK_LATENCY=-1,
+            )  # fmt: skip
+        return first
 
     def _source_list(self, name: str) -> int:
         """Where the rows of a workload's clients stand in the lists."""
@@ -402,19 +421,22 @@ class Builder:
         name = reach.candidates[cand]
         entry = reach.vias[via] if reach.vias else None
         server = self.server_index.get(name, -1)
-        ends = (
+        ends: Ends = (
             found.node,
             entry,
             self.world.servers[name].node if server >= 0 else name,
             reach.kind,
             reach.network,
+            found.ask.udp,
         )
         key = (*ends, server)
         if key not in self.way_cache:
             if ends not in self.ways_between:
                 self.ways_between[ends] = self._between(reach, found.source, name, entry, ends)
             columns, met = self.ways_between[ends]
-            self.way_cache[key] = self.ways.add(WA_SERVER=server, **columns, **self._tables(met, reach, name))
+            self.way_cache[key] = self.ways.add(
+                WA_SERVER=server, WA_CARD=ends[0] != ends[2], **columns, **self._tables(met, reach, name)
+            )
         row = self.clients.rows[client]
         cell = row[y.K_WAYS] + via * row[y.K_CANDS] + cand
         self.waymap[cell] = self.way_cache[key]
@@ -430,7 +452,7 @@ class Builder:
         }
 
     def _between(
-        self, reach: Reach, source: str, name: str, entry: str | None, ends: tuple[str | None, ...]
+        self, reach: Reach, source: str, name: str, entry: str | None, ends: Ends
     ) -> tuple[dict[str, int], Passed]:
         """The routes between two ends: by the pattern of nodes that are alike, or made stage by stage."""
         nodes = ends[:3]
@@ -438,7 +460,7 @@ class Builder:
         pattern = self.patterns.known.get(shape)
         if pattern is not None:
             return self.patterns.fill(pattern, nodes)
-        made = Ways(self.world.model, reach, source, name, entry)  # not kept: rows are enough
+        made = Ways(self.world.model, reach, source, name, entry, ends[5])  # not kept: rows are enough
         if shape not in self.patterns.known:
             self.patterns.learn(shape, made, nodes)
         return self.way(made), made.passed

@@ -189,7 +189,8 @@ def connect(M, x):
     M[s + SL_CONN] = conn
     M[e + X_CONN] = conn
     M[e + X_SENT] = now
-    todo(M, OP_SYN, x, 0, 0)
+    if M[e + X_BULK] != DATAGRAM:
+        todo(M, OP_SYN, x, 0, 0)
     return True
 
 

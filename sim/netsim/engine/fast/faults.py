@@ -9,7 +9,7 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, came, dropped
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import free_unit, link, link_of, settle_link, visit_row
-from netsim.engine.fast.tcp import thinned
+from netsim.engine.fast.recovery import thinned
 from netsim.engine.keys import fold_compiled
 
 

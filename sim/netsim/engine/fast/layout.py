@@ -34,15 +34,15 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
     H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_DNS_RETRY, H_DNS_TRIES, H_HIST, H_BULK, H_FAULTS, H_OTHERS, H_HOLDER, H_GONE, H_LOST,
-    H_TIE, H_TIES, H_TIE_TIME,
-) = range(76)  # fmt: skip
+    H_TIE, H_TIES, H_TIE_TIME, H_UDP, H_TLP,
+) = range(78)  # fmt: skip
 
 # Bases of tables
 (
     B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_STEP, B_VISIT, B_STAGE, B_WAYS, B_CLIENT,
-    B_LIST, B_WAYMAP, B_DNS, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_SHARED, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
+    B_LIST, B_WAYMAP, B_DNS, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_SOCKET, B_SHARED, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
     B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_NEAR, B_BITS, B_TIES, B_TODO, B_ENDED,
-) = range(80, 120)  # fmt: skip
+) = range(80, 121)  # fmt: skip
 
 # Stations: what is counted. What every visit counts stands in one cache line; S_SLICED: of S_BUSY, what stands in the slices
 S_BUSY, S_WAIT, S_WAITS, S_ARRIVED, S_SERVED, S_BYTES, S_LABEL, S_SLICED, S_DROPS, S_DROPPED = range(10)
@@ -123,8 +123,9 @@ W_STAGE = 6
     WA_NAMESPACES,
     WA_SPACE,
     WA_AT,
-) = range(10)
-W_WAYS = 10
+    WA_CARD,  # between different nodes
+) = range(11)
+W_WAYS = 11
 # Clients
 (
     K_NODE, K_SERVER, K_BALANCED, K_AT_SEND, K_VIA, K_VIAS, K_CAND, K_CANDS, K_WAYS, K_RR, K_REQUEST, K_RESPONSE,
@@ -146,9 +147,9 @@ W_DNS = 6
 (
     V_KEY, V_NODE, V_WORKERS, V_BLOCKING, V_BACKLOG, V_WAITING, V_CALL, V_CALLS, V_CPU_KIND, V_CPU, V_WAIT_KIND, V_WAIT,
     V_CPU_PURPOSE, V_WAIT_PURPOSE, V_QUOTA, V_SPARE, V_STATION, V_POOL, V_FREE, V_HEAD, V_TAIL,
-    V_LISTENS, V_GONE, V_SILENT,
-) = range(24)  # fmt: skip
-W_SERVER = 24
+    V_LISTENS, V_GONE, V_SILENT, V_BUFFER, V_BUFFERED, V_FIT,
+) = range(27)  # fmt: skip
+W_SERVER = 27
 # Workers of servers (three rows of numbers: free stack, since, thread)
 P_FREE, P_SINCE, P_THREAD, P_BUSY = range(4)
 W_POOL = 4
@@ -157,23 +158,29 @@ W_QUOTA = 3
 # Workloads
 (
     WL_SOURCES, WL_CLIENTS, WL_KEY, WL_GAP_KIND, WL_GAP_KEY, WL_CV, WL_LINE, WL_THINK_KIND, WL_THINK, WL_THINK_MEAN, WL_RESPONSE, WL_BEGIN, WL_END,
-    WL_COMPLETED, WL_GOODPUT, WL_BULK, WL_FLOWS,
-) = range(17)  # fmt: skip
-W_WL = 17
+    WL_COMPLETED, WL_GOODPUT, WL_BULK, WL_FLOWS, WL_SOCKETS, WL_JITTER, WL_JITTERS,
+) = range(20)  # fmt: skip
+W_WL = 20
 # Streams of datagrams
 DG_ROUTE, DG_BYTES, DG_GAP, DG_KEY, DG_UNTIL, DG_SENT, DG_ARRIVED, DG_LOST = range(8)
 W_STREAM = 8
+# Sockets that send datagrams: whose, its flow and thread, what waits for that; what a
+# datagram is charged with at a receiver on the same node, and on another one; the last latency at its receiver
+SK_CLIENT, SK_SLOT, SK_HEAD, SK_TAIL, SK_NUMBER, SK_BYTES, SK_TRUESIZE, SK_BY_CARD, SK_LATENCY = range(9)
+W_SOCKET = 9
 # Units on their way
 (
     U_ROUTE, U_AT, U_PAYLOAD, U_PACKETS, U_KEY, U_FLOW, U_LAST, U_ACCOUNTED, U_KIND, U_A, U_B, U_C, U_SPLIT, U_SENT,
 ) = range(14)  # fmt: skip
 W_UNIT = 14
-# Exchanges: one attempt of a request, at the client and at the server; or a bulk flow (X_BULK: its workload + 1)
+# Exchanges: one attempt of a request, at the client and at the server; or a bulk flow (X_BULK: its workload + 1), or a datagram
+# (X_BULK: DATAGRAM; X_BYTES: its socket, X_SENT: what a receive buffer is charged with)
 (
     X_R, X_KEY, X_AT, X_SLOT, X_CONN, X_OVER, X_FATE, X_SENT, X_WORKER, X_CALL, X_LEFT, X_SFATE, X_NEXT, X_QUEUED, X_PENDING,
     X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER, X_LOOKING, X_BULK, X_BYTES,
 ) = range(26)  # fmt: skip
 W_X = 26
+DATAGRAM = -1
 # Requests with all their attempts
 (
     R_CLIENT, R_KEY, R_PARENT, R_CALL, R_COPY, R_WL, R_USER, R_INDEX, R_AT, R_START, R_TRIES, R_COUNTED, R_SERIAL,
@@ -209,8 +216,11 @@ W_R = 13
     T_WAITS,
     T_WAITED,
     T_BEGUN,
-) = range(28)
-W_T = 28
+    T_HEARD,
+    T_PROBED,
+    T_BACKOFF,  # time-outs since the last acknowledgement
+) = range(31)
+W_T = 31
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_VIA, O_CLIENT, O_FLOW,

@@ -27,11 +27,12 @@ from netsim.engine.fast.messages import (
 )
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
+from netsim.engine.fast.recovery import acked, thinned, timer
 from netsim.engine.fast.requests import attempt, end, finished, look_at, new_request, owner_ended, think
 from netsim.engine.fast.service import answer, next_calls, pool_acquire, pool_release, service_starts, waits
 from netsim.engine.fast.slots import release_slot
 from netsim.engine.fast.span import fill, worked
-from netsim.engine.fast.tcp import acked, paid, pump, start_transfer, thinned, timer
+from netsim.engine.fast.tcp import paid, pump, start_transfer
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _draw
 from netsim.workload.arrivals import grow_by as plain_grow_by
@@ -183,7 +184,7 @@ def rare(M, D, HIST, op, a, b, c):
         if alive(M, a):
             todo(M, OP_SEND, a, 0, 0)
     elif op == OP_RTO:
-        timer(M, a)
+        timer(M, a, b)
     elif op == OP_PACE:
         M[M[B_T] + a * W_T + T_WAITS] = 0
         pump(M, a)
@@ -214,6 +215,8 @@ def rare(M, D, HIST, op, a, b, c):
         unit_dropped(M, a, False)
     elif op == OP_REFUSED:
         end(M, a, b, 0)
+    elif op in (OP_PUT, TH_PUT):
+        return call_at(M[H_UDP], M, op, a, b) != 0
     elif op == OP_ENQUEUE:
         back(M, a, b)
     elif op == OP_USER_ASK:
@@ -283,6 +286,9 @@ def queue_arrival(M, D, wl, index):
 def arrival(M, D, wl, index):
     w = M[B_WL] + wl * W_WL
     queue_arrival(M, D, wl, index + 1)
+    if M[w + WL_SOCKETS] >= 0:
+        count(M, call_at(M[H_UDP], M, OP_WL_ARRIVE, wl, index))
+        return
     key = fold_compiled(M[w + WL_KEY], TAG_ARRIVAL, index)
     client = source(M, w, index)
     if not M[M[B_CLIENT] + client * W_CLIENT + K_DEAD]:
@@ -338,18 +344,24 @@ def softirq_visit(M, HIST, u, visit):
     if M[M[B_NODE] + M[v + V_WHERE] * W_NODE + N_DOWN]:
         unit_dropped(M, u, False)
         return True
-    if M[v + V_CHOOSES] and M[o + U_KIND] == UK_SYN:
+    if M[v + V_CHOOSES] and (M[o + U_KIND] == UK_SYN or M[o + U_KIND] == UK_PUT):
         conn = M[M[B_X] + M[o + U_A] * W_X + X_CONN]
         k = M[B_CONN] + conn * W_CONN
         if not M[M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT + K_AT_SEND]:
-            met = choose(M, conn)
-            if met == NO_WAYS:
-                return False
-            if met < 0:
-                M[H_VISITS] += 1
-                unit_dropped(M, u, met == NOBODY)
-                return True
-            M[o + U_ROUTE] = M[M[B_WAYS] + M[k + O_WAYS] * W_WAYS + WA_SYN]
+            way = WA_SYN
+            if M[o + U_KIND] == UK_PUT and M[k + O_STAGE] != STAGE_IDLE:
+                way = WA_REQUEST  # an entry is there since it left: it is a packet like any other
+            else:
+                met = choose(M, conn)
+                if met == NO_WAYS:
+                    return False
+                if met < 0:
+                    M[H_VISITS] += 1
+                    unit_dropped(M, u, met == NOBODY)
+                    return True
+                if M[o + U_KIND] == UK_PUT:
+                    M[k + O_STAGE] = STAGE_SERVED
+            M[o + U_ROUTE] = M[M[B_WAYS] + M[k + O_WAYS] * W_WAYS + way]
             v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
     M[H_VISITS] += 1
     if not receive(M, HIST, u, v):

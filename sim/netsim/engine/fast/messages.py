@@ -4,7 +4,7 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
-from netsim.compiled import at_address, inner
+from netsim.compiled import at_address, call_at, inner
 from netsim.datapath.flows.steps import reset, use
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.exchange import alive, client_of, server_of, thread_of
@@ -13,19 +13,11 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import drop_transfer, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import free_unit, new_unit, onward, stage_cost
+from netsim.engine.fast.recovery import ack_lost, acked, data_lost, unheard
 from netsim.engine.fast.requests import message_ended
 from netsim.engine.fast.slots import spare_thread
 from netsim.engine.fast.span import message_cost, owe, take
-from netsim.engine.fast.tcp import (
-    ack_lost,
-    acked,
-    close,
-    data_arrived,
-    data_lost,
-    new_transfer,
-    unheard,
-    ways_of,
-)
+from netsim.engine.fast.tcp import close, data_arrived, new_transfer, ways_of
 from netsim.engine.keys import fold_compiled
 
 
@@ -197,6 +189,8 @@ def unit_dropped(M, u, refused):
         M[M[B_STREAM] + a * W_STREAM + DG_LOST] += 1
     elif kind == UK_ACK:
         ack_lost(M, a, b, c, M[o + U_SENT])
+    elif kind == UK_PUT:
+        call_at(M[H_UDP], M, OP_LOST, u, 0)
     elif kind == UK_REFUSED:
         syn_again(M, a, b)
     free_unit(M, u)
@@ -222,6 +216,8 @@ def unit_arrived(M, u):
         opened(M, a, u)
     elif kind == UK_RESET:
         broken(M, a)
+    elif kind == UK_PUT:
+        call_at(M[H_UDP], M, OP_ARRIVED, u, 0)
     elif alive(M, a):
         todo(M, OP_END, a, F_REFUSED, 0)
     free_unit(M, u)

@@ -67,7 +67,7 @@ class Patterns:
         self.known: dict[object, Pattern | None] = {}
         self.known_where: dict[str | None, tuple[int, ...]] = {}
 
-    def shape(self, nodes: Nodes, network: Nodes) -> object:
+    def shape(self, nodes: Nodes, network: Sequence[str | bool]) -> object:
         """What two ways have in common when they differ by names only."""
         model = self.builder.world.model
         groups = tuple(model.nodes[n].group if n in model.nodes else n for n in nodes)

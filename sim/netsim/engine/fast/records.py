@@ -75,4 +75,7 @@ def _workloads(fast: Fast) -> dict[str, WorkloadRecord]:
     fast.count_open()
     M = fast.M
     table = M[M[y.B_WL] : M[y.B_WL] + len(fast.builder.workloads.rows) * y.W_WL].reshape(-1, y.W_WL)
-    return fast.world.tally.records(table[:, y.WL_COMPLETED].tolist(), table[:, y.WL_GOODPUT].tolist())
+    jitters = [(int(row[y.WL_JITTER]), int(row[y.WL_JITTERS])) for row in table]
+    return fast.world.tally.records(
+        table[:, y.WL_COMPLETED].tolist(), table[:, y.WL_GOODPUT].tolist(), jitters
+    )

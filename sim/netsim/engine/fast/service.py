@@ -11,6 +11,7 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, at, busy, came, drop_exchange, pop_front, todo
 from netsim.engine.fast.messages import begin_transfer, record_cost
 from netsim.engine.fast.ops import *
+from netsim.engine.fast.requests import end
 from netsim.engine.fast.span import fill, message_cost, owe
 from netsim.engine.fast.tcp import ways_of
 from netsim.engine.keys import fold_compiled
@@ -76,6 +77,8 @@ def service_starts(M, D, x, worker):
     s, k = M[B_SERVER] + server * W_SERVER, M[B_CONN] + conn * W_CONN
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
     fill(M, x, P_Q_WORKERS)
+    if M[e + X_BULK] == DATAGRAM:
+        M[s + V_BUFFERED] -= M[e + X_SENT]
     if not M[k + O_ACCEPTED]:
         M[k + O_ACCEPTED] = 1
         M[s + V_WAITING] -= 1
@@ -126,10 +129,29 @@ def next_calls(M, x):
 
 
 @inner
+def done_with(M, x, fate):
+    """Its receiver is done with a datagram."""
+    e = M[B_X] + x * W_X
+    r, k = M[B_R] + M[e + X_R] * W_R, M[B_SOCKET] + M[e + X_BYTES] * W_SOCKET
+    if fate == F_COMPLETED and M[r + R_COUNTED]:
+        latency = M[H_NOW] - M[r + R_START]
+        if M[k + SK_LATENCY] >= 0:
+            w = M[B_WL] + M[r + R_WL] * W_WL
+            M[w + WL_JITTER] += abs(latency - M[k + SK_LATENCY])
+            M[w + WL_JITTERS] += 1
+        M[k + SK_LATENCY] = latency
+    end(M, x, fate, 0)
+
+
+@inner
 def answer(M, x):
     e = M[B_X] + x * W_X
     conn, server = M[e + X_CONN], server_of(M, x)
     M[e + X_FATE] = M[e + X_SFATE]
+    if M[e + X_BULK] == DATAGRAM:
+        todo(M, OP_POOL_RELEASE, server, M[e + X_WORKER], 0)
+        done_with(M, x, M[e + X_SFATE])
+        return
     if M[M[B_CONN] + conn * W_CONN + O_CLOSED]:
         todo(M, OP_POOL_RELEASE, server, M[e + X_WORKER], 0)
         return

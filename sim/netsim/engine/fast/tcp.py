@@ -9,7 +9,6 @@ from netsim.datapath.congestion import steps
 from netsim.datapath.congestion.layout import (
     CC_FULL,
     CC_HEAD,
-    CC_NEWEST,
     CC_PRIOR,
     CC_PRIOR_AT,
     CC_PRIOR_FIRST,
@@ -22,7 +21,7 @@ from netsim.datapath.flows.layout import PORT_FREE
 from netsim.datapath.flows.steps import end as end_flow
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.layout import *
-from netsim.engine.fast.memory import append, at, pop_front, row, todo
+from netsim.engine.fast.memory import append, at, pop_front, row
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
 from netsim.engine.keys import fold_compiled
@@ -59,8 +58,11 @@ def new_transfer(M, conn, back, size, key, kind, x):
     M[o + T_PENDING] = -1
     M[o + T_LOST] = -1
     M[o + T_HOLES] = 0
-    M[o + T_ARMED] = 0
+    M[o + T_ARMED] = NEVER
     M[o + T_TIMERS] = 0
+    M[o + T_HEARD] = -NEVER
+    M[o + T_PROBED] = -NEVER
+    M[o + T_BACKOFF] = 0
     M[o + T_WAITS] = 0
     M[o + T_WAITED] = 0
     M[o + T_BEGUN] = 0
@@ -275,6 +277,8 @@ def grow(M, t, size, sent, rtt, again):
     if steps.keeps(M, f):
         recall(M, f, sent, rtt)
     steps.acked(M, f, M[H_NOW], -(-size // mss), -(-M[o + T_FLYING] // mss), sent, rtt, again)
+    if sent == M[o + T_PROBED] and M[o + T_PENDING] < 0:
+        steps.probe_told(M, f, -(-(M[o + T_FLYING] - size) // mss))
 
 
 @inner
@@ -317,113 +321,6 @@ def data_read(M, t, size, code, sent):
         grow(M, t, size, sent, -1, code & 63 > 0)
     M[o + T_FLYING] -= size
     return over
-
-
-@inner
-def acked(M, t, size, sent, rtt, again):
-    """An acknowledgement is there; ``rtt``: -1 if it says nothing of the round trip."""
-    grow(M, t, size, sent, rtt, again)
-    o, f = M[B_T] + t * W_T, flow_cell(M, t)
-    M[o + T_FLYING] -= size
-    while M[o + T_PENDING] >= 0:
-        if M[M[B_Q] + M[o + T_PENDING] * W_Q + 2] > M[f + CC_NEWEST]:
-            break
-        found(M, t)
-    pump(M, t)
-
-
-@inner
-def found(M, t):
-    """The sender knows of its first loss: that is on its way no more."""
-    o, mss = M[B_T] + t * W_T, mss_of(M, t)
-    q = pop_front(M, o + T_PENDING)
-    size, code, sent = M[q], M[q + 1], M[q + 2]
-    M[o + T_FLYING] -= size
-    steps.lost(M, flow_cell(M, t), -(-size // mss), -(-M[o + T_FLYING] // mss), sent, code & 63 > 1)
-    append(M, o + T_LOST, o + T_LOST_TAIL, size, code, 0)
-
-
-@inner
-def ack_lost(M, t, size, code, sent):
-    """An acknowledgement was dropped: the next one makes it good, one round trip later."""
-    o = M[B_T] + t * W_T
-    when = M[H_NOW] + M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_SRTT]
-    at(
-        M,
-        when,
-        TIMEOUT,
-        fold_compiled(M[o + T_KEY], TAG_LATE_ACK, code >> 6),
-        OP_ACKED,
-        t,
-        2 * size + (code & 63 > 0),
-        sent,
-    )
-
-
-@inner
-def data_lost(M, t, size, code, sent):
-    """A unit was dropped. Whether TCP gives up."""
-    o = M[B_T] + t * W_T
-    if M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_CLOSED]:
-        return False
-    if code & 63 >= M[H_RETRIES2]:
-        return True
-    append(M, o + T_PENDING, o + T_PENDING_TAIL, size, code + 1, sent)
-    M[o + T_HOLES] += size
-    if not M[o + T_ARMED]:
-        arm(M, t)
-    return False
-
-
-@inner
-def thinned(M, u, cell):
-    """A unit has lost so many packets as stand in a cell: a unit of their own from here on."""
-    o = M[B_UNIT_] + u * W_UNIT
-    t, size = M[o + U_A], M[cell] * M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_MSS]
-    k = M[B_T] + t * W_T
-    M[cell] = 0
-    M[k + T_COUNT] += 1
-    if data_lost(M, t, size, M[k + T_COUNT] * 64 + (M[o + U_C] & 63), M[o + U_SENT]):
-        todo(M, OP_END, M[k + T_X], unheard(M, t), 0)
-
-
-@inner
-def due(M, t):
-    """When the retransmission timer fires: some time after the first loss that the sender does not know of was sent."""
-    q = M[B_Q] + M[M[B_T] + t * W_T + T_PENDING] * W_Q
-    return M[q + 2] + rto(M, M[flow_cell(M, t) + CC_SRTT], (M[q + 1] & 63) - 1)
-
-
-@inner
-def arm(M, t):
-    """Start the retransmission timer."""
-    o = M[B_T] + t * W_T
-    M[o + T_ARMED] = 1
-    M[o + T_TIMERS] += 1
-    key = fold_compiled(M[o + T_KEY], TAG_RETRY, M[o + T_TIMERS])
-    at(M, max(M[H_NOW] + 1, due(M, t)), TIMEOUT, key, OP_RTO, t, 0, 0)
-
-
-@inner
-def timer(M, t):
-    """The retransmission timer: all that was lost is known, and sent again from a window of one packet."""
-    o = M[B_T] + t * W_T
-    M[o + T_ARMED] = 0
-    if M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_CLOSED] or M[o + T_PENDING] < 0:
-        return
-    if due(M, t) > M[H_NOW]:
-        arm(M, t)
-        return
-    steps.timed_out(M, flow_cell(M, t))
-    while M[o + T_PENDING] >= 0:
-        found(M, t)
-    pump(M, t)
-
-
-@inner
-def unheard(M, t):
-    """The fate of what TCP gives up: its packets were too large, or nobody knows."""
-    return F_MTU if M[M[B_CONN] + M[M[B_T] + t * W_T + T_CONN] * W_CONN + O_LARGE] else F_TIMEOUT
 
 
 @inner

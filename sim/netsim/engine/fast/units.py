@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from netsim.compiled import Unit, counts_at
 from netsim.datapath.ipvs import dispatch
+from netsim.engine.fast import udp
 from netsim.engine.fast.bulk import begin_flow, end_flow, flow_arrived, send_flow, unit_read
 from netsim.engine.fast.faults import elsewhere, troubled_link, turned_away
 from netsim.engine.fast.layout import *
@@ -37,7 +38,24 @@ def trouble(M, u, visit, c):
     return 1 if troubled_link(M, counts_at(M[H_HIST]), u, visit) else 0
 
 
-ALL = (bulk, trouble, *dispatch.OTHERS)
+@Unit
+def datagrams(M, op, a, b):
+    """An operation of a stream of datagrams. Of one that is made: its request. Of one that its thread takes: 0 if ways have to be
+    made first."""
+    if op == OP_WL_ARRIVE:
+        return udp.arrives(M, a, b)
+    if op == OP_PUT:
+        return 1 if udp.put(M, a) else 0
+    if op == TH_PUT:
+        udp.leave(M, a, b)
+    elif op == OP_ARRIVED:
+        udp.received(M, a)
+    else:
+        udp.lost(M, a)
+    return 1
+
+
+ALL = (bulk, datagrams, trouble, *dispatch.OTHERS)
 
 
 def needed(scenario: Scenario) -> list[Unit]:
@@ -45,6 +63,8 @@ def needed(scenario: Scenario) -> list[Unit]:
     found: list[Unit] = []
     if any(load.bulk is not None for load in scenario.load.values()):
         found.append(bulk)
+    if any(load.datagram is not None for load in scenario.load.values()):
+        found.append(datagrams)
     if scenario.changes and scenario.load:
         found.append(trouble)
     if any(service.ipvs.scheduler in dispatch.NAMES[1:] for service in scenario.services.values()):

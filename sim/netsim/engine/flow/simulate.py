@@ -15,8 +15,7 @@ from netsim.engine.flow.sample import Sampler
 from netsim.engine.flow.solve import PS_PER_S, State, Stations
 from netsim.engine.parts import NS, PART
 from netsim.engine.record import FATES, RunRecord, WorkloadRecord
-from netsim.engine.sources import gaps
-from netsim.engine.streams import stream_key
+from netsim.engine.streams import gaps, stream_key
 from netsim.engine.tally import (
     E_BYTES,
     E_FATE,
@@ -65,6 +64,8 @@ def unsupported(scenario: Scenario) -> str | None:
     for name, load in scenario.load.items():
         if load.bulk is not None:
             return f"the bulk transfer {name}"
+        if load.datagram is not None:
+            return f"the datagrams of {name}"
     limits = {name: spec.resources.limits for name, spec in scenario.services.items()}
     limits |= {name: spec.resources.limits for name, spec in scenario.containers.items()}
     for name, limit in limits.items():

@@ -1,0 +1,175 @@
+"""Streams of datagrams: the compiled twin of netsim.engine.udp."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
+# ruff: noqa: F403, F405
+from __future__ import annotations
+
+from netsim.compiled import at_address, inner
+from netsim.datapath.flows.steps import answered, use
+from netsim.datapath.udp import takes_compiled as takes
+from netsim.engine.fast.connect import connect
+from netsim.engine.fast.cores import start_work
+from netsim.engine.fast.exchange import new_exchange
+from netsim.engine.fast.handshake import NO_WAYS, choose, hindered
+from netsim.engine.fast.layout import *
+from netsim.engine.fast.lookup import name_known
+from netsim.engine.fast.memory import append, came, dropped, pop_front, todo
+from netsim.engine.fast.ops import *
+from netsim.engine.fast.plane import new_unit, onward, stage_cost, visit_row
+from netsim.engine.fast.requests import end, request_row
+from netsim.engine.fast.service import done_with
+from netsim.engine.fast.slots import new_slot
+from netsim.engine.fast.span import fill, owe, take, worked
+from netsim.engine.fast.tcp import ways_of
+from netsim.engine.keys import fold_compiled
+
+
+@inner
+def socket_of(M, x):
+    """The row of the socket of a datagram."""
+    return M[B_SOCKET] + M[M[B_X] + x * W_X + X_BYTES] * W_SOCKET
+
+
+@inner
+def arrives(M, wl, index):
+    """A datagram is made, and put into its socket. Its request."""
+    w = M[B_WL] + wl * W_WL
+    socket = M[w + WL_SOCKETS] + index % M[w + WL_FLOWS]
+    k = M[B_SOCKET] + socket * W_SOCKET
+    key = fold_compiled(M[w + WL_KEY], TAG_ARRIVAL, index)
+    r = request_row(M, M[k + SK_CLIENT], key, -1, 0, 0, wl, -1, index)
+    M[M[B_R] + r * W_R + R_TRIES] = 1
+    x = new_exchange(M, r, M[k + SK_CLIENT], key)
+    e = M[B_X] + x * W_X
+    M[e + X_BULK] = DATAGRAM
+    M[e + X_BYTES] = socket
+    append(M, k + SK_HEAD, k + SK_TAIL, x, 0, 0)
+    if M[k + SK_HEAD] == M[k + SK_TAIL]:
+        todo(M, OP_PUT, x, 0, 0)
+    return r
+
+
+@inner
+def following(M, k):
+    """The socket's thread takes the next one."""
+    pop_front(M, k + SK_HEAD)
+    if M[k + SK_HEAD] >= 0:
+        todo(M, OP_PUT, M[M[B_Q] + M[k + SK_HEAD] * W_Q], 0, 0)
+
+
+@inner
+def put(M, x):
+    """The socket's thread takes a datagram. False: ways have to be made, then again."""
+    e, k = M[B_X] + x * W_X, socket_of(M, x)
+    fill(M, x, P_Q_CONN)
+    if M[k + SK_SLOT] < 0:
+        M[k + SK_SLOT] = new_slot(M, M[k + SK_CLIENT], M[k + SK_NUMBER])
+    slot = M[B_SLOT] + M[k + SK_SLOT] * W_SLOT
+    if M[slot + SL_CONN] < 0:
+        M[e + X_SLOT] = M[k + SK_SLOT]
+        name_known(M, x)  # its one lookup takes no time
+        if not connect(M, x):
+            return False
+        M[e + X_SLOT] = -1
+        if M[slot + SL_CONN] < 0:
+            following(M, k)
+            return True
+        o = M[B_CONN] + M[slot + SL_CONN] * W_CONN
+        M[o + O_ACCEPTED] = 1
+        M[o + O_X] = -1  # it belongs to all of them
+    conn = M[slot + SL_CONN]
+    o = M[B_CONN] + conn * W_CONN
+    if M[e + X_CONN] < 0:
+        M[e + X_CONN] = conn
+        M[o + O_REFS] += 1
+    way = WA_REQUEST
+    if M[o + O_STAGE] != STAGE_IDLE:
+        use(at_address(M[H_TABLE]), M[o + O_FLOW], M[H_NOW])
+    else:
+        way = WA_SYN
+        if M[M[B_CLIENT] + M[k + SK_CLIENT] * W_CLIENT + K_AT_SEND]:
+            met = choose(M, conn)
+            if met == NO_WAYS:
+                return False
+            if met < 0:
+                following(M, k)
+                end(M, x, hindered(M, o), 0)
+                return True
+            M[o + O_STAGE] = STAGE_SERVED
+    send(M, x, M[slot + SL_THREAD], M[ways_of(M, conn) + way])
+    return True
+
+
+@inner
+def send(M, x, th, route):
+    """The system call of a thread; the outside has none."""
+    if th < 0:
+        leave(M, x, route)
+        return
+    r, size = M[B_ROUTE] + route * W_ROUTE, M[socket_of(M, x) + SK_BYTES]
+    packets, cost = max(1, -(-size // M[r + RO_MSS])), 0
+    for g in range(M[r + RO_SEND], M[r + RO_SEND] + M[r + RO_SENDS]):
+        cost += owe(M, x, M[M[B_STAGE] + g * W_STAGE + SG_ID], stage_cost(M, g, size, packets))
+    start_work(M, th, cost, TH_PUT, x, route)
+
+
+@inner
+def leave(M, x, route):
+    """Out of the socket, and on to the next one."""
+    e, k = M[B_X] + x * W_X, socket_of(M, x)
+    worked(M, x)
+    key = fold_compiled(M[e + X_KEY], TAG_UNIT, 0)
+    u = new_unit(
+        M, route, M[k + SK_BYTES], key, M[M[B_CONN] + M[e + X_CONN] * W_CONN + O_HASH], UK_PUT, x, 0, 0, 1
+    )
+    onward(M, u, M[H_NOW])
+    following(M, k)
+
+
+@inner
+def received(M, u):
+    """A datagram is at the receiver's socket. The outside is done with it at once."""
+    x = M[M[B_UNIT_] + u * W_UNIT + U_A]
+    conn = M[M[B_X] + x * W_X + X_CONN]
+    o = M[B_CONN] + conn * W_CONN
+    take(M, x, M[B_USPLIT] + u * NS, P_Q_OTHER)
+    if not M[o + O_SERVED]:
+        answered(at_address(M[H_TABLE]), M[o + O_FLOW], M[H_NOW])
+        M[o + O_SERVED] = 1
+    server = M[ways_of(M, conn) + WA_SERVER]
+    M[o + O_SERVER] = server
+    if server < 0:
+        done_with(M, x, F_COMPLETED)
+        return
+    s = M[B_SERVER] + server * W_SERVER
+    if not M[s + V_LISTENS]:
+        end(M, x, F_REFUSED, 0)
+        return
+    k = socket_of(M, x)
+    size = M[k + SK_BY_CARD] if M[ways_of(M, conn) + WA_CARD] else M[k + SK_TRUESIZE]
+    if takes(M[s + V_BUFFERED], size, M[s + V_BUFFER], M[s + V_FIT]):
+        M[s + V_BUFFERED] += size
+        M[M[B_X] + x * W_X + X_SENT] = size
+        todo(M, OP_SERVE, x, 0, 0)
+    else:
+        came(M, M[s + V_STATION])
+        dropped(M, M[s + V_STATION], M[H_NOW])
+        end(M, x, F_BUFFER, 0)
+
+
+@inner
+def lost(M, u):
+    """It was dropped at a station, or the tables did not take it."""
+    q = M[B_UNIT_] + u * W_UNIT
+    x = M[q + U_A]
+    o = M[B_CONN] + M[M[B_X] + x * W_X + X_CONN] * W_CONN
+    v = visit_row(M, M[B_ROUTE] + M[q + U_ROUTE] * W_ROUTE, M[q + U_AT])
+    if M[v + V_CONTEXT] == LINK:
+        fate = F_QUEUE
+    elif M[v + V_CHOOSES] and M[o + O_MET] < 0:
+        fate = hindered(M, o)
+    elif M[q + U_PAYLOAD] > M[v + V_MOST]:
+        fate = F_MTU
+    else:
+        fate = F_RING
+    end(M, x, fate, 0)
