@@ -48,8 +48,8 @@ P_TLS_RECORD = PART["tls.record"]
 F_COMPLETED, F_REFUSED, F_RESET, F_TIMEOUT, F_DNS, F_NO_BACKEND, F_BACKLOG = 0, 1, 2, 3, 4, 5, 6
 F_CONNTRACK, F_SNAT, F_PORTS, F_MTU = 7, 8, 9, 10
 
-# As in netsim.engine.client.Cut
-CUT_PACKETS, CUT_DNS = 11, 5
+# As in netsim.engine.peer.Cut
+CUT_PACKETS, CUT_DNS, CUT_PORT = 11, 5, 16
 
 # As in netsim.engine.peer
 PEER_ALIVE, PEER_CLOSING, PEER_RESET, PEER_SILENT = range(4)
