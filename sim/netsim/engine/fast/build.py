@@ -389,7 +389,8 @@ class Builder:
         return found
 
     def _visit(self, visit: Visit) -> tuple[int, ...]:
-        """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES, V_POLL."""
+        """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES, V_POLL,
+        V_FRAGMENTS."""
         where = self.node_index.get(visit.node, -1)
         if visit.context == Context.LINK:
             where = self.link_index[visit.stations[0]]  # the others stand behind it
@@ -403,12 +404,21 @@ class Builder:
             int(visit.crowded),
             *self.stage_rows(visit.stages),
             visit.poll_ps,
+            visit.fragments,
         )
 
     def stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:
-        """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN), and how many they are."""
+        """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER), and how many they are."""
         key = tuple(
-            (PART[s.stage], s.fixed_ps, s.per_packet_ps, s.per_byte_fs, s.per_core_ppt, s.chain_ps)
+            (
+                PART[s.stage],
+                s.fixed_ps,
+                s.per_packet_ps,
+                s.per_byte_fs,
+                s.per_core_ppt,
+                s.chain_ps,
+                s.over_bytes,
+            )
             for s in stages
         )
         first = self.stage_cache.get(key)

@@ -103,13 +103,14 @@ W_ROUTE = 8
     V_STAGE,
     V_STAGES,
     V_POLL,
+    V_FRAGMENTS,
     V_PAYLOAD,
     V_PACKETS,
     V_COST,
-) = range(13)
-W_VISIT = 13
-SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN = range(6)
-W_STAGE = 6
+) = range(14)
+W_VISIT = 14
+SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER = range(7)
+W_STAGE = 7
 # Ways between one source and one destination
 (
     WA_SYN,
