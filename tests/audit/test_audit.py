@@ -130,7 +130,7 @@ def test_tunnel_tables() -> None:
 @pytest.mark.parametrize(
     ("network", "nic", "used", "status"),
     [
-        ("", 1500, 1500, "ok"), ("", 1499, 1499, "ok"), ("encrypted: true", 1500, 1500, "ok"), ("mtu: 1425, encrypted: true", 1500, 1504, "exceeded"),
+        ("", 1500, 1500, "ok"), ("", 1499, 1499, "ok"), ("encrypted: true", 1500, 1500, "ok"), ("mtu: 1425, encrypted: true", 1500, 1500, "ok"),
         ("mtu: 8950", 9000, 9000, "ok"), ("mtu: 8950", 1500, 1500, "ok"), ("options: {com.docker.network.driver.mtu: 1400}", 1400, 1400, "ok"),
     ],
 )  # fmt: skip
@@ -153,7 +153,7 @@ def test_packet_sizes(network: str, nic: int, used: int, status: str) -> None:
     ("network", "cards", "used", "most", "status"),
     [
         ("", (1400, 1400), 1400, 1400, "ok"), ("", (1500, 1400), 1500, 1400, "exceeded"), ("", (1400, 9000), 1500, 1400, "exceeded"),
-        ("mtu: 1350", (1500, 1400), 1400, 1400, "ok"), ("encrypted: true", (1400, 1400), 1500, 1400, "exceeded"),
+        ("mtu: 1350", (1500, 1400), 1400, 1400, "ok"), ("encrypted: true", (1400, 1400), 1400, 1400, "ok"), ("encrypted: true", (1500, 1400), 1500, 1400, "exceeded"),
     ],
 )  # fmt: skip
 def test_what_a_sender_does_not_learn_of(
@@ -163,6 +163,25 @@ def test_what_a_sender_does_not_learn_of(
     text = f"nodes: {nodes}\nnetworks: {{shop: {{{network}}}}}\nservices: {{web: {{mode: global, networks: [shop]}}}}\n"
     found = find(model(text), "mtu", "shop on ")
     assert (found.used, found.most, found.status) == (used, most, status)
+
+
+@pytest.mark.parametrize(
+    ("network", "nic", "used"),
+    [
+        ("encrypted: true", 1400, 1426), ("mtu: 1425, encrypted: true", 1500, 1504), ("", 1400, None), ("encrypted: true", 1500, None),
+    ],
+)  # fmt: skip
+def test_what_is_cut_into_fragments(network: str, nic: int, used: int | None) -> None:
+    """The full packets that are larger than the sender's card, and an MTU with which none is."""
+    text = f"nodes: {{m: {{role: manager, count: 3, nic: {{mtu: {nic}}}}}}}\nnetworks: {{shop: {{{network}}}}}\nservices: {{web: {{mode: global, networks: [shop]}}}}\n"
+    found = [limit for limit in audit(model(text)) if limit.id == "fragments"]
+    assert [(limit.used, limit.most, limit.status) for limit in found] == (
+        [] if used is None else [(used, nic, "risk")]
+    )
+    if found:
+        mtu = str(found[0].help).rpartition(" ")[2]
+        again = build_model(loads("netsim: 1\n" + text, overrides={"networks.shop.mtu": mtu}), audit=True)
+        assert not [limit for limit in audit(again) if limit.id == "fragments"]
 
 
 def test_published_ports() -> None:

@@ -178,3 +178,18 @@ def test_trace_adds_up() -> None:
     assert found["total_ns"] == pytest.approx(sum(line["ns"] for line in found["request"] + found["reply"]))
     assert found["total_ns"] > 10e6
     assert set(found["request"][0]) == {"stage", "node", "station", "ns", "bytes_added"}
+
+
+def test_a_published_port_is_on_the_network_of_the_default_route() -> None:
+    """Docker publishes at the endpoint that gives the gateway (seen on 20.10.24: DNAT to the address on kk), whatever is
+    listed first."""
+    text = """netsim: 1
+nodes: {m: {role: manager}}
+networks: {mm: {driver: bridge}, kk: {driver: bridge}}
+containers:
+  box: {node: m-1, networks: [mm, kk], ports: ["8080:80"]}
+  set: {node: m-1, networks: {mm: {gw_priority: 1}, kk: }, ports: ["8081:80"]}
+"""
+    model = build_model(loads(text))
+    assert reach(model, "outside", "box:8080").network == "kk"
+    assert reach(model, "outside", "set:8081").network == "mm"

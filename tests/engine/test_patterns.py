@@ -53,8 +53,8 @@ def test_filled_in_ways_are_those_made_stage_by_stage(scenario: Scenario) -> Non
     for name in sorted(scenario.load):
         builder.workload(name)
     filled = 0
-    for row, client in enumerate(builder.client_list):
-        reach = builder.world.book.reach(client.source, client.ask.target)
+    for row, (client, network) in enumerate(builder.client_list):
+        reach = client.reach(network)
         for via in range(max(1, len(reach.vias))):
             for cand, name in enumerate(reach.candidates):
                 entry = reach.vias[via] if reach.vias else None

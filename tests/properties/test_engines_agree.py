@@ -241,9 +241,8 @@ def scenarios(draw: st.DrawFn) -> str:
         st.sampled_from(
             [
                 "driver: overlay, attachable: true",
-                "driver: overlay, attachable: true, mtu: 8950"
-                if other or mtu != 1500
-                else "driver: overlay, attachable: true, encrypted: true",
+                "driver: overlay, attachable: true, encrypted: true",
+                *(["driver: overlay, attachable: true, mtu: 8950"] if other or mtu != 1500 else []),
             ]
         )
     )

@@ -10,7 +10,7 @@ from netsim.drivers.bridge import MAX_PORTS
 from netsim.drivers.check import passthru
 from netsim.drivers.registry import GWBRIDGE
 from netsim.model.entities import Model
-from netsim.model.oversize import largest_sent, mtu_help
+from netsim.model.oversize import cut_by_kernels, largest_sent, mtu_help
 
 #: Neighbours of a namespace, as the overlay driver sets gc_thresh3 (drivers/overlay/ostweaks_linux.go).
 NEIGHBOURS = 65_536
@@ -71,6 +71,15 @@ def packet_sizes(model: Model) -> Iterator[Limit]:
         help = mtu_help(sent) if sent.oversize else None
         yield Limit("mtu", f"{sent.plan.name} on {sent.node.name}", sent.bytes, sent.node.takes_bytes,
                     cause(model, sent.plan.name), True, detail, help, near=1)  # fmt: skip
+
+
+@rule
+def fragments(model: Model) -> Iterator[Limit]:
+    """Packets of a tunnel that are not cut by the sender's kernel."""
+    for sent in cut_by_kernels(model):
+        yield Limit("fragments", f"{sent.plan.name} on {sent.node.name}", sent.bytes, sent.node.nic.mtu,
+                    cause(model, sent.plan.name), False, "full packets are cut into fragments (bytes)",
+                    mtu_help(sent), near=1)  # fmt: skip
 
 
 @rule

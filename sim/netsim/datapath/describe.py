@@ -75,6 +75,8 @@ LIMITS = """
   `irq.moderation` of the last one.
 - Connections are drawn from a pool in turn. A pooled connection is opened when it is first used.
 - ESP's padding (0 to 3 bytes a packet) is in the MTU; of smaller packets it is left out.
+- Of a unit whose packets are cut into IP fragments the last packet counts as the others; rings count packets, and fragments are never lost to
+  the time-out of reassembly (30 s) alone.
 - A macvlan or ipvlan container never reaches its own node, not even by the router of its VLAN.
 - ipvlan's mode l3s costs a conntrack lookup for every packet, and no entry for the first.
 - Frames to a router carry their VLAN tag as far as the outside; a router itself takes no time.

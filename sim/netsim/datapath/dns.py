@@ -14,6 +14,9 @@ from netsim.datapath.reach import Reach
 from netsim.model.entities import OUTSIDE, Model
 from netsim.tables import table, values
 
+#: Ways to a target of which no name is asked.
+UNNAMED = ("loopback", "host", "node", "own", "proxy")
+
 
 @dataclass(frozen=True, slots=True)
 class DnsTable:
@@ -31,6 +34,16 @@ class DnsTable:
         """How many addresses of a name an answer over UDP holds."""
         room = self.udp_bytes - self.header_bytes - self.question_bytes - len(name.encode())
         return max(0, room // self.record_bytes)
+
+
+def picks(found: Reach) -> bool:
+    """Whether a name has several addresses, of which the client takes one."""
+    return found.balancer is None and len(found.candidates) > 1
+
+
+def looks_up(found: Reach) -> bool:
+    """Whether the address that a client asks is found by a name on the network that it goes by."""
+    return found.kind in ("vip", "direct")
 
 
 @cache
@@ -73,7 +86,7 @@ class LookupCost:
 def asking(model: Model, found: Reach, src: str, target: str) -> Asking | None:
     """How ``src`` looks up ``target``; None if it needs no name: it asks an address or knows it from a file."""
     name = target.partition(":")[0]
-    if src == OUTSIDE or name in model.nodes or found.kind in ("loopback", "host", "node", "own", "proxy"):
+    if src == OUTSIDE or name in model.nodes or found.kind in UNNAMED:
         return None
     if found.kind in ("nat", "routed") and name != OUTSIDE:  # a node's process, at an address of its node
         return None
@@ -88,7 +101,7 @@ def asking(model: Model, found: Reach, src: str, target: str) -> Asking | None:
         return None
     if not found.candidates:  # a name that the engine does not have is asked for outside
         upstream = model.outside.rtt
-    records = len(found.candidates) if found.balancer is None else min(1, len(found.candidates))
+    records = len(found.candidates) if picks(found) else min(1, len(found.candidates))
     return Asking(source.node.name, True, upstream, dns_table().records(name), records)
 
 

@@ -55,6 +55,12 @@ def drops_reused_syn(version: float) -> bool:
     return numbers(version) < (5, 9)
 
 
+def tunnels_tell(version: float) -> bool:
+    """Whether a tunnel under a bridge tells a sender that its packets are too large for the node's card: since 5.9 ("tunnels:
+    PMTU discovery support for directly bridged IP packets", 4cb47a8644cc)."""
+    return numbers(version) >= (5, 9)
+
+
 def evicts_closing(version: float) -> bool:
     """Whether a kernel in want of a source port takes that of a translated connection in TIME_WAIT: since 6.5 ("snat:
     evict closing tcp entries on reply tuple collision", net/netfilter/nf_nat_core.c)."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from netsim.datapath.kernel_settings import tunnels_tell
 from netsim.datapath.reach import Reach, ReachError, reach
 from netsim.datapath.stage import Context, LinkSpec, Path
-from netsim.datapath.walk import TCP_BYTES, Walk
+from netsim.datapath.walk import Walk
 from netsim.drivers.ingress import Ingress
 from netsim.model.entities import OUTSIDE, Model, NetworkPlan, Node, card_station
 from netsim.model.fabric import fabric_ports
@@ -24,9 +25,11 @@ def request_path(
 ) -> Path:
     """The way of a message from ``src`` to the chosen ``dst``; ``new``: the first packet of a connection; ``udp``: of a
     datagram."""
-    walk, source, target = Walk(model, udp), _node(model, src), _node(model, dst)
+    source, target = _node(model, src), _node(model, dst)
     plan = model.addresses[found.network]
     driver, network = plan.driver, plan.spec
+    mtu = _mtu(found, plan, source, target, model.nodes[via] if via else None)
+    walk = Walk(model, mtu, driver.fragments(network), udp)
     if found.kind == "ingress":
         assert via is not None and target is not None
         _mesh_request(walk, plan, model.nodes[via], target, new)
@@ -42,15 +45,16 @@ def request_path(
         walk.send(source, *_own_node(plan, found.kind, new), "ip.recv").deliver(source)
     else:
         _across(walk, source, target, driver.egress(network, new), ())
-    room = _mtu(found, plan, source, target, model.nodes[via] if via else None)
-    return walk.path(room - walk.header_bytes)
+    return walk.path(walk.mss_bytes)
 
 
 def reply_path(model: Model, found: Reach, src: str, dst: str, via: str | None) -> Path:
     """The way of the answer from ``dst`` back to ``src``."""
-    walk, source, target = Walk(model), _node(model, src), _node(model, dst)
+    source, target = _node(model, src), _node(model, dst)
     plan = model.addresses[found.network]
     driver, network = plan.driver, plan.spec
+    mtu = _mtu(found, plan, target, source, model.nodes[via] if via else None)
+    walk = Walk(model, mtu, driver.fragments(network))
     if found.kind == "ingress":
         assert via is not None and target is not None
         _mesh_reply(walk, plan, model.nodes[via], target)
@@ -66,7 +70,7 @@ def reply_path(model: Model, found: Reach, src: str, dst: str, via: str | None) 
         walk.send(source, *_own_node_reply(plan, found.kind), "ip.recv").deliver(source)
     else:
         _across(walk, target, source, (), driver.egress_reply(network))
-    return walk.path(_mtu(found, plan, target, source, model.nodes[via] if via else None) - TCP_BYTES)
+    return walk.path(walk.mss_bytes)
 
 
 def _own_node(plan: NetworkPlan, kind: str, new: bool) -> tuple[str, ...]:
@@ -201,8 +205,8 @@ def _mtu(
         mtus.append(via.nic.mtu)
         sender, receiver = (sender or via), (receiver or via)
     if sender is not None and sender is not receiver and driver.tells(network):
-        card = sender.nic.mtu
-        mtus.append(card - (driver.underlay_mtu(network, card) - driver.mtu(network, card)))
+        hears = not driver.fragments(network) or tunnels_tell(sender.profile.kernel["version"])
+        mtus += [driver.told_mtu(network, sender.nic.mtu)] if hears else []
     if len(nodes) < (2 if via is None else 3):
         mtus.append(OUTSIDE_MTU)
     return min(mtus)

@@ -51,6 +51,8 @@ STAGES: dict[str, str] = {
     "geneve.encap": "Geneve header, outer UDP and IP",
     "geneve.decap": "outer UDP and IP, Geneve header off",
     "gso.segment": "cutting into wire packets before what cannot take larger ones, and the card's work for each",
+    "ip.fragment": "cutting a packet that is larger than the card's MTU into IP fragments, for each of them",
+    "ip.reassemble": "putting a packet together from its IP fragments, for each of them",
     "esp.encrypt": "ESP header and trailer, AES-GCM over each packet",
     "esp.decrypt": "AES-GCM over each packet, ESP header and trailer off",
     "macvlan": "between a macvlan interface and its parent, by MAC address",
@@ -67,7 +69,7 @@ STAGES: dict[str, str] = {
     "vhost": "a virtual machine's packet crosses to or from its hypervisor: kick, vhost thread, copy, virtual switch",
 }
 #: Stages that a profile without base need not name: stock's then hold.
-OPTIONAL = ("vhost", "udp.send", "udp.recv")
+OPTIONAL = ("vhost", "udp.send", "udp.recv", "ip.fragment", "ip.reassemble")
 
 
 @dataclass(frozen=True, slots=True)

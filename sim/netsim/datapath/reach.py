@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from netsim.drivers.gateway import name_order
 from netsim.model.entities import OUTSIDE, Model, NetworkPlan, PublishedPort, Task
 from netsim.scenario.problems import nearest
+from netsim.scenario.schema_attach import gateway_priority
 from netsim.scenario.schema_work import LOCALHOST, TASKS
 
 #: The network of processes on the nodes themselves.
@@ -25,7 +27,8 @@ class Reach:
     ``candidates``: who may answer, in IPVS's list order (newest first). ``vias``: the nodes to enter by, if the
     mesh is used. ``network``: the network whose driver says what is on the way: the one in common (vip, direct),
     the mesh's (ingress, and vip from a node), the one of the published port (host, own, proxy), of the bridge that is
-    asked from its node (node), or of the default route (nat, routed); ``host`` between nodes.
+    asked from its node (node), or of the default route (nat, routed); ``host`` between nodes. ``by``: the network, if
+    one was asked for.
     """
 
     kind: str
@@ -33,6 +36,7 @@ class Reach:
     candidates: tuple[str, ...]
     vias: tuple[str, ...] = ()
     network: str = HOST
+    by: str = ""
 
 
 def party_of(model: Model, name: str) -> str:
@@ -41,27 +45,33 @@ def party_of(model: Model, name: str) -> str:
     return short if name not in model.services and short in model.services else name
 
 
-def reach(model: Model, src: str, target: str) -> Reach:
+def reach(model: Model, src: str, target: str, by: str | None = None) -> Reach:
     """How ``target`` (``web:8080``, ``db``, ``db.1``, a container, a node, ``outside``) is reached from
-    ``src`` (``outside``, a task, a container or a node). Raises `ReachError`."""
+    ``src`` (``outside``, a task, a container or a node). ``by``: the network to use, where there are several
+    (`netsim.datapath.choices`): one in common, or that of a container's default route. Raises `ReachError`."""
+    found = _reach(model, src, target, by)
+    return found if by is None else replace(found, by=by)
+
+
+def _reach(model: Model, src: str, target: str, by: str | None) -> Reach:
     name, _, port = target.partition(":")
     if src == OUTSIDE:
-        return _from_outside(model, name, port)
+        return _from_outside(model, name, port, by)
     if src in model.nodes:
         return _from_node(model, src, name, port)
     if src not in model.tasks:
         raise ReachError(_unknown(model, src))
     source = model.tasks[src]
     if name == OUTSIDE or name in model.nodes:
-        return _to_underlay(model, source, name)
+        return _to_underlay(model, source, name, by)
     party = party_of(model, name)
     _exists(model, party)
     if name == src:
         return Reach("loopback", None, (src,))
-    return _inside(model, source, party, party == name)
+    return _inside(model, source, party, party == name, by)
 
 
-def _from_outside(model: Model, name: str, port: str) -> Reach:
+def _from_outside(model: Model, name: str, port: str, by: str | None = None) -> Reach:
     if name in model.nodes:
         return Reach("direct", None, (name,))
     if name == OUTSIDE:
@@ -71,7 +81,7 @@ def _from_outside(model: Model, name: str, port: str) -> Reach:
     found = _published(model, name, port)
     if found is not None and found.mode == "ingress":
         return Reach("ingress", "ipvs", _newest_first(tasks), model.entry_nodes(), model.mesh)
-    network = _door(model, tasks) if found is not None else _exposed(model, tasks)
+    network = _door(model, tasks, by) if found is not None else _exposed(model, tasks)
     if found is None and network is None:
         known = ", ".join(f"{name}:{p.published}" for p in model.ports_of(name))
         raise ReachError(f"{name} publishes {known or 'no port'}, so it cannot be reached from outside so")
@@ -88,11 +98,14 @@ def _published(model: Model, party: str, port: str) -> PublishedPort | None:
     return next((p for p in model.ports_of(party) if not port or str(p.published) == port), None)
 
 
-def _door(model: Model, tasks: list[Task]) -> str | None:
-    """The network by which a port that is published on the node comes in."""
-    return next(
-        (n for task in tasks[:1] for n in _all_networks(task) if _publishes(model.addresses[n])), None
-    ) or (_exposed(model, tasks))
+def _door(model: Model, tasks: list[Task], by: str | None = None) -> str | None:
+    """The network by which a port that is published on the node comes in: that of the default route, whose endpoint alone
+    is given the ports (``updateExternalConnectivity`` in daemon/libnetwork/sandbox.go)."""
+    for task in tasks[:1]:
+        gateway = by or task.egress
+        if gateway is not None and _publishes(model.addresses[gateway]):
+            return gateway
+    return _exposed(model, tasks)
 
 
 def _publishes(plan: NetworkPlan) -> bool:
@@ -187,52 +200,69 @@ def _by_localhost(model: Model, src: str, port: str) -> Reach:
     raise ReachError(f"nothing on {src} is published at port {port or '(none given)'}")
 
 
-def _to_underlay(model: Model, source: Task, name: str) -> Reach:
+def _to_underlay(model: Model, source: Task, name: str, by: str | None = None) -> Reach:
     """From a container to the outside or to a node: by its default route."""
-    if source.egress is None:
+    gateway = by or source.egress
+    if gateway is None:
         only = "a loopback interface" if "none" in source.networks else "internal networks"
         raise ReachError(f"{source.name} has only {only}, so there is no way to {name}")
-    plan = model.addresses[source.egress]
+    plan = model.addresses[gateway]
     if name == source.node.name:
         why = plan.driver.host_barrier(plan.spec)
         if why is not None:
-            raise ReachError(f"{source.name} cannot reach {name}: {source.egress} {why}")
-        if source.egress == HOST:
+            raise ReachError(f"{source.name} cannot reach {name}: {gateway} {why}")
+        if gateway == HOST:
             return Reach("loopback", None, (name,))
     elif not _routed(model, plan):
         number = plan.driver.vlan(plan.spec)
         raise ReachError(f"{source.name} cannot reach {name}: the switch does not route VLAN {number}")
     nat = name != source.node.name and "nat.snat" in plan.driver.egress(plan.spec, False)
-    return Reach("nat" if nat else "routed", None, (name,), (), source.egress)
+    return Reach("nat" if nat else "routed", None, (name,), (), gateway)
 
 
-def _to_hosted(model: Model, source: Task, name: str, tasks: list[Task]) -> Reach:
+def _to_hosted(model: Model, source: Task, name: str, tasks: list[Task], by: str | None) -> Reach:
     """To a process in a node's own namespace, at an address of its node."""
     if len(tasks) > 1:
         raise ReachError(f"{name} runs on {len(tasks)} nodes, each with an address of its own: name one task")
     (task,) = tasks
-    found = _to_underlay(model, source, task.node.name)
+    found = _to_underlay(model, source, task.node.name, by)
     return Reach(found.kind, None, (task.name,), (), found.network)
 
 
-def _inside(model: Model, source: Task, name: str, by_vip: bool) -> Reach:
+def _inside(model: Model, source: Task, name: str, by_vip: bool, by: str | None) -> Reach:
     """``by_vip``: the virtual address is asked for if there is one, and not the tasks' own."""
     tasks = [model.tasks[name]] if name in model.tasks else model.party_tasks(name)
-    theirs = set(model.tasks[name].networks) if name in model.tasks else set(_networks_of(model, name))
-    shared = [network for network in source.networks if network in theirs]
-    if not shared and theirs == {HOST} and tasks:
-        return _to_hosted(model, source, name, tasks)
+    if hosted(model, source, name):
+        return _to_hosted(model, source, name, tasks, by)
+    shared = shared_networks(model, source, name)
     if not shared:
         raise ReachError(f"{source.name} and {name} share no network")
     first: str | None = None
-    for network in shared:
+    for network in shared if by is None else [by]:
         plan = model.addresses[network]
-        able = [task for task in tasks if _barrier(model, plan, source, task) is None]
+        there = [task for task in tasks if network in task.networks]
+        able = [task for task in there if _barrier(model, plan, source, task) is None]
         if able or not tasks:
             return _on(model, plan, name, able, by_vip)
-        first = first or f"{network} {_barrier(model, plan, source, tasks[0])}"
+        for task in there[:1]:
+            first = first or f"{network} {_barrier(model, plan, source, task)}"
     where = "one node" if tasks[0].node is source.node else "different nodes"
     raise ReachError(f"{source.name} and {name} are on {where}, and {first}")
+
+
+def hosted(model: Model, source: Task, name: str) -> bool:
+    """Whether a task or service runs in its node's own namespace, and is asked at an address of its node."""
+    tasks = [model.tasks[name]] if name in model.tasks else model.party_tasks(name)
+    return bool(tasks) and HOST not in source.networks and _networks_of(model, name) == {HOST}
+
+
+def shared_networks(model: Model, source: Task, name: str) -> list[str]:
+    """The networks that a task and a task or service ever have in common, in the order in which the task's resolver looks for
+    the name."""
+    known, swarm = model.addresses, model.scenario.cluster_store is None
+    theirs = _networks_of(model, name)
+    mine = [(n, known[n].spec, gateway_priority(n)) for n in source.networks if n in theirs]
+    return name_order(mine, swarm) if len(mine) > 1 else [n for n, _, _ in mine]
 
 
 def _on(model: Model, plan: NetworkPlan, name: str, tasks: list[Task], by_vip: bool) -> Reach:
@@ -255,8 +285,12 @@ def _barrier(model: Model, plan: NetworkPlan, source: Task, target: Task) -> str
     return why
 
 
-def _networks_of(model: Model, service: str) -> tuple[str, ...]:
-    return model.scenario.services[service].networks
+def _networks_of(model: Model, name: str) -> set[str]:
+    """Of a task, or of a service as it is from the start and as updates make its tasks."""
+    if name in model.tasks:
+        return set(model.tasks[name].networks)
+    found = {network for task in model.party_tasks(name) for network in task.networks}
+    return found | set(model.scenario.services[name].networks if name in model.scenario.services else ())
 
 
 def _newest_first(tasks: list[Task]) -> tuple[str, ...]:

@@ -55,11 +55,14 @@ class PathStage:
     per_byte_fs: int = 0  # femtoseconds per payload byte
     bytes_added: int = 0  # bytes per wire packet that this stage puts on (or, negative, takes off)
     chooses: bool = False  # a balancer picks the back end here, for the first packet of a connection
-    most_bytes: int | None = None  # TCP payload of the largest packet that passes; None: any
+    #: TCP payload of the largest packet that a card takes, or that goes over a link as it is; None: any.
+    most_bytes: int | None = None
     lanes: int = 1  # of LINK: so many transmitters side by side, STATION1 on; a flow keeps to one
     per_core_ppt: int = 0  # of SOFTIRQ: what it costs beside others (netsim.datapath.crowd)
     chain_ps: int = 0
     poll_ps: int = 0  # of a card's receive work: its interrupt, when it raises one
+    fragments: int = 1  # of LINK: into so many a larger packet has been cut
+    over_bytes: int = -1  # it costs nothing for units of at most so many bytes, whose packets need not be cut
 
     @property
     def crowded(self) -> bool:

@@ -17,6 +17,7 @@ TCP_BYTES = 52
 UDP_BYTES = 28
 #: Preamble 8, Ethernet header 14, FCS 4, inter-frame gap 12 (IEEE 802.3).
 ETHERNET_BYTES = 38
+IP_BYTES = 20  # IPv4 header without options (RFC 791)
 FS_PER_NS = 10**6
 #: Wire packets that go on together where GRO does not merge them: TCP acknowledges every second one (RFC 9293, 3.8.6.3).
 UNMERGED = 2
@@ -30,10 +31,17 @@ class Walk:
     """One path in the making; every method adds stages and returns the walk. ``udp``: of a datagram, which is one packet
     everywhere: nothing is cut or merged."""
 
-    def __init__(self, model: Model, udp: bool = False) -> None:
+    def __init__(self, model: Model, mtu_bytes: int = 0, cuts: bool = False, udp: bool = False) -> None:
+        """``mtu_bytes``: the largest packet; ``cuts``: what a tunnel puts on a card that takes less is cut into IP fragments,
+        which the other end of the tunnel puts together."""
         self.model = model
         self.udp = udp
         self.header_bytes = UDP_BYTES if udp else TCP_BYTES
+        self.mss_bytes = mtu_bytes - self.header_bytes  # payload of a full packet
+        self.cuts = cuts
+        self.fits = -1  # up to which payload packets stay whole,
+        self.fragments = 1  # and into how many the others are cut
+        self.sent_mtu = 0  # of the card where they were cut
         self.stages: list[PathStage] = []
         self.cut = False  # from here on every wire packet is an skb of its own
         self.pieces = 0
@@ -46,10 +54,12 @@ class Walk:
         """Stages on a node's cores, in a thread or in softirq. A new connection's IPVS stage chooses. Behind a virtual
         switch, packets pass vhost next to the card. ``ends``: they are read on this node."""
         for name in _through_vhost(names) if node.uplink is not None else names:
-            if name == "nic.xmit" and not self.udp:
+            if name == "nic.xmit":
+                self._fragment(node, context)
                 self._cut_for(node, context)
             cost = self._cost(node, name, ends)
-            most = node.takes_bytes - self._headers() if name == "nic.rx" else None
+            whole = self.fragments > 1 and node.takes_bytes >= self.sent_mtu
+            most = node.takes_bytes - self._headers() if name == "nic.rx" and not whole else None
             crowd = (cost.per_core_ppt, cost.chain_ps) if context == Context.SOFTIRQ else (0, 0)
             self.stages.append(
                 PathStage(
@@ -57,10 +67,42 @@ class Walk:
                     added_bytes(name), name == "ipvs.new", most, 1, *crowd, cost.poll_ps,
                 )
             )  # fmt: skip
-            if name == "nic.rx" and not self.udp:
-                self.cut = not set(node.nic.offloads) >= GRO
+            if name == "nic.rx":
+                self.cut = not self.udp and (not set(node.nic.offloads) >= GRO or self.fragments > 1)
                 self.pieces = UNMERGED if self.cut else 0
+                self._reassemble(node, context)
         return self
+
+    def _fragment(self, node: Node, context: Context) -> None:
+        """The kernel cuts what is put into a tunnel and then is larger than the card's MTU: a unit into packets first, since
+        no card cuts what has fragments (``ip_finish_output_gso`` in net/ipv4/ip_output.c), then each into fragments whose
+        payload is a multiple of 8 bytes (RFC 791)."""
+        if not self.cuts or not {stage.stage for stage in self._leg()} & set(TUNNELS):
+            return
+        headers = self._headers() + ETHERNET_BYTES
+        room = (node.nic.mtu - IP_BYTES) // 8 * 8
+        if self.mss_bytes + headers <= node.nic.mtu or room <= 0:
+            return
+        self._segment(node, context)
+        self.fits, self.sent_mtu = node.nic.mtu - headers, node.nic.mtu
+        self.fragments = -(-(self.mss_bytes + headers - IP_BYTES) // room)
+        self._of_fragments(node, context, "ip.fragment")
+
+    def _reassemble(self, node: Node, context: Context) -> None:
+        """Fragments are not merged as they are received (``inet_gro_receive``), and put together before the tunnel ends."""
+        if self.fragments > 1:
+            self._of_fragments(node, context, "ip.reassemble")
+            self.fits, self.fragments = -1, 1
+
+    def _of_fragments(self, node: Node, context: Context, name: str) -> None:
+        """What each fragment of a packet costs, none for packets that stay whole."""
+        cost = node.profile.cost(name)
+        self.stages.append(
+            PathStage(
+                name, node.name, context, node.cpu_station, 0, cost.per_packet_ps * self.fragments, cost.per_byte_fs,
+                over_bytes=self.fits,
+            )
+        )  # fmt: skip
 
     def _cost(self, node: Node, name: str, ends: bool) -> StageCost:
         """What a stage costs here: for each wire packet where these are skbs of their own, and more where a flow's packets
@@ -80,10 +122,22 @@ class Walk:
 
     def _cut_for(self, node: Node, context: Context) -> None:
         """The kernel cuts units before a card that cannot: TCP makes large ones whatever it can (Linux from 4.17 on)."""
-        leg = list(takewhile(lambda stage: stage.context != Context.LINK, reversed(self.stages)))
-        names = {stage.stage for stage in leg}
+        names = {stage.stage for stage in self._leg()}
         needs = TSO | ({"udp-tunnel-tso"} if names & set(TUNNELS) else set())
-        if self.cut or "gso.segment" in names or needs <= set(node.nic.offloads):
+        if self.udp or self.cut or "gso.segment" in names or needs <= set(node.nic.offloads):
+            return
+        self._segment(node, context)
+
+    def _leg(self) -> list[PathStage]:
+        """What was walked on the present node, backwards."""
+        return list(takewhile(lambda stage: stage.context != Context.LINK, reversed(self.stages)))
+
+    def _segment(self, node: Node, context: Context) -> None:
+        """Units are cut into wire packets, if they are not yet."""
+        if self.udp:
+            return
+        if self.cut or "gso.segment" in {stage.stage for stage in self._leg()}:
+            self.cut = True
             return
         cost = node.profile.cost("gso.segment")
         # Of n packets the first one is there already: it is the unit itself.
@@ -124,7 +178,12 @@ class Walk:
 
     def link(self, node: str, name: str, station: str, added: int = 0, lanes: int = 1) -> Walk:
         """A transmitter, or one of several side by side."""
-        self.stages.append(PathStage(name, node, Context.LINK, station, bytes_added=added, lanes=lanes))
+        most = self.fits if self.fragments > 1 else None
+        self.stages.append(
+            PathStage(
+                name, node, Context.LINK, station, bytes_added=added, most_bytes=most, lanes=lanes, fragments=self.fragments
+            )
+        )  # fmt: skip
         return self
 
     def depart(self, node: Node) -> Walk:

@@ -104,8 +104,12 @@ class Driver(Protocol):
         """Whether a sender's TCP learns that its own node's card takes less than ``underlay_mtu``."""
         return False
 
+    def told_mtu(self, network: Network, nic_mtu: int) -> int:
+        """Where senders are told: the largest IP packet of an endpoint (bytes) on a node whose card takes ``nic_mtu``."""
+        return nic_mtu - (self.underlay_mtu(network, nic_mtu) - self.mtu(network, nic_mtu))
+
     def fragments(self, network: Network) -> bool:
-        """Whether a sender's kernel cuts what its own node's card does not take, instead of telling or sending it."""
+        """Whether a sender's kernel cuts into fragments what its own node's card does not take."""
         return False
 
     def underlay_mtu(self, network: Network, nic_mtu: int) -> int:

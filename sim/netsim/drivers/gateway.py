@@ -1,4 +1,4 @@
-"""By which network a container reaches the outside, in Docker's order."""
+"""By which network a container reaches the outside, and in which order it looks for names, as Docker orders its endpoints."""
 
 from __future__ import annotations
 
@@ -22,3 +22,17 @@ def gateway_network(attachments: Iterable[tuple[str, Network, int]]) -> str | No
     if any(driver_of(name, network).wants_gateway(network) for name, network, _ in found):
         return GWBRIDGE
     return None
+
+
+def name_order(attachments: Iterable[tuple[str, Network, int]], swarm: bool) -> list[str]:
+    """The networks of a container (name, description, gateway priority) in the order in which its resolver asks them for
+    a name: that of ``Endpoint.Less`` in daemon/libnetwork/sandbox.go (priority, not internal, with a gateway, name).
+    ``swarm``: on a node of a swarm those that the swarm extends over the nodes come first (``ResolveName`` there)."""
+
+    def place(item: tuple[str, Network, int]) -> tuple[bool, int, bool, bool, str]:
+        name, network, priority = item
+        driver = driver_of(name, network)
+        local = swarm and driver.scope != "swarm"
+        return local, -priority, network.internal, not driver.gives_gateway(network), name
+
+    return [name for name, _, _ in sorted(attachments, key=place)]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netsim.drivers.gateway import gateway_network
 from netsim.scenario.problems import PathTuple
-from netsim.scenario.schema_attach import gateway_priority
 
 if TYPE_CHECKING:
     from netsim.drivers.check import DriverFacts
@@ -23,11 +21,6 @@ def check_members(facts: DriverFacts) -> None:
             if name not in joined or spec is None or driver is None:
                 continue  # told where names are checked
             here = network in joined[name]
-            moved = _moves_the_door(facts, name, joined[name], network, operation.connect is not None)
-            if moved:
-                help = f"call it from a service, or give {moved[0]} a higher gw_priority"
-                found = f"{operation.verb} that moves the ports of {name} from {moved[0]} to {moved[1]}"
-                add(path, "UNSUPPORTED", "what can be simulated", found, help)
             if operation.disconnect is not None:
                 joined[name].discard(network)
                 if not here:
@@ -44,28 +37,3 @@ def check_members(facts: DriverFacts) -> None:
             elif driver.scope == "swarm" and scenario.cluster_store is None and not spec.attachable:
                 help = f"set networks.{network}.attachable: true"
                 add(path, "NOT_ATTACHABLE", "an attachable network", network, help)
-
-
-def _moves_the_door(
-    facts: DriverFacts, name: str, joined: set[str], network: str, joins: bool
-) -> tuple[str, str] | None:
-    """Under load, the networks of a container's default route before and after, if they differ and the outside asks it: its
-    published ports move with that route (``updateExternalConnectivity`` in daemon/libnetwork), but ways are made before the
-    clock starts."""
-    scenario = facts.finder.scenario
-    asked = any(
-        load.from_ == "outside" and load.to.partition(":")[0] == name for load in scenario.load.values()
-    )
-    if not scenario.load or not (asked or scenario.containers[name].ports):
-        return None
-    before, after = (
-        _gateway(facts, joined),
-        _gateway(facts, joined | {network} if joins else joined - {network}),
-    )
-    return None if before == after else (before, after)
-
-
-def _gateway(facts: DriverFacts, networks: set[str]) -> str:
-    known = [name for name in networks if facts.driver(name) is not None]
-    found = gateway_network((name, facts.networks[name], gateway_priority(name)) for name in known)
-    return found or "no network"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netsim.datapath.flows.layout import FINE, NO_PORT, NOBODY
+from netsim.datapath.reach import Reach
 from netsim.engine.kernel import Kernel
 from netsim.engine.netstate import CAUSES, NetState
 from netsim.engine.routes import RouteBook, Ways
@@ -68,19 +69,12 @@ class Choice:
                  "at_send", "possible", "cause", "flow", "met", "udp")  # fmt: skip
 
     def __init__(
-        self,
-        balancers: Balancers,
-        src: str,
-        src_node: str,
-        target: str,
-        client: int,
-        record: int = 0,
+        self, balancers: Balancers, src: str, src_node: str, target: str, found: Reach, client: int, record: int = 0,
         udp: bool = False,
-    ) -> None:
-        """``client``: the number of the outside client; ``record``: which of the addresses DNS put first; ``udp``: of a
-        stream of datagrams."""
+    ) -> None:  # fmt: skip
+        """``found``: how the target is reached; ``client``: the number of the outside client; ``record``: which of the
+        addresses DNS put first; ``udp``: of a stream of datagrams."""
         self.udp = udp
-        found = balancers.book.reach(src, target)
         self.balancers = balancers
         self.client = client
         self.record = record
@@ -107,7 +101,7 @@ class Choice:
             if self.dst is None:
                 self.possible = False
                 return
-            self.first = self.ways = balancers.book.ways(src, target, self.dst, self.via, udp)
+            self.first = self.ways = balancers.book.ways(src, target, found, self.dst, self.via, udp)
             self._begin()
 
     def _begin(self) -> None:
@@ -135,7 +129,7 @@ class Choice:
         balancers.state.table.end(self.flow, balancers.kernel.now)
         self.via, self.met = via, 0
         self.dst = self.reach.candidates[self.record]
-        self.ways = balancers.book.ways(self.src, self.target, self.dst, via)
+        self.ways = balancers.book.ways(self.src, self.target, self.reach, self.dst, via, self.udp)
         self._begin()
         return self.flow != NO_PORT
 
@@ -151,7 +145,9 @@ class Choice:
             if place < 0:
                 return place
             self.dst = self.reach.candidates[place]
-            self.ways = self.balancers.book.ways(self.src, self.target, self.dst, self.via, self.udp)
+            self.ways = self.balancers.book.ways(
+                self.src, self.target, self.reach, self.dst, self.via, self.udp
+            )
         assert self.dst is not None
         met = self.ways.passed
         self.met = table.pass_tables(

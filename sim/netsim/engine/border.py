@@ -58,6 +58,9 @@ class What(IntEnum):
     # Endpoints at run time: subject a task or container, ``network`` the network.
     ATTACH = 40
     DETACH = 41
+    # New connections of a subject to a target (``groups``: that one name as the scenario writes it) go by ``network`` from now
+    # on, those for which a name is looked up from the next answer on. "": published ports are nowhere, and refused.
+    MOVED = 42
 
 
 @dataclass(frozen=True, slots=True)

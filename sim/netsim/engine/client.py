@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import IntFlag
 from typing import TYPE_CHECKING, Protocol
 
+from netsim.datapath.choices import choices
 from netsim.datapath.congestion.registry import number
-from netsim.datapath.dns import Asking, asking, dns_table
+from netsim.datapath.dns import Asking, asking, dns_table, looks_up, picks
+from netsim.datapath.reach import Reach
 from netsim.engine.balance import Choice
 from netsim.engine.connection import Connection, Handshake, Party
 from netsim.engine.cpu import Thread
@@ -17,7 +18,7 @@ from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.lookup import RECORD, Lookup
 from netsim.engine.machine import Split
-from netsim.engine.peer import Peer, Stage
+from netsim.engine.peer import Cut, Peer, Stage
 from netsim.engine.span import Span
 from netsim.engine.streams import stream_key, uniform
 from netsim.engine.transfer import Transfer, message_cost
@@ -26,17 +27,6 @@ if TYPE_CHECKING:
     from netsim.engine.world import World
     from netsim.scenario.schema_work import Connection as ConnectionSpec
     from netsim.scenario.schema_work import Retries
-
-
-class Cut(IntFlag):
-    """What a client misses, since a container has left the network between it and its target."""
-
-    OWN = 1  # its own endpoint
-    TARGET = 2  # the target's
-    NAME = 4  # the target's name, in its node's engine
-    FORWARD = 8  # the target's place, in its node's FDB
-    PACKETS = 11  # either end, or nobody knows where to: nothing gets through
-    DNS = 5  # its resolver does not know the name
 
 
 Done = Callable[[str, Span, int], None]  # fate, span, attempts
@@ -112,7 +102,10 @@ class Client:
         self._known_until = -1 << 62
         self.dead = False  # its process has ended, or its node has no power
         self.live: dict[Live, None] = {}
-        self.cut = Cut(0)
+        #: The networks by which it can go; by which new connections go now, and by which once its name is looked up again.
+        self.networks = choices(world.model, source, ask.target)
+        self.network = self.answer = self.networks[0]
+        self.cuts = dict.fromkeys(self.networks, Cut(0))
         world.clients.append(self)
 
     def kill(self) -> None:
@@ -126,6 +119,13 @@ class Client:
             if exchange.slot is not None:
                 self._made -= 1
             exchange.abandon()
+
+    def connections(self) -> Iterator[Connection]:
+        """Those that it has, open or opening."""
+        used = (live.slot for live in self.live)
+        for slot in (*self._free, *(slot for slot in used if slot is not None)):
+            if slot.conn is not None and not slot.conn.closed:
+                yield slot.conn
 
     def start(self, key: Key, done: Done) -> None:
         """One request; ``done(fate, span, attempts)`` at its end, retries included."""
@@ -163,10 +163,16 @@ class Client:
                 return
         self._free.append(slot)
 
-    @property
-    def unheard(self) -> bool:
-        """Whether packets get through neither way, since an endpoint is gone."""
-        return bool(self.cut & Cut.PACKETS)
+    def reach(self, network: str) -> Reach:
+        """How it reaches its target by one of its networks."""
+        by = None if network == self.networks[0] else network
+        return self.world.book.reach(self.source, self.ask.target, by)
+
+    def moved(self, network: str) -> None:
+        """Where the target is found is another network from now on; who looks up its name learns that with the next answer."""
+        self.answer = network
+        if not looks_up(self.reach(network)):
+            self.network = network
 
     def knows_name(self) -> bool:
         """Whether the name needs no query: there is none, or its last answer is kept."""
@@ -174,12 +180,15 @@ class Client:
 
     def answered(self, key: Key) -> bool:
         """DNS answered a query made for ``key``, in random order; False if the name has no address, or not here."""
-        return not self.cut & Cut.DNS and self.learn(key)
+        return not self.cuts[self.answer] & Cut.DNS and self.learn(key)
 
     def learn(self, key: Key) -> bool:
         """The client knows the addresses; False if there is none."""
-        found = self.world.book.reach(self.source, self.ask.target).candidates
-        if self.asked is not None and self.asked.picks:
+        self.network = self.answer
+        reach = self.reach(self.network)
+        found = reach.candidates
+        self._record = 0
+        if self.asked is not None and picks(reach):
             self._record = int(self.world.draws.uniform(key, RECORD) * len(found))
         self._known_until = self.kernel.now + dns_table().ttl_ps if found else -1 << 62
         return bool(found)
@@ -188,8 +197,16 @@ class Client:
         """A new connection for the slot, not open yet, or why there can be none."""
         self._flows += 1
         client = (slot.number - 1) % self.clients
+        found = self.reach(self.network)
         choice = Choice(
-            self.world.balancers, self.source, self.node, self.ask.target, client, self._record, self.ask.udp
+            self.world.balancers,
+            self.source,
+            self.node,
+            self.ask.target,
+            found,
+            client,
+            self._record,
+            self.ask.udp,
         )
         if not choice.possible:
             return choice.cause

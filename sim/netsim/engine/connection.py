@@ -13,7 +13,7 @@ from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold
 from netsim.engine.machine import Machine, Split
-from netsim.engine.peer import Peer, Stage
+from netsim.engine.peer import Cut, Peer, Stage
 from netsim.engine.route import Route
 from netsim.engine.routes import Ways
 from netsim.engine.span import Span
@@ -67,6 +67,15 @@ class Connection:
         self.stage = Stage.IDLE
         self.client: Client | None = None  # whose it is; None between daemons
         self.writer: Transfer | None = None  # an answer that a worker writes as the window opens
+
+    @property
+    def cut(self) -> Cut:
+        """What is missing on the network that it goes by. Ports that are elsewhere now are found there."""
+        client, network = self.client, self.choice.reach.network
+        if client is None:
+            return Cut(0)
+        found = client.cuts[network]
+        return found if client.network == network else found & ~Cut.PORT
 
     def measured(self, rtt_ps: int) -> None:
         """The first round trip, that of the handshake."""
@@ -226,10 +235,10 @@ class Handshake:
         if conn.closed:
             return
         server = conn.choice.server()
-        if server is not None and (server.silent or (conn.client is not None and conn.client.unheard)):
+        if conn.cut & Cut.PACKETS or (server is not None and server.silent):
             self._again(number)
             return
-        if server is not None and not server.listens:
+        if server is not None and (not server.listens or conn.cut & Cut.PORT):
             conn.choice.refused()
             key = fold(self.key, Tag.SYN_ACK, number)
             conn.machine.send(

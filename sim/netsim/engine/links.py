@@ -143,10 +143,16 @@ class Link:
         self.free_at = -(1 << 62)
 
     def enter(
-        self, now_ps: int, last_in_ps: int, wire_bytes: int, packets: int, full_bytes: int = 0
+        self,
+        now_ps: int,
+        last_in_ps: int,
+        wire_bytes: int,
+        packets: int,
+        full_bytes: int = 0,
+        pieces: int = 1,
     ) -> tuple[int, int, int, int] | None:
         """A unit's first packet is here. Returns (start, first packet out, last packet out, packets that found no room);
-        None if all are dropped. ``full_bytes``: what a full packet takes on the wire; 0: the unit goes as a whole."""
+        None if all are dropped. ``full_bytes``: what a full packet takes on the wire; 0: the unit goes as a whole. ``pieces``: frames for each packet."""
         record = self.meter.record
         record.arrived += 1
         self.settle(now_ps)
@@ -179,7 +185,7 @@ class Link:
             self.meter.drop(now_ps)
             return None
         service = max(1, wire_bytes * PS_BITS // self.rate_bps) if self.rate_bps else 1
-        service = max(service, packets * self.packet_ps)
+        service = max(service, packets * pieces * self.packet_ps)
         start = now_ps if now_ps > self.free_at else self.free_at
         one = max(1, service // packets)
         held = 0 if self.credit is None else self.credit.take(start, wire_bytes)

@@ -14,7 +14,7 @@ from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.links import Link, SharedBuffer, Trouble
 from netsim.engine.meter import Meter
 from netsim.engine.record import StationRecord
-from netsim.engine.route import Cost, Route, Visit
+from netsim.engine.route import FRAGMENT_BYTES, Cost, Route, Visit
 from netsim.engine.streams import uniform
 from netsim.engine.workers import WorkerPool
 
@@ -271,16 +271,18 @@ class Machine:
             link.refuse(self.kernel.now)
             unit.drop(self.kernel.now, station)
             return
-        wire = unit.payload + unit.packets * visit.overhead_bytes
-        full = unit.route.mss_bytes + visit.overhead_bytes if unit.thin is not None else 0
-        passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets, full)
+        pieces = visit.pieces(unit.payload)
+        overhead = visit.overhead_bytes + (pieces - 1) * FRAGMENT_BYTES
+        wire = unit.payload + unit.packets * overhead
+        full = unit.route.mss_bytes + overhead if unit.thin is not None else 0
+        passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets, full, pieces)
         if passed is None:
             unit.drop(self.kernel.now, station)
             return
         start, first_out, last_out, gone = passed
         if gone:
             self._thin(unit, gone, True)
-        if trouble is not None and trouble.loss and not self._survives(unit, trouble.loss):
+        if trouble is not None and trouble.loss and not self._survives(unit, trouble.loss, pieces):
             unit.drop(self.kernel.now, station)
             return
         unit.spend(f"queue:{link.meter.record.kind}", start)
@@ -325,10 +327,13 @@ class Machine:
                 return groups[visit.node]
         return None
 
-    def _survives(self, unit: Unit, loss: float) -> bool:
-        """Whether something of a unit is left on a wire where each packet has its own chance to be lost."""
+    def _survives(self, unit: Unit, loss: float, pieces: int) -> bool:
+        """Whether something of a unit is left on a wire where each frame has its own chance to be lost, and with it the packet."""
         stream = fold(unit.key ^ self.chance, Tag.LOSS, unit.at)
-        lost = sum(uniform(stream, packet) < loss for packet in range(unit.packets))
+        lost = sum(
+            any(uniform(stream, packet * pieces + piece) < loss for piece in range(pieces))
+            for packet in range(unit.packets)
+        )
         if lost == 0:
             return True
         if lost == unit.packets or unit.thin is None:

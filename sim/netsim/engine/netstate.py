@@ -35,6 +35,14 @@ WHATS = {What.BACKEND_ADD: y.ADD, What.BACKEND_WEIGHT: y.WEIGHT, What.BACKEND_RE
 _FLAGS = {"fallback": FALLBACK, "port": BY_PORT}
 
 
+#: A virtual address on a node: the node, the target, and the network if it is not the first by which the target is asked.
+Virtual = tuple[str, str, str]
+
+
+def _virtual(where: str, target: str, found: Reach) -> str:
+    return f"{where}|{target}" + (f"|{found.by}" if found.by else "")
+
+
 @lru_cache(maxsize=1 << 16)
 def _number(address: str) -> int:
     """An address as a number: of a task it is asked on every node that balances its service."""
@@ -68,8 +76,9 @@ class NetState:
         self.table = FlowTable(model.outside.clients + len(model.tasks))
         self.nodes = {name: self.table.node() for name in model.nodes}
         self._namespaces: dict[str, int] = {}
-        self._balancers: dict[tuple[str, str], int] = {}
-        self._places: dict[tuple[str, str], dict[str, int]] = {}
+        self._balancers: dict[Virtual, int] = {}
+        self._places: dict[Virtual, dict[str, int]] = {}
+        self._networks: dict[Virtual, str] = {}
         self._changes: list[Change] = []
         self._lists: dict[tuple[str, tuple[str, ...]], tuple[Ints, dict[str, int]]] = {}
 
@@ -97,13 +106,13 @@ class NetState:
 
     def at(self, where: str, target: str, found: Reach, dst: str) -> int:
         """Towards whom a client's ports are unique: the virtual address on a node, or who answers."""
-        return name_key(f"{where}|{target}" if found.balancer is not None else dst)
+        return name_key(_virtual(where, target, found) if found.balancer is not None else dst)
 
     def balancer(self, where: str, target: str, found: Reach) -> int:
         """The IPVS service for a target on a node, with its own list and pointer; -1 without one."""
         if found.balancer is None:
             return -1
-        key = (where, target)
+        key = (where, target, found.by)
         if key not in self._balancers:
             party = target.partition(":")[0]
             service = self.model.scenario.services.get(party)
@@ -112,7 +121,7 @@ class NetState:
             dests, places = self._list(found)
             vip = self.model.addresses[found.network].vips.get(party, "")
             self._balancers[key] = self.table.balancer(
-                name_key(f"{where}|{target}"), scheduler, flags, _number(vip) if vip else 0,
+                name_key(_virtual(where, target, found)), scheduler, flags, _number(vip) if vip else 0,
                 dests,
                 reuse_mode=int(self.setting(where, "conn_reuse_mode")),
                 drops=drops_reused_syn(self.setting(where, "version")),
@@ -121,7 +130,7 @@ class NetState:
                 random_drop=self.setting(where, "drop_entry") == DROP_ALWAYS,
                 node=self.nodes[where],
             )  # fmt: skip
-            self._places[key] = places
+            self._places[key], self._networks[key] = places, found.network
             for change in self._changes:
                 self._later(key, change)
         return self._balancers[key]
@@ -145,7 +154,8 @@ class NetState:
         for a task that was not there when the run began."""
         task = self.model.tasks[change.subject]
         for key, places in self._places.items():
-            if key[1].partition(":")[0] == task.party and change.subject not in places:
+            there = self._networks[key] in (*task.networks, self.model.mesh)
+            if key[1].partition(":")[0] == task.party and change.subject not in places and there:
                 raise ValueError(
                     f"{change.subject} came at run time and cannot enter the list of {key[1]} on {key[0]}"
                 )
@@ -155,10 +165,10 @@ class NetState:
 
     def boot(self, node: str, now_ps: int) -> None:
         """A node that lost power is up again, with empty tables of connections."""
-        balancers = [row for (where, _), row in self._balancers.items() if where == node and row >= 0]
+        balancers = [row for (where, *_), row in self._balancers.items() if where == node and row >= 0]
         self.table.boot(self.nodes[node], balancers, now_ps)
 
-    def _later(self, key: tuple[str, str], change: Change) -> None:
+    def _later(self, key: Virtual, change: Change) -> None:
         node, places = self.model.nodes[key[0]], self._places[key]
         if change.subject not in places:
             return

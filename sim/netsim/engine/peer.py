@@ -1,8 +1,8 @@
-"""What a connection's client finds at its other end, and where the request on it is."""
+"""What a connection's client finds at its other end, where the request on it is, and what a network lacks."""
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 
 class Peer(IntEnum):
@@ -20,3 +20,15 @@ class Stage(IntEnum):
     IDLE = 0
     SERVED = 1  # the whole request is there
     WRITTEN = 2  # the answer is in the kernel
+
+
+class Cut(IntFlag):
+    """What a client misses on a network, since a container has left it."""
+
+    OWN = 1  # its own endpoint
+    TARGET = 2  # the target's
+    NAME = 4  # the target's name, in its node's engine
+    FORWARD = 8  # the target's place, in its node's FDB
+    PORT = 16  # the target's published port: its node refuses SYNs, and answers what is open with RST
+    PACKETS = 11  # either end, or nobody knows where to: nothing gets through
+    DNS = 5  # its resolver does not know the name

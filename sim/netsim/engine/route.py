@@ -8,6 +8,8 @@ from netsim.datapath.stage import Context, Path, PathStage, lane
 
 FS_PER_PS = 1000
 ANY_SIZE = 1 << 62
+#: What each further fragment has again: an IPv4 header (RFC 791) and its own frame (IEEE 802.3, as in netsim.datapath.walk).
+FRAGMENT_BYTES = 20 + 38
 MIN_FRAME_BYTES = 84  # 64 B frame + preamble 8 + gap 12 (IEEE 802.3)
 
 Cost = list[tuple[str, int]]
@@ -15,6 +17,8 @@ Cost = list[tuple[str, int]]
 
 def stage_cost_ps(stage: PathStage, payload_bytes: int, packets: int) -> int:
     """Picoseconds of one stage for one skb."""
+    if payload_bytes <= stage.over_bytes:
+        return 0
     return stage.fixed_ps + stage.per_packet_ps * packets + stage.per_byte_fs * payload_bytes // FS_PER_PS
 
 
@@ -29,6 +33,7 @@ class Visit:
         "overhead_bytes",
         "chooses",
         "most_bytes",
+        "fragments",
         "crowded",
         "poll_ps",
         "stations",
@@ -45,11 +50,17 @@ class Visit:
         self.overhead_bytes = overhead_bytes  # per wire packet, when it leaves this visit
         self.chooses = first.chooses
         most = first.most_bytes
-        #: A unit of more bytes has packets that are too large for the card that it came to.
+        #: A unit of more bytes has packets that are too large for the card that it came to; of a link, that have been cut
+        #: into so many fragments before it.
         self.most_bytes = ANY_SIZE if most is None or mss_bytes <= most else most
+        self.fragments = first.fragments
         self.crowded = first.crowded
         self.poll_ps = first.poll_ps
         self._costs: dict[int, Cost] = {}
+
+    def pieces(self, payload_bytes: int) -> int:
+        """Frames on this link for each wire packet of a unit: the last one of a unit counts as the others."""
+        return self.fragments if payload_bytes > self.most_bytes else 1
 
     def costs(self, payload_bytes: int, packets: int) -> Cost:
         """Time by stage, at least 1 ps in all. Kept, since most messages have one of a few sizes."""

@@ -62,19 +62,19 @@ class RouteBook:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._reaches: dict[tuple[str, str], Reach] = {}
-        self._ways: dict[tuple[str, str, str, str | None, bool], Ways] = {}
+        self._reaches: dict[tuple[str, str, str | None], Reach] = {}
+        self._ways: dict[tuple[str, str, str, str, str | None, bool], Ways] = {}
 
-    def reach(self, src: str, target: str) -> Reach:
-        """How ``target`` is reached from ``src``."""
-        key = (src, target)
+    def reach(self, src: str, target: str, by: str | None = None) -> Reach:
+        """How ``target`` is reached from ``src``; ``by``: the network, where there are several."""
+        key = (src, target, by)
         if key not in self._reaches:
-            self._reaches[key] = reach(self.model, src, target)
+            self._reaches[key] = reach(self.model, src, target, by)
         return self._reaches[key]
 
-    def ways(self, src: str, target: str, dst: str, via: str | None, udp: bool = False) -> Ways:
-        """The routes between ``src`` and the chosen ``dst``; ``udp``: of datagrams."""
-        key = (src, target, dst, via, udp)
+    def ways(self, src: str, target: str, found: Reach, dst: str, via: str | None, udp: bool = False) -> Ways:
+        """The routes between ``src`` and the chosen ``dst``, as the target is reached; ``udp``: of datagrams."""
+        key = (src, target, found.network, dst, via, udp)
         if key not in self._ways:
-            self._ways[key] = Ways(self.model, self.reach(src, target), src, dst, via, udp)
+            self._ways[key] = Ways(self.model, found, src, dst, via, udp)
         return self._ways[key]

@@ -122,10 +122,17 @@ class Scenario(Strict):
     def changes(self) -> bool:
         """Whether the swarm has anything to do while the clock runs: something fails, somebody or a rule changes something,
         tasks end by themselves."""
-        return bool(self.faults or self.operations) or any(
-            service.image.run is not None or service.autoscale is not None
-            for service in self.services.values()
-        )
+        return bool(self.faults or self.operations) or self._changes_itself
+
+    @property
+    def _changes_itself(self) -> bool:
+        return any(s.image.run is not None or s.autoscale is not None for s in self.services.values())
+
+    @property
+    def only_rewires(self) -> bool:
+        """Whether nothing happens while the clock runs but that containers join and leave networks."""
+        rewires = all(o.connect is not None or o.disconnect is not None for o in self.operations)
+        return rewires and not self.faults and not self._changes_itself
 
     def node_names(self) -> list[str]:
         """The names of all nodes, group by group."""

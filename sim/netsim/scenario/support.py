@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema import Scenario
@@ -48,17 +48,17 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
             for word in sorted(set(words) & set(FIXED_WORDS)):
                 path: PathTuple = ("operations", i, "update", changed, word)
                 yield path, f"an update of {word} together with load", "leave out load"
-    yield from _rewired(scenario)
+    yield from _cut_off(scenario)
     if not scenario.changes:
         return
-    yield from _moving(scenario)
     for name, load in scenario.load.items():
-        if load.from_ != "outside":
+        if load.from_ != "outside" and not scenario.only_rewires:
             yield (
                 ("load", name, "from"),
                 f"load from {load.from_} together with faults or operations",
                 "load from outside",
             )
+    yield from _single_tasks(scenario)
     for name, service in scenario.services.items():
         if service.endpoint_mode == "dnsrr":
             yield (
@@ -98,6 +98,23 @@ def _datagrams(scenario: Scenario) -> Iterator[Finding]:
             )
 
 
+def _single_tasks(scenario: Scenario) -> Iterator[Finding]:
+    """Calls by the names of tasks, whose addresses come and go with these."""
+    if scenario.only_rewires:
+        return
+    rooms: tuple[tuple[str, Mapping[str, Service | Container]], ...] = (
+        ("services", scenario.services),
+        ("containers", scenario.containers),
+    )
+    for room, parties in rooms:
+        for name, party in parties.items():
+            for i, call in enumerate(party.calls):
+                if call.to.startswith(TASKS):
+                    short = call.to.removeprefix(TASKS)
+                    path: PathTuple = (room, name, "calls", i, "to")
+                    yield path, f"{call.to} together with load and faults or operations", f"call {short}"
+
+
 def _past_the_mesh(scenario: Scenario) -> Iterator[Finding]:
     """A virtual address leads to the mesh; a port of one node, or an address of the underlay, is not asked at its holder."""
     if scenario.outside.entry.vrrp is None:
@@ -115,28 +132,8 @@ def _past_the_mesh(scenario: Scenario) -> Iterator[Finding]:
             )
 
 
-def _moving(scenario: Scenario) -> Iterator[Finding]:
-    """What containers that join or leave networks cannot do yet: which network is used is decided before the clock
-    starts."""
-    parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
-    for i, operation in enumerate(scenario.operations):
-        for name in (operation.connect or operation.disconnect or {}).keys() & scenario.containers.keys():
-            path: PathTuple = ("operations", i, operation.verb, name)
-            networks, container = set(scenario.container_networks(name)), scenario.containers[name]
-            for other, party in parties.items():
-                called = {call.to.partition(":")[0] for call in party.calls}
-                calls = {call.to.partition(":")[0] for call in container.calls}
-                if (name in called or other in calls) and len(networks & set(party.networks)) > 1:
-                    yield (
-                        path,
-                        f"{operation.verb} of a container that shares two networks with {other}",
-                        "leave one",
-                    )
-
-
-def _rewired(scenario: Scenario) -> Iterator[Finding]:
-    """Updates of networks that change by which network a call goes, which is decided before the clock starts. An update
-    that adds a network, or takes one away that no call uses, replaces the tasks and moves no call."""
+def _cut_off(scenario: Scenario) -> Iterator[Finding]:
+    """Updates after which a service shares no network with one that it calls, or that calls it."""
     parties: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
     now = {name: scenario.services[name].networks for name in scenario.services}
     now |= {name: scenario.container_networks(name) for name in scenario.containers}
@@ -144,23 +141,21 @@ def _rewired(scenario: Scenario) -> Iterator[Finding]:
     calls += [(load.from_, load.to.partition(":")[0]) for load in scenario.load.values()]
     calls = [(a, b.removeprefix(TASKS) if b not in now else b) for a, b in calls]
     pairs = [(a, b) for a, b in dict.fromkeys(calls) if a in now and b in now]
-    first = {pair: _way(now, *pair) for pair in pairs}
+    pairs = [(a, b) for a, b in pairs if set(now[a]) & set(now[b])]
     for _, i, operation in sorted((o.at, i, o) for i, o in enumerate(scenario.operations) if o.update):
         for changed, networks in operation.new_networks():
             if changed not in scenario.services:
                 continue
             now[changed] = networks
             path: PathTuple = ("operations", i, "update", changed, "networks")
-            for (source, target), before in first.items():
-                after = _way(now, source, target)
-                if changed in (source, target) and after != before:
-                    found = f"{source} calling {target} by {after or 'no network'}, no longer by {before}"
-                    yield path, found, f"keep {before}, before what is new"
-
-
-def _way(networks: dict[str, tuple[str, ...]], source: str, target: str) -> str | None:
-    """The network by which one party calls another: the first of its own that they share."""
-    return next((name for name in networks[source] if name in networks[target]), None)
+            for source, target in pairs:
+                if changed in (source, target) and not set(now[source]) & set(now[target]):
+                    found = f"{source} calling {target} without a network in common"
+                    yield (
+                        path,
+                        found,
+                        "change both in steps: first add the new network, then take away the old one",
+                    )
 
 
 def _services(scenario: Scenario) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from netsim.scenario.schema import Scenario
 from netsim.swarm.autoscale import Decision, Watcher
 from netsim.swarm.counted import counted
 from netsim.swarm.journal import Journal
+from netsim.swarm.moves import moves
 from netsim.swarm.simulate import build, failovers, views
 
 
@@ -71,6 +72,7 @@ def one_pass(
     plane = kind(world, progress)
     plane.apply([*absent(journal, plane.now_ps, len(model.nodes)), *outside(model, plane.now_ps)])
     plane.apply(journal.changes)
+    plane.apply(list(moves(world.model, journal.changes, plane.now_ps)))
     plane.apply(list(entry_checks(scenario, model, journal.changes)))
     plane.apply(list(addresses(scenario, journal, plane.now_ps)))
     new = Watcher(scenario, tasks_of(model, journal), decisions).follow(plane)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netsim.datapath.dns import lookup_cost
+from netsim.datapath.dns import Asking, lookup_cost, picks
 from netsim.datapath.paths import Reach
 from netsim.datapath.stage import Context, PathStage
 from netsim.datapath.udp import truesize_bytes
@@ -108,7 +108,8 @@ class Builder:
         self.way_cache: dict[Any, int] = {}
         self.patterns = Patterns(self)
         self.ways_between: dict[Any, tuple[dict[str, int], Passed]] = {}
-        self.client_list: list[Client] = []
+        self.client_list: list[tuple[Client, str]] = []
+        self.network_rows: dict[tuple[Client, str], int] = {}
         self.client_rows: dict[Client, int] = {}
         self.sources: dict[str, list[Client]] = {}
         self.source_rows: dict[str, list[int]] = {}
@@ -228,46 +229,67 @@ class Builder:
     def client(self, client: Client, server: Server | None) -> int:
         """One client's row; its lists of entries, candidates and pointers."""
         ask, world = client.ask, self.world
-        found = world.book.reach(client.source, ask.target)
-        vias, cands = list(found.vias), list(found.candidates)
-        where = vias if vias else [client.node]
-        state, base = world.state, len(self.lists)
-        self.lists += [state.balancer(name, ask.target, found) for name in where]
-        self.lists += [state.at(name, ask.target, found, "") for name in where]
-        first_port, ports = state.ports(client.node)
-        entries = vias if vias else cands
-        model = world.model
-        places = [model.tasks[name].node.name if name in model.tasks else name for name in entries]
-        self.lists += [self.node_index.get(name, -1) for name in places]
-        balanced = found.balancer is not None
+        spec = ask.connection
+        first_port, ports = world.state.ports(client.node)
         source = world.servers.get(client.source) if server is None else server
         self.floats.append(ask.retries.jitter)
-        dns, cost = self._lookup(client)
-        ways = len(self.waymap)
-        self.waymap += [-1] * max(1, len(where) * len(cands))
-        spec = ask.connection
-        self.client_rows[client] = len(self.client_list)
-        self.client_list.append(client)
+        asked = client.asked
+        row = self._client_row(client, client.networks[0])
+        self.client_rows[client] = row
         return self.clients.add(
             K_NODE=self.node_index.get(client.node, -1), K_SERVER=-1 if source is None else self.server_index[source.name],
-            K_BALANCED=balanced, K_AT_SEND=not balanced or found.kind == "vip", K_VIAS=len(vias), K_CANDS=len(cands),
-            K_WAYS=ways, K_RR=base, K_AT=base + len(where), K_ENTRIES=base + 2 * len(where), K_REQUEST=ask.request, K_RESPONSE=ask.response, K_POOLED=spec.kind == "pool",
+            K_REQUEST=ask.request, K_RESPONSE=ask.response, K_POOLED=spec.kind == "pool",
             K_LIMIT=client.limit, K_REQUESTS=-1 if spec.requests is None else spec.requests,
             K_IDLE=-1 if spec.idle is None else spec.idle, K_TLS=spec.tls, K_TIMEOUT=-1 if ask.timeout is None else ask.timeout,
             K_RETRIES=ask.retries.max, K_BACKOFF=ask.retries.backoff, K_JITTER=len(self.floats) - 1, K_COUNT=client.count,
             K_PARALLEL=client.parallel, K_HAS_THREAD=client.make_thread is not None, K_CLIENTS=client.clients,
             K_FIFO=-1 if ask.timeout is None else self.time_outs.setdefault(ask.timeout, len(self.time_outs)),
-            K_WHO=-1 if client.source == OUTSIDE else name_key(client.source), K_ADDRESS=state.address(client.source, found.network),
-            K_PORT=first_port, K_PORTS=ports,
-            K_DNS=dns, K_DNS_COST=cost, K_CACHE=ask.cache, K_KNOWN=-y.NEVER,
-            K_CONTROL=client.control, K_FREE=-1, K_WAIT=-1, K_HASH=signed(client._hash_key), K_HOST=found.kind == "host" and not balanced,
+            K_WHO=-1 if client.source == OUTSIDE else name_key(client.source), K_PORT=first_port, K_PORTS=ports,
+            K_DNS_COST=-1 if asked is None else self._lookup(asked), K_CACHE=ask.cache, K_KNOWN=-y.NEVER,
+            K_CONTROL=client.control, K_FREE=-1, K_WAIT=-1, K_HASH=signed(client._hash_key), K_BY=row, K_ANSWER=row,
+            **self._way_in(client, client.networks[0]),
         )  # fmt: skip
 
-    def _lookup(self, client: Client) -> tuple[int, int]:
-        """How a client looks up its name, and the row of what that costs."""
-        asked = client.asked
-        if asked is None:
-            return y.DNS_NONE, -1
+    def other_networks(self, clients: Sequence[Client]) -> None:
+        """A row more for each further network by which clients can go."""
+        for client in clients:
+            for network in client.networks[1:]:
+                row = self._client_row(client, network)
+                assert row == len(self.clients.rows)
+                self.clients.rows.append(list(self.clients.rows[self.client_rows[client]]))
+                for column, value in self._way_in(client, network).items():
+                    self.clients.rows[row][COLUMNS[column]] = int(value)
+
+    def _client_row(self, client: Client, network: str) -> int:
+        """The row of a client by one of its networks, which is made next."""
+        row = self.network_rows[client, network] = len(self.client_list)
+        self.client_list.append((client, network))
+        return row
+
+    def _way_in(self, client: Client, network: str) -> dict[str, int]:
+        """The columns of a client that say how it reaches its target by a network."""
+        ask, world, found = client.ask, self.world, client.reach(network)
+        vias, cands = list(found.vias), list(found.candidates)
+        where = vias if vias else [client.node]
+        state, base = world.state, len(self.lists)
+        self.lists += [state.balancer(name, ask.target, found) for name in where]
+        self.lists += [state.at(name, ask.target, found, "") for name in where]
+        entries = vias if vias else cands
+        model = world.model
+        places = [model.tasks[name].node.name if name in model.tasks else name for name in entries]
+        self.lists += [self.node_index.get(name, -1) for name in places]
+        balanced = found.balancer is not None
+        dns = y.DNS_NONE if client.asked is None else y.DNS_PICK if picks(found) else y.DNS_ONE
+        ways = len(self.waymap)
+        self.waymap += [-1] * max(1, len(where) * len(cands))
+        return {
+            "K_BALANCED": balanced, "K_AT_SEND": not balanced or found.kind == "vip", "K_VIAS": len(vias), "K_CANDS": len(cands),
+            "K_WAYS": ways, "K_RR": base, "K_AT": base + len(where), "K_ENTRIES": base + 2 * len(where), "K_DNS": dns,
+            "K_ADDRESS": state.address(client.source, found.network), "K_HOST": found.kind == "host" and not balanced,
+        }  # fmt: skip
+
+    def _lookup(self, asked: Asking) -> int:
+        """The row of what it costs to look up a name."""
         cost = lookup_cost(self.world.model, asked)
         key = (cost, asked.upstream_ps)
         if key not in self.lookup_cache:
@@ -275,7 +297,7 @@ class Builder:
                 DC_QUERY=cost.query_ps, DC_TCP=cost.tcp_ps, DC_ANSWER=cost.answer_ps, DC_WAKE=cost.wake_ps,
                 DC_UPSTREAM=asked.upstream_ps, DC_RACE=cost.race_ppb,
             )  # fmt: skip
-        return y.DNS_PICK if asked.picks else y.DNS_ONE, self.lookup_cache[key]
+        return self.lookup_cache[key]
 
     def stream(self, stream: Datagrams) -> int:
         """A stream's row."""
@@ -348,6 +370,7 @@ class Builder:
             if place is not None:
                 rows[place : place + 1] = [self.client(clients[place], None)]
                 changed[number] = (self._source_list(workload), len(rows))
+        self.other_networks([*server.clients, *server.sources])
         return changed
 
     def route(self, route: Route) -> int:
@@ -385,7 +408,8 @@ class Builder:
         return found
 
     def _visit(self, visit: Visit) -> tuple[int, ...]:
-        """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES, V_POLL."""
+        """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES, V_POLL,
+        V_FRAGMENTS."""
         where = self.node_index.get(visit.node, -1)
         if visit.context == Context.LINK:
             where = self.link_index[visit.stations[0]]  # the others stand behind it
@@ -399,12 +423,21 @@ class Builder:
             int(visit.crowded),
             *self.stage_rows(visit.stages),
             visit.poll_ps,
+            visit.fragments,
         )
 
     def stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:
-        """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN), and how many they are."""
+        """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER), and how many they are."""
         key = tuple(
-            (PART[s.stage], s.fixed_ps, s.per_packet_ps, s.per_byte_fs, s.per_core_ppt, s.chain_ps)
+            (
+                PART[s.stage],
+                s.fixed_ps,
+                s.per_packet_ps,
+                s.per_byte_fs,
+                s.per_core_ppt,
+                s.chain_ps,
+                s.over_bytes,
+            )
             for s in stages
         )
         first = self.stage_cache.get(key)
@@ -416,8 +449,8 @@ class Builder:
     def make_ways(self, client: int, via: int, cand: int) -> tuple[int, int]:
         """The ways of a client to a candidate by an entry, when they are first chosen: the cell of the map of ways
         and their row. Tasks on the same nodes share their routes."""
-        found = self.client_list[client]
-        reach = self.world.book.reach(found.source, found.ask.target)
+        found, network = self.client_list[client]
+        reach = found.reach(network)
         name = reach.candidates[cand]
         entry = reach.vias[via] if reach.vias else None
         server = self.server_index.get(name, -1)

@@ -62,7 +62,7 @@ def chosen_entry(M, n, client_number, advance):
 
 @inner
 def need(M, client, via, cand):
-    """The ways to a candidate, or -1: they have to be made first."""
+    """The ways to a candidate by one of a client's rows, or -1: they have to be made first."""
     c = M[B_CLIENT] + client * W_CLIENT
     found = M[M[B_WAYMAP] + M[c + K_WAYS] + via * M[c + K_CANDS] + cand]
     if found < 0:
@@ -114,7 +114,8 @@ def address(M, x):
     if M[e + X_OVER]:
         return True
     M[e + X_LOOKING] = 0
-    if M[c + K_CANDS] == 0 or M[c + K_CUT] & CUT_DNS or raced(M, x) == M[H_DNS_TRIES]:
+    answer = M[B_CLIENT] + M[c + K_ANSWER] * W_CLIENT
+    if M[answer + K_CANDS] == 0 or M[answer + K_CUT] & CUT_DNS or raced(M, x) == M[H_DNS_TRIES]:
         end(M, x, F_DNS, False)
         return True
     name_known(M, x)
@@ -137,16 +138,17 @@ def connect(M, x):
     e, now, client = M[B_X] + x * W_X, M[H_NOW], client_of(M, x)
     c, s = M[B_CLIENT] + client * W_CLIENT, M[B_SLOT] + M[e + X_SLOT] * W_SLOT
     number = (M[s + SL_NUMBER] - 1) % M[c + K_CLIENTS]
-    vias, cands = M[c + K_VIAS], M[c + K_CANDS]
-    nodes = M[c + K_ENTRIES]
+    by = M[B_CLIENT] + M[c + K_BY] * W_CLIENT
+    vias, cands = M[by + K_VIAS], M[by + K_CANDS]
+    nodes = M[by + K_ENTRIES]
     ways = -1
     via = entry_node(M, nodes, vias, number, False) if vias > 0 else 0
     cand = M[c + K_RECORD]
-    if M[c + K_HOST]:
+    if M[by + K_HOST]:
         cand = entry_node(M, nodes, cands, number, False) if cands > 0 else 0
     possible = cands > 0 and via >= 0 and cand >= 0
     if possible:
-        ways = need(M, client, via, cand)
+        ways = need(M, M[c + K_BY], via, cand)
         if ways < 0:
             return False
     M[c + K_FLOWS] += 1
@@ -155,9 +157,9 @@ def connect(M, x):
     if not possible:
         refused(M, x, F_NO_BACKEND)
         return True
-    if M[c + K_HOST]:
+    if M[by + K_HOST]:
         entry_node(M, nodes, cands, number, True)
-    flow = new_flow(M, c, via, number, ways)
+    flow = new_flow(M, by, via, number, ways)
     if flow < 0:
         refused(M, x, F_PORTS)
         return True
@@ -175,7 +177,7 @@ def connect(M, x):
     M[k + O_LARGE] = 0
     begin_windows(M, k, M[c + K_CONTROL])
     M[k + O_VIA] = via
-    M[k + O_CLIENT] = client
+    M[k + O_CLIENT] = M[c + K_BY]
     M[k + O_FLOW] = flow
     M[k + O_REFS] = 2  # the place and the exchange
     M[k + O_KEY] = fold_compiled(M[c + K_HASH], TAG_RESET, M[c + K_FLOWS])

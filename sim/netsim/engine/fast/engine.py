@@ -64,6 +64,7 @@ class Fast:
             builder.stream(stream)
         for name in sorted(world.scenario.load):
             builder.workload(name)
+        builder.other_networks(world.clients)
         self.room = 256 + 4 * builder.most_calls
         first = max(4096, 4 * self.room)
         self.rows = {base: 2 * first for base, *_ in FREE_LISTS}

@@ -175,14 +175,22 @@ def tell_clients(memory, server, what, first, room):
 
 @entry
 def silence_cut(memory):
-    """Connections whose client or target has lost its endpoint hear nothing more."""
+    """Connections whose client or target has lost its endpoint hear nothing more; if only a published port is elsewhere, what
+    the client sends is answered with RST (`netsim.engine.endpoints.after_port`)."""
     M = pointer(memory)
     for conn in range((M[B_SLOT] - M[B_CONN]) // W_CONN):
         k = M[B_CONN] + conn * W_CONN
-        if M[k + O_REFS] <= 0 or M[k + O_CLOSED] or M[k + O_SERVER] < 0:
+        if M[k + O_REFS] <= 0 or M[k + O_CLOSED]:
             continue
-        if M[M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT + K_CUT] & CUT_PACKETS:
+        cut = M[M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT + K_CUT]
+        if cut & CUT_PACKETS:
             M[k + O_PEER] = PEER_SILENT
+        elif cut & CUT_PORT and M[k + O_PEER] == PEER_ALIVE:
+            stage = M[k + O_STAGE]
+            if stage == STAGE_SERVED:
+                M[k + O_PEER] = PEER_SILENT
+            else:
+                M[k + O_PEER] = PEER_RESET if stage == STAGE_IDLE else PEER_CLOSING
 
 
 @entry

@@ -69,7 +69,7 @@ def syn(M, x, number):
     k = M[B_CONN] + conn * W_CONN
     if M[k + O_CLOSED]:
         return True
-    c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
+    c = M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT
     if number > 0 and M[H_HOLDER] and M[k + O_FLOW] >= 0:
         if not enters_anew(M, x, conn, c):
             return False
@@ -137,12 +137,20 @@ def syn_arrived(M, x, number, u):
         return
     w = ways_of(M, conn)
     server = M[w + WA_SERVER]
+    by = M[k + O_CLIENT]
+    cut = M[M[B_CLIENT] + by * W_CLIENT + K_CUT]
+    if cut & CUT_PACKETS:
+        syn_again(M, x, number)
+        return
     if server >= 0:
         s = M[B_SERVER] + server * W_SERVER
-        if M[s + V_SILENT] or M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_CUT] & CUT_PACKETS:
+        if M[s + V_SILENT]:
             syn_again(M, x, number)
             return
-        if not M[s + V_LISTENS]:
+        elsewhere = (
+            M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_BY] != by
+        )  # ports that are there now are found
+        if not M[s + V_LISTENS] or (cut & CUT_PORT and not elsewhere):
             refuse_flow(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
             key = fold_compiled(M[e + X_KEY], TAG_SYN_ACK, number)
             refusal = new_unit(M, M[w + WA_SYN_ACK], 0, key, M[k + O_HASH], UK_REFUSED, x, number, 0, 0)

@@ -104,13 +104,14 @@ W_ROUTE = 8
     V_STAGE,
     V_STAGES,
     V_POLL,
+    V_FRAGMENTS,
     V_PAYLOAD,
     V_PACKETS,
     V_COST,
-) = range(13)
-W_VISIT = 13
-SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN = range(6)
-W_STAGE = 6
+) = range(14)
+W_VISIT = 14
+SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER = range(7)
+W_STAGE = 7
 # Ways between one source and one destination
 (
     WA_SYN,
@@ -126,9 +127,10 @@ W_STAGE = 6
     WA_CARD,  # between different nodes
 ) = range(11)
 W_WAYS = 11
-# Clients
+# Clients. One that can go by several networks has a row more for each: what they say of the way is that network's (K_CUT, too).
+# K_BY: the row by which new connections go; K_ANSWER: that by which they go once the name is looked up again
 (
-    K_NODE, K_SERVER, K_BALANCED, K_AT_SEND, K_VIA, K_VIAS, K_CAND, K_CANDS, K_WAYS, K_RR, K_REQUEST, K_RESPONSE,
+    K_NODE, K_SERVER, K_BALANCED, K_AT_SEND, K_BY, K_VIAS, K_ANSWER, K_CANDS, K_WAYS, K_RR, K_REQUEST, K_RESPONSE,
     K_POOLED, K_LIMIT, K_REQUESTS, K_IDLE, K_TLS, K_TIMEOUT, K_RETRIES, K_BACKOFF, K_JITTER, K_COUNT, K_PARALLEL,
     K_HAS_THREAD, K_CLIENTS, K_MADE, K_FREE, K_FREE_TAIL, K_WAIT, K_WAIT_TAIL, K_HASH, K_FLOWS, K_HOST,
     K_FIFO, K_ENTRIES, K_DEAD, K_DNS, K_DNS_COST, K_CACHE, K_RECORD, K_KNOWN,

@@ -75,7 +75,10 @@ def engine_answered(M, x, th):
 def name_known(M, x):
     """The answer of a query made for an exchange, in random order."""
     e, c = M[B_X] + x * W_X, M[B_CLIENT] + client_of(M, x) * W_CLIENT
-    if M[c + K_DNS] == DNS_PICK:
+    M[c + K_BY] = M[c + K_ANSWER]
+    by = M[B_CLIENT] + M[c + K_BY] * W_CLIENT
+    M[c + K_RECORD] = 0
+    if M[by + K_DNS] == DNS_PICK:
         stream = fold_compiled(M[e + X_KEY] ^ M[H_BASE] ^ RECORD, TAG_DRAW, 0)
-        M[c + K_RECORD] = np.int64(_uniform(np.uint64(stream), np.uint64(0)) * M[c + K_CANDS])
+        M[c + K_RECORD] = np.int64(_uniform(np.uint64(stream), np.uint64(0)) * M[by + K_CANDS])
     M[c + K_KNOWN] = M[H_NOW] + M[H_DNS_TTL]

@@ -49,8 +49,8 @@ F_COMPLETED, F_REFUSED, F_RESET, F_TIMEOUT, F_DNS, F_NO_BACKEND, F_BACKLOG = 0, 
 F_CONNTRACK, F_SNAT, F_PORTS, F_MTU = 7, 8, 9, 10
 F_BUFFER, F_RING, F_QUEUE = 12, 13, 14
 
-# As in netsim.engine.client.Cut
-CUT_PACKETS, CUT_DNS = 11, 5
+# As in netsim.engine.peer.Cut
+CUT_PACKETS, CUT_DNS, CUT_PORT = 11, 5, 16
 
 # As in netsim.engine.peer
 PEER_ALIVE, PEER_CLOSING, PEER_RESET, PEER_SILENT = range(4)

@@ -157,6 +157,7 @@ class Patterns:
                 int(visit.crowded),
                 *self.builder.stage_rows(visit.stages),
                 visit.poll_ps,
+                visit.fragments,
             )
             visits.append(OpenVisit(int(visit.context), *place, len(visit.stations), rest))
         rows = self.builder.stage_rows

@@ -35,6 +35,7 @@ credit_now, spend_credit, takes = inner(shaping.credit_now), inner(shaping.spend
 fitting = inner(shaping.fitting)
 LOSS_UNIT = 1.0 / (1 << 52)
 MIN_FRAME = 84
+FRAGMENT_BYTES = 58  # as in netsim.engine.route
 
 
 @inner
@@ -111,6 +112,8 @@ def spend(M, u, part, until):
 @inner
 def stage_cost(M, g, payload, packets):
     o = M[B_STAGE] + g * W_STAGE
+    if payload <= M[o + SG_OVER]:
+        return 0
     return M[o + SG_FIXED] + M[o + SG_PACKET] * packets + M[o + SG_BYTE] * payload // 1000
 
 
@@ -181,7 +184,9 @@ def spend_stages(M, u, v, when, least):
     split = M[B_USPLIT] + u * NS
     g = M[B_STAGE] + M[v + V_STAGE] * W_STAGE
     for _ in range(M[v + V_STAGES]):
-        cost = M[g + SG_FIXED] + M[g + SG_PACKET] * packets + M[g + SG_BYTE] * payload // 1000 + least
+        cost = least
+        if payload > M[g + SG_OVER]:
+            cost += M[g + SG_FIXED] + M[g + SG_PACKET] * packets + M[g + SG_BYTE] * payload // 1000
         least = 0
         if M[v + V_CROWDED]:
             cost = crowded_stage(M, M[v + V_WHERE], (g - M[B_STAGE]) // W_STAGE, cost)
@@ -271,8 +276,14 @@ def wait_for_credit(M, k, start, wire):
 
 
 @inner
-def lost_packets(M, u, k):
-    """How many of a unit's wire packets the wire behind the transmitter of this row loses."""
+def pieces_of(M, o, v):
+    """Frames on a link for each wire packet of a unit."""
+    return M[v + V_FRAGMENTS] if M[o + U_PAYLOAD] > M[v + V_MOST] else 1
+
+
+@inner
+def lost_packets(M, u, k, pieces):
+    """How many of a unit's wire packets the wire behind the transmitter of this row loses: those of which a frame is lost."""
     o = M[B_UNIT_] + u * W_UNIT
     if M[k + L_LOSS] == 0:
         return 0
@@ -282,19 +293,21 @@ def lost_packets(M, u, k):
         0,
     )
     for packet in range(M[o + U_PACKETS]):
-        if _uniform(np.uint64(key), np.uint64(packet)) < chance:
-            lost += 1
+        for piece in range(packet * pieces, (packet + 1) * pieces):
+            if _uniform(np.uint64(key), np.uint64(piece)) < chance:
+                lost += 1
+                break
     return lost
 
 
 @inner
-def cut_short(M, u, k, v):
+def cut_short(M, u, k, over):
     """A port has no room for all packets of a unit: those that find none are taken off it, and stand under H_GONE. Whether
-    some find room."""
+    some find room. ``over``: what each has besides its payload."""
     o = M[B_UNIT_] + u * W_UNIT
     packets, mss = M[o + U_PACKETS], M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_MSS]
     room = M[k + L_BUFFER] - M[k + L_BYTES]
-    fits = fitting(room, mss + M[v + V_OVER], packets, M[o + U_LAST] - M[H_NOW], M[k + L_RATE])
+    fits = fitting(room, mss + over, packets, M[o + U_LAST] - M[H_NOW], M[k + L_RATE])
     if fits == 0:
         return False
     M[H_GONE] = packets - fits
@@ -327,7 +340,9 @@ def link(M, HIST, u, visit, troubled):
     s = M[k + L_STATION]
     came(M, s)
     settle_link(M, where, now)
-    wire = max(M[o + U_PAYLOAD] + packets * M[v + V_OVER], MIN_FRAME * packets)
+    pieces = pieces_of(M, o, v)
+    each = M[v + V_OVER] + (pieces - 1) * FRAGMENT_BYTES
+    wire = max(M[o + U_PAYLOAD] + packets * each, MIN_FRAME * packets)
     limits = M[k + L_LIMITS]
     if limits & LIMIT_SHARED:
         over = not memory_takes(M, k, now, wire)
@@ -335,9 +350,9 @@ def link(M, HIST, u, visit, troubled):
         over = M[k + L_BUFFER] >= 0 and M[k + L_BYTES] + wire > M[k + L_BUFFER]
     full = M[k + L_RING] >= 0 and M[k + L_PACKETS] > 0 and M[k + L_PACKETS] + packets > M[k + L_RING]
     if over and packets > 1 and not full and not limits & LIMIT_SHARED and M[o + U_KIND] == UK_DATA:
-        over = not cut_short(M, u, k, v)
+        over = not cut_short(M, u, k, each)
         packets = M[o + U_PACKETS]
-        wire = max(M[o + U_PAYLOAD] + packets * M[v + V_OVER], MIN_FRAME * packets)
+        wire = max(M[o + U_PAYLOAD] + packets * each, MIN_FRAME * packets)
     if over or full:
         dropped(M, s, now)
         return False
@@ -346,7 +361,7 @@ def link(M, HIST, u, visit, troubled):
         M[k + L_SERVICE] = max(1, wire * PS_BITS // M[k + L_RATE]) if M[k + L_RATE] > 0 else 1
     service, held = M[k + L_SERVICE], 0
     if limits:
-        service = max(service, packets * M[k + L_PACKET])
+        service = max(service, packets * pieces * M[k + L_PACKET])
     start = max(now, M[k + L_FREE])
     one = service if packets == 1 else max(1, service // packets)
     if limits & LIMIT_CREDIT:
@@ -367,7 +382,7 @@ def link(M, HIST, u, visit, troubled):
     if 0 <= start < M[H_DUR]:
         M[z + S_BYTES] += wire
     if troubled:
-        M[H_LOST] = lost_packets(M, u, k)
+        M[H_LOST] = lost_packets(M, u, k, pieces)
         if M[H_LOST] > 0:
             if M[H_LOST] == packets or M[o + U_KIND] != UK_DATA:
                 return False
