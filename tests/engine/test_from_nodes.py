@@ -56,3 +56,4 @@ def test_the_proxy_of_a_node_leads_to_its_own_container(scenario: Scenario) -> N
     model = build_model(scenario)
     assert [trace(model, node, "localhost:81")["answered_by"] for node in ("n-1", "n-2")] == ["a", "b"]
     assert publishers(scenario, "81") == ["a", "b"] and party_of(scenario, "localhost:8080") == "web"
+    assert [party_of(scenario, "localhost:81", node) for node in ("n-1", "n-2", "")] == ["a", "b", "a"]

@@ -456,6 +456,7 @@ load:
 """
 MS = 10**9
 LEAVES: list[tuple[int, Step]] = [
+    (499 * MS, Message(0, "m-1", "m-2", 3_000_000)),
     (500 * MS, Change(What.DETACH, "box", network="net")),
     (501 * MS, Change(What.NAME_REMOVE, "box", times_ps=np.array([500 * MS, 700 * MS]))),
     (1000 * MS, Change(What.ATTACH, "box", network="net")),

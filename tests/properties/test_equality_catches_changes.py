@@ -73,7 +73,7 @@ CHANGES = {
     "credit that was waited for counts twice": ("plane.py", "M[k + L_SINCE] = since", "M[k + L_SINCE] = since - wait"),
     "a shared buffer keeps what has left": ("plane.py", "M[o + L_BYTES] - left", "0"),
     "packets per second hold nothing back": (
-        "plane.py", "max(service, packets * M[k + L_PACKET])", "service",
+        "plane.py", "max(service, packets * pieces * M[k + L_PACKET])", "service",
     ),
     "two hardware threads on a core are two cores": ("cores.py", "if M[n + N_SMT] > 0:", "if M[n + N_SMT] > MILLION:"),
     "a card raises an interrupt for every unit": (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pytest
 from fake_results import MS, S, record, result, scenario, station
 
+import netsim
 from netsim.model.build import build_model
 from netsim.results.build import build_result
 from netsim.results.files import schema
@@ -189,3 +191,21 @@ def test_assumptions_tell_the_entry_and_the_profile() -> None:
 
 def test_waiting_of_one_ms() -> None:
     assert station("a", "cpu", "a", 0.1).wait_sum_ps == 100 * MS
+
+
+def test_a_bond_has_the_samples_of_its_busiest_cable(tmp_path: Path) -> None:
+    """The number of a node's card is that of its busiest cable, and its samples are those of the same one."""
+    text = """netsim: 1
+duration: 1s
+warmup: 0s
+replications: 3
+nodes: {m: {role: manager, nic: {bond: {links: 2}}}}
+services: {web: {ports: ['8080:80'], work: {cpu: 10us}}}
+load: {users: {from: outside, to: 'web:8080', arrivals: {constant: 50/s}, request: 600B, response: 20KiB}}
+"""
+    (tmp_path / "bond.yaml").write_text(text)
+    found = netsim.run(netsim.load(tmp_path / "bond.yaml")).to_dict()
+    for way in ("nic_tx", "nic_rx"):
+        values = found["samples"][f"nodes.m-1.{way}"]
+        assert len(values) == 3
+        assert sum(values) / 3 == pytest.approx(found["nodes"]["m-1"][way]["value"], rel=1e-5)

@@ -77,13 +77,13 @@ def needs(model: Model) -> dict[str, Need]:
         rate = rate_per_s(load)
         if load.bulk is not None or not rate:
             continue
-        sizes, target = load.sizes, _where(model, party_of(scenario, load.to))
+        sizes, target = load.sizes, _where(model, party_of(scenario, load.to, load.from_))
         if meshed(model, load.from_, load.to):
             found.ask({OUTSIDE: 1.0}, through, rate, sizes)
             found.ask(through, target, rate, sizes)
         else:
             found.ask(_where(model, load.from_), target, rate, sizes)
-        for party, times in asked_of(scenario, load.to).items():
+        for party, times in asked_of(scenario, load.to, load.from_).items():
             spec = spec_of(scenario, party)
             for call in spec.calls if spec is not None else ():
                 there = _where(model, party_of(scenario, call.to))

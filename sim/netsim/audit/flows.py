@@ -53,7 +53,7 @@ def openings(model: Model) -> list[Opening]:
             found.append(Opening(load.from_, load.to, 0.0, load.flows, clients, ("load", name)))
         else:
             found.append(_opening(load.from_, load.to, rate, load.connection, clients, 1, ("load", name)))
-        for party, times in asked_of(scenario, load.to).items():
+        for party, times in asked_of(scenario, load.to, load.from_).items():
             asked[party] = asked.get(party, 0.0) + rate * times
     for name, rate in asked.items():
         spec = spec_of(scenario, name)
@@ -179,7 +179,7 @@ def resting(model: Model) -> Iterator[Limit]:
     """IPVS forgets a connection that rests for too long; its next request is answered with a reset."""
     most_s = timeouts_ps()["idle"] / PS_PER_S
     for name, load in model.scenario.load.items():
-        connection, party = load.connection, party_of(model.scenario, load.to)
+        connection, party = load.connection, party_of(model.scenario, load.to, load.from_)
         rate = rate_per_s(load)
         if connection.kind == "new" or load.bulk is not None or rate == 0 or not _balanced(model, load):
             continue

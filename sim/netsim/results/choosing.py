@@ -99,22 +99,22 @@ def rate_per_s(scenario: Scenario, model: Model, name: str) -> float:
         found = trace(model, load.from_, load.to, max(load.request, load.response))
     except ReachError:
         return 0.0
-    idle_s = (_work_ps(scenario, load.to) + load.think.mean) / PS_PER_S + found["total_ns"] / NS_PER_S
+    idle_s = (_work_ps(scenario, load) + load.think.mean) / PS_PER_S + found["total_ns"] / NS_PER_S
     # Users without a pause fill what an answer takes longest at.
     each_ns: dict[str, float] = {}
     for line in found["reply"]:
         each_ns[line["station"]] = each_ns.get(line["station"], 0.0) + line["ns"]
     most = max([ns for station, ns in each_ns.items() if station not in (None, "-")], default=0.0)
-    back_ends = max(1, len(model.services.get(party_of(scenario, load.to), ())))
+    back_ends = max(1, len(model.services.get(party_of(scenario, load.to, load.from_), ())))
     return float(min((load.users or 0) / max(idle_s, 1e-9), back_ends * NS_PER_S / max(most, 1e-3)))
 
 
-def _work_ps(scenario: Scenario, target: str) -> float:
+def _work_ps(scenario: Scenario, load: Load) -> float:
     """Work and pauses of a request with its calls, one after the other."""
     from netsim.scenario.calls import asked_of, spec_of
 
     total = 0.0
-    for party, times in asked_of(scenario, target).items():
+    for party, times in asked_of(scenario, load.to, load.from_).items():
         spec = spec_of(scenario, party)
         if spec is not None:
             total += times * (spec.work.cpu.mean + spec.work.wait.mean)
@@ -129,7 +129,7 @@ def visits_per_request(scenario: Scenario, model: Model, name: str) -> float:
     load = scenario.load[name]
     size = (0, 0) if load.bulk is not None else load.sizes
     total = _message(model, load.from_, load.to, size, load.connection)
-    for party, times in asked_of(scenario, load.to).items():
+    for party, times in asked_of(scenario, load.to, load.from_).items():
         spec = spec_of(scenario, party)
         for call in spec.calls if spec is not None else ():
             each = _message(model, party, call.to, (call.request, call.response), call.connection)

@@ -31,14 +31,21 @@ def samples(
     for node in model.nodes.values():
         if not node.shared:
             alias[node.cpu_station] = f"nodes.{node.name}.cpu"
-        alias[node.tx_station] = f"nodes.{node.name}.nic_tx"
-        alias[node.switch_station] = f"nodes.{node.name}.nic_rx"
+        for names, way in ((node.tx_stations, "nic_tx"), (node.switch_stations, "nic_rx")):
+            busiest = max(
+                names, key=lambda name: _used(stations.get(name))
+            )  # of a bond's cables, as its node is told
+            alias[busiest] = f"nodes.{node.name}.{way}"
     for name, station in islice(stations.items(), most):
         if station.kind in LIMITING:
             path = alias.get(name, f"stations.{name}.utilisation")
             found[path] = _short(station.samples["utilisation"])
             found[f"stations.{name}.wait_s.mean"] = _short(station.samples["wait_s.mean"])
     return found
+
+
+def _used(station: StationNumbers | None) -> float:
+    return 0.0 if station is None else station.utilisation.value or 0.0
 
 
 def _short(values: Sequence[float | None]) -> list[float | None]:

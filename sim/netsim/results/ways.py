@@ -37,7 +37,7 @@ def _asked(model: Model) -> Iterator[tuple[str, str, str, int]]:
     for name, load in scenario.load.items():
         yield name, load.from_, load.to, load.sizes[0]
     for name, load in scenario.load.items():
-        for party in asked_of(scenario, load.to):
+        for party in asked_of(scenario, load.to, load.from_):
             spec = spec_of(scenario, party)
             for call in spec.calls if spec is not None else ():
                 yield name, party, call.to, call.request

@@ -11,12 +11,17 @@ if TYPE_CHECKING:
     from netsim.scenario.schema_service import Container, Service
 
 
-def party_of(scenario: Scenario, target: str) -> str:
+def party_of(scenario: Scenario, target: str, source: str = "") -> str:
     """The service or container that a target means: ``web``, ``web:8080``, ``tasks.web`` and the task ``web.1`` all mean
-    web, and ``localhost:8080`` the first that publishes the port. Any other name is given back without its port."""
+    web, and ``localhost:8080`` who publishes the port at the node ``source``: a container there, or a service in the mesh; the
+    first without either. Any other name is given back without its port."""
     name, _, port = target.partition(":")
     if name == LOCALHOST:
-        return next(iter(publishers(scenario, port)), name)
+        found = publishers(scenario, port)
+        here = [
+            one for one in found if one in scenario.containers and scenario.containers[one].node == source
+        ]
+        return next(iter([*here, *(one for one in found if one in scenario.services), *found]), name)
     short = name.removeprefix(TASKS)
     if name not in scenario.services and short in scenario.services:
         return short
@@ -35,8 +40,8 @@ def spec_of(scenario: Scenario, party: str) -> Service | Container | None:
     return scenario.services.get(party) or scenario.containers.get(party)
 
 
-def asked_of(scenario: Scenario, target: str) -> dict[str, float]:
-    """How many requests each service and container gets for one request to ``target``, by calls of calls; callers stand
+def asked_of(scenario: Scenario, target: str, source: str = "") -> dict[str, float]:
+    """How many requests each service and container gets for one request of ``source`` to ``target``, by calls of calls; callers stand
     before whom they call. Empty if the target is neither. Calls in a circle are an error of the scenario."""
     order: list[str] = []
     seen: set[str] = set()
@@ -50,7 +55,7 @@ def asked_of(scenario: Scenario, target: str) -> dict[str, float]:
             visit(party_of(scenario, call.to))
         order.append(party)
 
-    first = party_of(scenario, target)
+    first = party_of(scenario, target, source)
     visit(first)
     found = dict.fromkeys(reversed(order), 0.0)
     for party in found:

@@ -180,7 +180,7 @@ def silence_cut(memory):
     M = pointer(memory)
     for conn in range((M[B_SLOT] - M[B_CONN]) // W_CONN):
         k = M[B_CONN] + conn * W_CONN
-        if M[k + O_REFS] <= 0 or M[k + O_CLOSED]:
+        if M[k + O_REFS] <= 0 or M[k + O_CLOSED] or M[k + O_FROM] >= 0:  # those of daemons are nobody's
             continue
         cut = M[M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT + K_CUT]
         if cut & CUT_PACKETS:

@@ -60,7 +60,8 @@ class Sampler:
         for task in self.stations.model.tasks.values():
             if f"{task.name}/workers" in self.probe.demands:
                 groups.setdefault(task.party, []).append(task.name)
-        target = party_of(self.stations.scenario, self.stations.scenario.load[self.workload].to)
+        load = self.stations.scenario.load[self.workload]
+        target = party_of(self.stations.scenario, load.to, load.from_)
         drawn = Tree(self, groups, state, rng).draw(target, len(parts))
         level = Tree(self, groups, state, None).draw(target, 1)
         for column, found, mean in zip(("app.work", "app.wait"), drawn, level, strict=False):

@@ -54,7 +54,8 @@ class Stations:
 
     def _side_by_side(self, name: str) -> bool:
         """Whether requests of a workload lead to parallel calls: then not every visit is on the critical path."""
-        asked = asked_of(self.scenario, self.scenario.load[name].to)
+        load = self.scenario.load[name]
+        asked = asked_of(self.scenario, load.to, load.from_)
         specs = [spec_of(self.scenario, party) for party in asked]
         return any(call.parallel for spec in specs if spec is not None for call in spec.calls)
 
