@@ -9,7 +9,7 @@ import simpy
 
 from netsim.engine.border import What
 from netsim.swarm.health import Checks
-from netsim.swarm.machine import Cores
+from netsim.swarm.machine import Cores, OtherWork
 from netsim.swarm.store import State, TaskRow
 from netsim.swarm.time import Clockwork
 
@@ -80,8 +80,12 @@ class Agents:
         """The cores on which containers are started: a node's, or those of the machine that nodes share."""
         nodes = self.swarm.model.nodes.values()
         cores = {node.machine: node.machine_cores for node in nodes}
-        machines = {name: Cores(self.env, count) for name, count in cores.items()}
+        machines = {name: Cores(self.env, count, self._others(name)) for name, count in cores.items()}
         return [machines[node.machine] for node in nodes]
+
+    def _others(self, machine: str) -> OtherWork:
+        luck = self.chance.arrays(f"other work {machine}")
+        return OtherWork(luck, self.table.other_work, self.table.other_work_stay_ps, self.env.now)
 
     def adopt(self, task: TaskRow) -> None:
         """A task that runs when the clock starts."""
@@ -183,10 +187,10 @@ class Agents:
             container.wake = self.env.event()
         return container.wake
 
-    def _work(self, node: int, purpose: str, mean_ps: int) -> Steps:
+    def _work(self, node: int, purpose: str, mean_ps: int, width: float = 1.0) -> Steps:
         name = self.ways.names[node]
         amount = self.chance.lognormal(name, purpose, mean_ps, self.table.work_cv)
-        yield from self.cores[node].work(round(amount))
+        yield from self.cores[node].work(node, round(amount), width)
 
     def _report(self, task: TaskRow, state: State, node: int) -> Steps:
         """The status goes to the dispatcher, waits for its batch, and is committed."""
@@ -209,7 +213,7 @@ class Agents:
             while task.desired < State.RUNNING:
                 yield self.pause(container)
             if task.desired == State.RUNNING:
-                yield from self._work(node, "start", self.table.start_work_ps)
+                yield from self._work(node, "start", self.table.start_work_ps, self.table.start_width)
                 container.alive = container.joined = True
                 self.swarm.journal.listens(task, self.env.now + task.spec.image.start)
                 self._ends_by_itself(container)
