@@ -10,6 +10,7 @@ import simpy
 from netsim.engine.border import What
 from netsim.swarm.health import Checks
 from netsim.swarm.machine import Cores, OtherWork
+from netsim.swarm.pulls import Pulls
 from netsim.swarm.store import State, TaskRow
 from netsim.swarm.time import Clockwork
 
@@ -74,6 +75,7 @@ class Agents:
         self.outcomes: dict[TaskRow, State] = {}
         self.registry = True
         self.cores = self._machines()
+        self.pulls = Pulls(swarm)
         self.checks = Checks(self)
 
     def _machines(self) -> list[Cores]:
@@ -245,8 +247,7 @@ class Agents:
                 yield self.env.timeout(self.table.redial_ps)
                 yield from self._end(container, node, State.REJECTED)
                 return False
-            rate = min(self.table.registry_rate_bps, self.swarm.model.nodes[self.ways.names[node]].nic.rate)
-            yield self.env.timeout(max(1, image.size * 8 * 10**12 // rate))
+            yield from self.pulls.pull(node, image.name, image.size)
         self.images[node].add(image.name)
         yield from self._work(node, "create", self.table.create_work_ps)
         if task.desired > State.RUNNING:

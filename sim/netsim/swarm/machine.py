@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
 
 import numpy as np
 import simpy
 
-from netsim.swarm.sharing import level
+from netsim.swarm.sharing import Job, Shared, level
 from netsim.swarm.time import Clockwork
 
 #: How often other work is looked at in the time in which one change of it is expected.
 LOOKS = 4
-
-
-@dataclass(slots=True)
-class Job:
-    """Work of one node: what is left of it (ps of one core), and how many cores it can use at once."""
-
-    node: int
-    left: float
-    width: float
-    speed: float = 0.0
 
 
 class OtherWork:
@@ -55,7 +44,7 @@ class OtherWork:
         return self.stay_ps / (LOOKS * (self.mean + self._count)) if self.mean else float("inf")
 
 
-class Cores:
+class Cores(Shared):
     """Processor sharing between groups, and within a group between its jobs.
 
     The daemon of each node is a scheduling group of its own (``sched_autogroup``, man 7 sched; a container or a virtual
@@ -64,68 +53,31 @@ class Cores:
     """
 
     def __init__(self, env: Clockwork, cores: float, others: OtherWork | None = None) -> None:
-        self.env = env
+        super().__init__(env)
         self.cores = cores
         self.others = others
-        self._jobs: dict[simpy.Event, Job] = {}
-        self._since = env.now
-        self._turn = 0
 
     def work(self, node: int, amount_ps: int, width: float = 1.0) -> Generator[simpy.Event, object, None]:
         """Wait until ``amount_ps`` of one core's time is done, on at most ``width`` cores at once."""
-        if amount_ps <= 0:
-            return
-        done = self.env.event()
-        self._progress()
-        self._jobs[done] = Job(node, float(amount_ps), width)
-        self._next()
-        try:
-            yield done
-        finally:
-            if done in self._jobs:  # interrupted: its share goes to the others
-                self._progress()
-                self._jobs.pop(done, None)
-                self._next()
+        yield from self.do(Job(node, float(amount_ps), width))
 
     def change(self, cores: float) -> None:
         """More or fewer cores from now on."""
-        self._progress()
         self.cores = cores
-        self._next()
+        self.changed()
 
-    def _share(self) -> None:
-        """Each job's speed (cores): the groups' shares, max-min fair, and within a group by what each can use."""
+    def share(self) -> None:
+        """The groups' shares, max-min fair, and within a group by what each can use."""
         wanted: dict[int, float] = {}
-        for job in self._jobs.values():
+        for job in self.jobs.values():
             wanted[job.node] = wanted.get(job.node, 0.0) + job.width
         groups = [(1.0, width) for width in wanted.values()]
         if self.others is not None:
             groups += [(1.0, 1.0)] * self.others.running(self.env.now)
         most = level(self.cores, groups)
-        for job in self._jobs.values():
+        for job in self.jobs.values():
             job.speed = job.width * min(1.0, most / wanted[job.node])
 
-    def _progress(self) -> None:
-        gone = self.env.now - self._since
-        self._since = self.env.now
-        for job in self._jobs.values():
-            job.left -= gone * job.speed
-
-    def _next(self) -> None:
-        self._turn += 1
-        if self._jobs:
-            self._share()
-            soonest = min(job.left / job.speed for job in self._jobs.values())
-            if self.others is not None:
-                soonest = min(soonest, self.others.lasts())
-            self.env.process(self._wait(self._turn, max(1, round(soonest))))
-
-    def _wait(self, turn: int, delay: int) -> Generator[simpy.Event, object, None]:
-        yield self.env.timeout(delay)
-        if turn != self._turn:
-            return
-        self._progress()
-        for done in [done for done, job in self._jobs.items() if job.left < 1]:
-            del self._jobs[done]
-            done.succeed()
-        self._next()
+    def lasts(self) -> float:
+        """Other work comes and goes."""
+        return float("inf") if self.others is None else self.others.lasts()
