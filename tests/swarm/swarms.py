@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import NamedTuple
 from unittest.mock import patch
 
 from netsim.engine.record import RunRecord
@@ -37,31 +36,22 @@ def text(rest: str, managers: int = 3, workers: int = 2, duration: str = "40s") 
     return HEAD.format(managers=managers, workers=workers, duration=duration) + rest
 
 
-class Costs(NamedTuple):
-    """What a container's stop and start take on a machine (s of a core), and how they spread."""
-
-    stop: float
-    start: float
-    cv: float
-
-
 @cache
-def records(scenario: str, count: int, seed: int = 1, costs: Costs | None = None) -> list[RunRecord]:
-    """So many replications, on the shipped costs or others."""
+def records(scenario: str, count: int, seed: int = 1, other_work: float | None = None) -> list[RunRecord]:
+    """So many replications, beside as much other work on each machine as shipped, or as said (threads)."""
     read, table = loads(scenario), swarm_table()
     model = build_model(read)
-    if costs is not None:
-        stop, start = (round(value * 10**12) for value in costs[:2])
-        table = replace(table, stop_work_ps=stop, start_work_ps=start, work_cv=costs.cv)
+    if other_work is not None:
+        table = replace(table, other_work=other_work)
     with patch("netsim.swarm.world.swarm_table", lambda: table):
         return [simulate(read, model, seed, k) for k in range(count)]
 
 
 def samples(
-    scenario: str, number: str, count: int, fault: int = 0, costs: Costs | None = None
+    scenario: str, number: str, count: int, fault: int = 0, other_work: float | None = None
 ) -> list[float]:
     """One number of one fault; every replication must have it."""
-    found = [record.failovers[fault][number] for record in records(scenario, count, costs=costs)]
+    found = [record.failovers[fault][number] for record in records(scenario, count, other_work=other_work)]
     assert all(isinstance(x, float) for x in found), found
     return [float(x) for x in found if x is not None]
 

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from _pytest.mark.structures import ParameterSet
 from scipy.stats import binom
-from swarms import ONE_MACHINE, Costs, samples, text
+from swarms import ONE_MACHINE, samples, text
 
 DATA = Path(__file__).parents[1] / "data" / "swarm"
 COUNT = 200
@@ -24,32 +23,9 @@ DRAIN = text(ONE_MACHINE + "operations: [{at: 1s, drain: worker-2}]\n", duration
 DAEMON = text(ONE_MACHINE + "faults: [{at: 1s, kill_daemon: worker-2}]\n", duration="30s")
 SCALE = text(ONE_MACHINE + "operations: [{at: 1s, scale: {web: 30}}]\n", duration="22s")
 
-#: Each series found the machine in another state; the costs of stops and starts are fitted to its killed tasks alone.
-#: Those of the first one are shipped.
-COSTS = {
-    "five-nodes-1": None,
-    "five-nodes-2": Costs(stop=0.19, start=0.51, cv=0.35),
-    "five-nodes-3": Costs(stop=0.15, start=0.25, cv=0.1),
-}
-
-
-def unlike(series: str, reason: str) -> ParameterSet:
-    """What the fit to a series' killed tasks does not foretell of its other cases."""
-    return pytest.param(series, marks=pytest.mark.xfail(strict=True, reason=reason))
-
-
-DRAINS = [
-    "five-nodes-1",
-    unlike("five-nodes-2", "median of 3 at most 14.7 s simulated, 14.9 s measured, one of them with 3 tasks"),
-    unlike("five-nodes-3", "13.9 to 14.1 s simulated, 14.0 to 14.2 s measured"),
-]
-#: Daemons and polling were seen to take 0.10 of a core at 10 replicas and 0.16 at 30, which a single start does not feel
-#: and twenty at once do; that explains less than half of what is missing at rest.
-SCALES = [
-    "five-nodes-1",
-    unlike("five-nodes-2", "4.8 to 6.9 s simulated, 3.7 to 5.9 s measured: its machine was less busy then"),
-    unlike("five-nodes-3", "2.9 to 3.1 s simulated, 3.4 to 4.1 s measured"),
-]
+#: Each series found the machine in another state: how many threads of other work it had on average, fitted to the
+#: series' killed tasks alone. That of the first one is shipped.
+OTHER_WORK = {"five-nodes-1": None, "five-nodes-2": 2.2, "five-nodes-3": 0.1}
 
 
 def measured(case: str, number: str, series: str = "five-nodes-1", skip_first: bool = False) -> np.ndarray:
@@ -87,27 +63,27 @@ def test_the_way_back_after_a_cut() -> None:
 @pytest.mark.parametrize(
     ("number", "name"), [("exit_seen_s", "exit_seen_s"), ("replica_restored_s", "replaced_s")]
 )
-@pytest.mark.parametrize("series", COSTS)
+@pytest.mark.parametrize("series", OTHER_WORK)
 def test_kill_task(number: str, name: str, series: str) -> None:
-    fits(measured("kill_task", number, series), samples(KILL, name, COUNT, costs=COSTS[series]))
+    fits(measured("kill_task", number, series), samples(KILL, name, COUNT, other_work=OTHER_WORK[series]))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("series", DRAINS)
+@pytest.mark.parametrize("series", OTHER_WORK)
 def test_drain_of_tasks_that_ignore_sigterm(series: str) -> None:
     """The last task that leaves removes the network from its node before it is reported."""
     fits(
         measured("drain", "replicas_restored_s", series),
-        samples(DRAIN, "replaced_s", COUNT, costs=COSTS[series]),
+        samples(DRAIN, "replaced_s", COUNT, other_work=OTHER_WORK[series]),
     )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("series", SCALES)
+@pytest.mark.parametrize("series", OTHER_WORK)
 def test_scale(series: str) -> None:
     """Twenty starts share two cores. The first trial of the first series stands apart: see the third's provenance."""
     real = measured("scale", "scaled_plus20_s", series, skip_first=series != "five-nodes-3")
-    fits(real, samples(SCALE, "replaced_s", COUNT, costs=COSTS[series]))
+    fits(real, samples(SCALE, "replaced_s", COUNT, other_work=OTHER_WORK[series]))
 
 
 @pytest.mark.slow
@@ -116,7 +92,7 @@ def test_scale(series: str) -> None:
 )
 def test_a_killed_daemon(number: str, name: str) -> None:
     real = measured("kill_daemon", number, "five-nodes-3")
-    fits(real, samples(DAEMON, name, COUNT, costs=COSTS["five-nodes-3"]))
+    fits(real, samples(DAEMON, name, COUNT, other_work=OTHER_WORK["five-nodes-3"]))
 
 
 SEVEN = text(
@@ -142,24 +118,24 @@ def test_seven_nodes(case: str, number: str, name: str) -> None:
     """What heartbeats and the restart delay pace does not depend on the number of nodes."""
     real = measured(case, number, "other-sizes")
     fault = {"cut": "cut: worker-4, for: 21s", "kill_daemon": "kill_daemon: worker-4"}[case]
-    fits(real, samples(SEVEN.replace("FAULT", fault), name, COUNT, costs=COSTS["five-nodes-3"]))
+    fits(real, samples(SEVEN.replace("FAULT", fault), name, COUNT, other_work=OTHER_WORK["five-nodes-3"]))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("nodes", "scenario", "costs"),
+    ("nodes", "scenario", "other_work"),
     [
-        (1, ONE, Costs(stop=0.16, start=0.31, cv=0.1)),
-        (7, SEVEN.replace("FAULT", "kill_task: random(web)"), Costs(stop=0.1, start=0.3, cv=0.2)),
+        (1, ONE, 0.8),
+        (7, SEVEN.replace("FAULT", "kill_task: random(web)"), 0.0),
     ],
     ids=["one", "seven"],
 )
-def test_kill_task_on_swarms_of_other_sizes(nodes: int, scenario: str, costs: Costs) -> None:
+def test_kill_task_on_swarms_of_other_sizes(nodes: int, scenario: str, other_work: float) -> None:
     rows = [json.loads(line) for line in (DATA / "other-sizes.jsonl").open()]
     for number, name in (("exit_seen_s", "exit_seen_s"), ("replica_restored_s", "replaced_s")):
         real = np.array([r[number] for r in rows if r.get("nodes") == nodes and r["case"] == "kill_task"])
         assert len(real) == 5
-        fits(real, samples(scenario, name, COUNT, costs=costs))
+        fits(real, samples(scenario, name, COUNT, other_work=other_work))
 
 
 def test_rows_of_a_cut_node_against_the_daemons_own_logs() -> None:

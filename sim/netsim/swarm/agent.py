@@ -9,7 +9,8 @@ import simpy
 
 from netsim.engine.border import What
 from netsim.swarm.health import Checks
-from netsim.swarm.machine import Cores
+from netsim.swarm.machine import Cores, OtherWork
+from netsim.swarm.pulls import Pulls
 from netsim.swarm.store import State, TaskRow
 from netsim.swarm.time import Clockwork
 
@@ -74,14 +75,19 @@ class Agents:
         self.outcomes: dict[TaskRow, State] = {}
         self.registry = True
         self.cores = self._machines()
+        self.pulls = Pulls(swarm)
         self.checks = Checks(self)
 
     def _machines(self) -> list[Cores]:
         """The cores on which containers are started: a node's, or those of the machine that nodes share."""
         nodes = self.swarm.model.nodes.values()
         cores = {node.machine: node.machine_cores for node in nodes}
-        machines = {name: Cores(self.env, count) for name, count in cores.items()}
+        machines = {name: Cores(self.env, count, self._others(name)) for name, count in cores.items()}
         return [machines[node.machine] for node in nodes]
+
+    def _others(self, machine: str) -> OtherWork:
+        luck = self.chance.arrays(f"other work {machine}")
+        return OtherWork(luck, self.table.other_work, self.table.other_work_stay_ps, self.env.now)
 
     def adopt(self, task: TaskRow) -> None:
         """A task that runs when the clock starts."""
@@ -183,10 +189,10 @@ class Agents:
             container.wake = self.env.event()
         return container.wake
 
-    def _work(self, node: int, purpose: str, mean_ps: int) -> Steps:
+    def _work(self, node: int, purpose: str, mean_ps: int, width: float = 1.0) -> Steps:
         name = self.ways.names[node]
         amount = self.chance.lognormal(name, purpose, mean_ps, self.table.work_cv)
-        yield from self.cores[node].work(round(amount))
+        yield from self.cores[node].work(node, round(amount), width)
 
     def _report(self, task: TaskRow, state: State, node: int) -> Steps:
         """The status goes to the dispatcher, waits for its batch, and is committed."""
@@ -209,7 +215,7 @@ class Agents:
             while task.desired < State.RUNNING:
                 yield self.pause(container)
             if task.desired == State.RUNNING:
-                yield from self._work(node, "start", self.table.start_work_ps)
+                yield from self._work(node, "start", self.table.start_work_ps, self.table.start_width)
                 container.alive = container.joined = True
                 self.swarm.journal.listens(task, self.env.now + task.spec.image.start)
                 self._ends_by_itself(container)
@@ -241,8 +247,7 @@ class Agents:
                 yield self.env.timeout(self.table.redial_ps)
                 yield from self._end(container, node, State.REJECTED)
                 return False
-            rate = min(self.table.registry_rate_bps, self.swarm.model.nodes[self.ways.names[node]].nic.rate)
-            yield self.env.timeout(max(1, image.size * 8 * 10**12 // rate))
+            yield from self.pulls.pull(node, image.name, image.size)
         self.images[node].add(image.name)
         yield from self._work(node, "create", self.table.create_work_ps)
         if task.desired > State.RUNNING:

@@ -40,9 +40,12 @@ class SwarmTable:
     binding_drain_ps: int
     create_work_ps: int
     start_work_ps: int
+    start_width: float
     stop_work_ps: int
     network_removal_work_ps: int
     work_cv: float
+    other_work: float
+    other_work_stay_ps: int
     boot_ps: int
     autoscale_tolerance: float
     registry_rate_bps: int

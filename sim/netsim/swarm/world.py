@@ -314,6 +314,7 @@ class Swarm:
     def rewired(self) -> None:
         """Links, the switch or a partition have changed."""
         self.shaken()
+        self.agents.pulls.changed()
         self.journal.wires()
 
     def shaken(self) -> None:
