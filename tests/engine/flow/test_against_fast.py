@@ -62,7 +62,7 @@ def judge(numbers: range) -> None:
 
 
 def test_a_few() -> None:
-    judge(range(7, 13))
+    judge(range(7, 9))
 
 
 @pytest.mark.slow
