@@ -39,7 +39,7 @@ def text(services: int, nodes: int, duration_s: int) -> str:
     lines += [
         'load: {users: {from: outside, to: "s0:8000", arrivals: {poisson: 2000/s}, timeout: 2s,',
         "  retries: {max: 1, backoff: 100ms}, response: 12KiB, connection: {pool: 400, requests: 1000}}}",
-        f"faults: [{{at: {duration_s // 6}s, crash: worker-1}}]",
+        f"faults: [{{at: {duration_s // 6}s, crash: s0.1}}]",
         f'operations: [{{at: {duration_s // 3}s, update: {{s0: {{image: {{name: "web:2", stop: 1s}}}}}}}}]\n',
     ]
     return "\n".join(lines)
