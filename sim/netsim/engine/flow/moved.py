@@ -13,9 +13,9 @@ from netsim.engine.flow.shares import Cell, Sharing
 from netsim.engine.record import StationRecord
 from netsim.model.entities import OUTSIDE
 
-#: A node that forwards what comes to its published port sends and receives twice what one does that answers itself.
+#: A node that forwards what comes to its published port sends and receives each message twice (assumed of all sizes).
 FORWARDED = 2.0
-#: Of a visit's thread time beside its work (s): system calls and wake-ups, about what the probe sees of idle tasks.
+#: Of a visit's thread time beside its work (s), system calls and wake-ups: an assumption, not measured; it only weighs parties.
 OWN_S = 50e-6
 
 
