@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import netsim
+from netsim.engine.flow.rates import mean_rate
 from netsim.engine.flow.sample import Sampler
-from netsim.engine.flow.simulate import mean_rate
 from netsim.results.checking import Window, refuse_unfit, windowed, windows
 from netsim.results.errors import EngineError
 from netsim.results.files import schema

@@ -66,8 +66,10 @@ def test_short_runs_are_exact_and_long_ones_computed() -> None:
 
 
 def test_what_flow_cannot_run_is_named() -> None:
-    found = chosen(busy(4000, "4h"), "faults and operations")
-    assert found.engine == "fast" and "the flow engine cannot run faults and operations" in found.line
+    found = chosen(busy(4000, "4h"), "services that scale themselves")
+    assert (
+        found.engine == "fast" and "the flow engine cannot run services that scale themselves" in found.line
+    )
 
 
 def test_the_choice_is_told_and_recorded() -> None:

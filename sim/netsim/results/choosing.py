@@ -92,7 +92,7 @@ def rate_per_s(scenario: Scenario, model: Model, name: str) -> float:
         cards = sum(node.nic.rate for node in model.nodes.values()) / 8  # at most what all of them send
         return min(load.bulk / span, cards) / tcp_table().unit_bytes * costs()["pieces"]
     if load.arrivals is not None:
-        from netsim.engine.flow.simulate import mean_rate
+        from netsim.engine.flow.rates import mean_rate
 
         return mean_rate(load.arrivals, -scenario.warmup_ps, scenario.duration)
     try:

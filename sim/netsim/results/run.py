@@ -49,7 +49,7 @@ def resolve_engine(name: str) -> str:
 
 def simulator(engine: str) -> Simulator:
     """What simulates one replication with a resolved engine; ``swarm``: the control plane alone,
-    ``fast-swarm`` and ``reference-swarm``: with it."""
+    ``fast-swarm``, ``reference-swarm`` and ``flow-swarm``: with it."""
     if engine == "swarm":
         from netsim.swarm.simulate import simulate as managed
 
@@ -59,6 +59,10 @@ def simulator(engine: str) -> Simulator:
         from netsim.swarm.loaded import simulate as loaded
 
         return partial(loaded, FastPlane)
+    if engine == "flow-swarm":
+        from netsim.swarm.loaded import compute
+
+        return compute
     if engine == "reference-swarm":
         from netsim.engine.reference import Reference
         from netsim.swarm.loaded import simulate as loaded
@@ -163,13 +167,13 @@ def run(
     resolved = fitting_engine(resolved if choice is None else choice.engine, scenario, model)
     if check is not None:
         refuse_unfit(scenario, resolved, check)
-    if resolved == "fast" or check is not None:
+    managed = bool(scenario.load and scenario.changes)
+    if resolved == "fast" or check is not None or (resolved == "flow" and managed):
         from netsim.engine.fast.warmup import warm_up
 
         warm_up(on_compile, scenario)
     check_stations(scenario, station_names(model))
     plan.began = time.perf_counter()
-    managed = scenario.load and scenario.changes
     with stop_flag() as flag:
         complete, interrupted = _replicate(
             scenario,

@@ -7,7 +7,7 @@ read, so the order of the two does not matter for the outcome; see docs/design.m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,30 +60,78 @@ def one_pass(
 ) -> RunRecord | Decision:
     """A run with these decisions: its record, or the first decision that they do not have."""
     scenario = model.scenario
+    found = managed(model, seed, replication, decisions)
+    world = World(scenario, found.model, seed, replication, keep_requests)
+    for task in found.journal.later:
+        world.servers[task.name].listens, world.servers[task.name].awaited = False, True
+    plane = kind(world, progress)
+    plane.apply(found.changes)
+    new = Watcher(scenario, tasks_of(model, found.journal), decisions).follow(plane)
+    return found.told(run_out(plane)) if new is None else new
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """What a control plane has done in a run: its changes for a data plane whose ``model`` has all tasks of later, too,
+    and what is told of it."""
+
+    model: Model
+    journal: Journal
+    changes: list[Change]
+    timeline: list[dict[str, object]]
+    failovers: list[dict[str, str | float | None]]
+    views: list[dict[str, float]]
+    services: dict[str, dict[str, float | None]]
+
+    def told(self, record: RunRecord) -> RunRecord:
+        """A data plane's record with it."""
+        later = {f"{task.name}/workers" for task in self.journal.later}
+        return replace(
+            record,
+            timeline=self.timeline,
+            failovers=self.failovers,
+            views=self.views,
+            services=self.services,
+            stations={name: found for name, found in record.stations.items() if name not in later},
+        )
+
+
+def managed(model: Model, seed: int, replication: int, decisions: Sequence[Decision] = ()) -> Managed:
+    """Let a control plane run by itself, with these decisions of rules."""
+    scenario, start_ps = model.scenario, -model.scenario.warmup_ps
     swarm = build(model, seed, replication, decisions)
     swarm.env.run(until=scenario.duration)
     timeline, marks, seen = list(swarm.timeline), failovers(swarm), views(swarm)
     services = counted(swarm, decisions)
     swarm.env.run(until=scenario.duration + DRAIN_PS)
     journal = swarm.journal
-    world = World(scenario, build_model(scenario, later=journal.later), seed, replication, keep_requests)
-    for task in journal.later:
-        world.servers[task.name].listens, world.servers[task.name].awaited = False, True
-    plane = kind(world, progress)
-    plane.apply([*absent(journal, plane.now_ps, len(model.nodes)), *outside(model, plane.now_ps)])
-    plane.apply(journal.changes)
-    plane.apply(list(moves(world.model, journal.changes, plane.now_ps)))
-    plane.apply(list(entry_checks(scenario, model, journal.changes)))
-    plane.apply(list(addresses(scenario, journal, plane.now_ps)))
-    new = Watcher(scenario, tasks_of(model, journal), decisions).follow(plane)
-    if new is not None:
-        return new
-    record = run_out(plane)
-    later = {f"{task.name}/workers" for task in journal.later}
-    stations = {name: found for name, found in record.stations.items() if name not in later}
-    return replace(
-        record, timeline=timeline, failovers=marks, views=seen, services=services, stations=stations
-    )
+    whole = build_model(scenario, later=journal.later)
+    changes = [
+        *absent(journal, start_ps, len(model.nodes)),
+        *outside(model, start_ps),
+        *journal.changes,
+        *moves(whole, journal.changes, start_ps),
+        *entry_checks(scenario, model, journal.changes),
+        *addresses(scenario, journal, start_ps),
+    ]
+    return Managed(whole, journal, changes, timeline, marks, seen, services)
+
+
+def compute(
+    scenario: Scenario,
+    model: Model,
+    seed: int,
+    replication: int,
+    on_progress: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> RunRecord:
+    """Like `simulate`, on the flow engine."""
+    from netsim.engine.flow.shares import Course
+    from netsim.engine.flow.simulate import simulate as fluid
+
+    found = managed(model, seed, replication)
+    course = Course(found.model, found.changes, frozenset(task.name for task in found.journal.later))
+    return found.told(fluid(scenario, model, seed, replication, on_progress, stop, course))
 
 
 def tasks_of(model: Model, journal: Journal) -> dict[str, list[str]]:

@@ -10,7 +10,9 @@ from netsim.scenario.schema import Scenario
 
 def generated(number: int) -> Scenario:
     """The scenario of this number: one to three services behind the mesh or between each other, open or closed
-    load, pools or new connections, work of several kinds, up to about 80 % of the busiest node."""
+    load, pools or new connections, work of several kinds, up to about 80 % of the busiest node. In every second one
+    something changes: a node or a task ends, a service is scaled or updated, a node is drained, a link
+    delays or loses."""
     rng = random.Random(number)
     nodes, cores = rng.randint(2, 6), rng.choice([2, 4, 8])
     names = ["web", "api", "db"][: rng.randint(1, 3)]
@@ -47,6 +49,10 @@ def generated(number: int) -> Scenario:
     pool = rng.choice(["{pool: 200}", "{pool: 60}", "new"])
     response = rng.choice(["1KiB", "12KiB", "60KiB"])
     duration = max(2.0, min(20.0, 8000 / rate))
+    changes, more = "", ""
+    if number % 2:
+        changes = changed(random.Random(-number), nodes, duration)
+        more = ", timeout: 2s, retries: {max: 1, backoff: 100ms}"
     return loads(
         f"""netsim: 1
 name: generated-{number}
@@ -58,6 +64,23 @@ outside: {{clients: 300, rtt: {rng.choice(["1ms", "20ms"])}}}
 networks: {{net: {{driver: overlay, encrypted: {str(rng.random() < 0.2).lower()}}}}}
 services:
 {services}load:
-  users: {{from: outside, to: "web:8080", {arrivals}, response: {response}, connection: {pool}}}
-"""
+  users: {{from: outside, to: "web:8080", {arrivals}, response: {response}, connection: {pool}{more}}}
+{changes}"""
+    )
+
+
+def changed(rng: random.Random, nodes: int, duration: float) -> str:
+    """A fault or an operation in the second quarter."""
+    at, node = f"{duration * rng.uniform(0.25, 0.5):.2f}s", rng.randint(1, nodes)
+    return rng.choice(
+        [
+            f"faults: [{{at: {at}, crash: worker-{node}}}]\n",
+            f"faults: [{{at: {at}, kill_task: web.{node}}}]\n",
+            f"faults: [{{at: {at}, link: worker-{node}, delay: 5ms, for: 1s}}]\n",
+            f"faults: [{{at: {at}, link: worker-{node}, loss: 1%, for: 1s}}]\n",
+            f"operations: [{{at: {at}, scale: {{web: {nodes + 2}}}}}]\n",
+            f"operations: [{{at: {at}, scale: {{web: {max(1, nodes - 1)}}}}}]\n",
+            f'operations: [{{at: {at}, update: {{web: {{image: {{name: "web:2", stop: 1s}}}}}}}}]\n',
+            f"operations: [{{at: {at}, drain: worker-{node}}}]\n",
+        ]
     )

@@ -14,15 +14,17 @@ from netsim.engine.record import StationRecord
 if TYPE_CHECKING:
     from netsim.engine.flow.simulate import Period
 
-LEVELS = 200  # points at which the exponential wait of those who wait is counted
+LEVELS = 200  # points at which the exponential wait of those who wait is counted, over all states
+LEAST = 20  # and in each, at the least
 
 
 def station_records(stations: Stations, periods: Sequence[Period]) -> dict[str, StationRecord]:
     """Every station over the measured period; threads' time is shared equally by a node's cores."""
-    visits, sent = _met(stations)
     alike: dict[int, list[Period]] = {}
     for period in periods:
         alike.setdefault(id(period.state), []).append(period)
+    shares = {id(period.stations): period.stations for period in periods}
+    met = {key: _met(found) for key, found in shares.items()}
     found: dict[str, StationRecord] = {}
     for name, old in stations.known.items():
         record = found[name] = StationRecord(name, old.kind, old.node, old.servers)
@@ -30,12 +32,15 @@ def station_records(stations: Stations, periods: Sequence[Period]) -> dict[str, 
         record.busy_by_slice_ps = [_busy_ps(record, key, period) for period in periods]
         record.busy_ps = sum(record.busy_by_slice_ps)
         share = 1 / stations.cores(old.node) if old.kind == "cpu" else 1.0
-        for members in alike.values() if key in visits or key in sent else ():
+        for members in alike.values():
+            visits, sent = met[id(members[0].stations)]
+            if key not in visits and key not in sent:
+                continue
             state, rates = members[0].state, members[0].offered
             seconds = sum(period.seconds for period in members)
             record.bytes_sent += round(seconds * sum(rates[w] * each for w, each in sent.get(key, ())))
             count = share * seconds * sum(rates[w] * each for w, each in visits.get(key, ()))
-            _count_waits(record, state.waits.get(key, NONE), round(count))
+            _count_waits(record, state.waits.get(key, NONE), round(count), max(LEAST, LEVELS // len(alike)))
         record.arrived = record.served = record.waits
     return found
 
@@ -62,7 +67,7 @@ def _busy_ps(record: StationRecord, key: str, period: Period) -> int:
     )
 
 
-def _count_waits(record: StationRecord, found: Wait, count: int) -> None:
+def _count_waits(record: StationRecord, found: Wait, count: int, levels: int) -> None:
     if not count:
         return
     record.waits += count
@@ -70,7 +75,7 @@ def _count_waits(record: StationRecord, found: Wait, count: int) -> None:
     waiting = round(count * found.chance)
     record.wait_histogram[0] = record.wait_histogram.get(0, 0) + count - waiting
     each = found.mean_s / found.chance if found.chance else 0.0
-    points = min(LEVELS, waiting)
+    points = min(levels, waiting)
     for k in range(points):
         many = (k + 1) * waiting // points - k * waiting // points
         index = bucket(round(-math.log(1 - (k + 0.5) / points) * each * PS_PER_S))

@@ -7,7 +7,7 @@ Requests go one after the other with a pause between, so nobody waits for anybod
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -248,13 +248,16 @@ def parties(scenario: Scenario, name: str) -> set[str]:
     return {*asked_of(scenario, load.from_), *(party for to in targets for party in asked_of(scenario, to))}
 
 
-def narrowed(model: Model, scenario: Scenario, name: str) -> Model:
-    """The model with those tasks alone, where they are, as ``scenario`` has them: the rest of a large swarm costs
-    nothing then."""
-    there = parties(scenario, name)
+def narrowed(model: Model, scenario: Scenario, *names: str, later: Iterable[str] = ()) -> Model:
+    """The model with the tasks of these workloads alone, where they are, as ``scenario`` has them: the rest of a large
+    swarm costs nothing then. Tasks in ``later`` stay as they are: an update may have changed them."""
+    there = {party for name in names for party in parties(scenario, name)}
+    kept = frozenset(later)
     specs: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
     tasks = {
-        key: replace(task, spec=specs[task.party]) for key, task in model.tasks.items() if task.party in there
+        key: task if key in kept else replace(task, spec=specs[task.party])
+        for key, task in model.tasks.items()
+        if task.party in there
     }
     services = {
         party: [tasks[task.name] for task in found]

@@ -133,6 +133,8 @@ class Tree:
         stations, names, count = self.sampler.stations, self.groups[party], found.shape[1]
         nodes = [stations.model.tasks[name].node.name for name in names]
         visits = np.array([self.sampler.probe.demands[f"{name}/workers"].visits for name in names])
+        if not visits.any():  # nobody serves: what becomes of requests then is replayed
+            visits = np.ones(len(names))
         which = self.rng.choice(len(names), count, p=visits / visits.sum())
         slopes = np.array([self.state.waits[f"{node}/cpu"].per_second for node in nodes])
         quantum = np.array([stations.quantum_s[node] for node in nodes])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from netsim.engine.flow.books import station_records
-from netsim.engine.flow.probe import Probe, probe
+from netsim.engine.flow.moved import moved
+from netsim.engine.flow.probe import Probe, narrowed, probe
 from netsim.engine.flow.queues import MOST
+from netsim.engine.flow.rates import mean_rate
+from netsim.engine.flow.replay import Met, Span, inside, replay
 from netsim.engine.flow.sample import Sampler
+from netsim.engine.flow.shares import Course, Sharing
 from netsim.engine.flow.solve import PS_PER_S, State, Stations
 from netsim.engine.parts import NS, PART
 from netsim.engine.record import FATES, RunRecord, WorkloadRecord
@@ -31,12 +35,12 @@ from netsim.engine.tally import (
 )
 from netsim.model.entities import Model
 from netsim.scenario.schema import Scenario
-from netsim.scenario.schema_load import Arrivals
-from netsim.workload.arrivals import Line, arrival_times
+from netsim.workload.arrivals import arrival_times
 
 DRAWN = 200_000  # requests of a workload that are drawn; each stands for as many as it takes
 VALID = 0.8  # utilisation up to which the formulas were held against the fast engine
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 #: What the last scenario's probes said, for its other replications.
 KEPT: list[tuple[Scenario, int, dict[str, Probe]]] = []
 TIMEOUT = FATES.index("timeout")
@@ -44,10 +48,8 @@ TIMEOUT = FATES.index("timeout")
 
 def unsupported(scenario: Scenario) -> str | None:
     """What of a scenario the flow engine cannot run; None if nothing."""
-    if scenario.faults or scenario.operations:
-        return "faults and operations"
-    if scenario.changes:
-        return "tasks that end by themselves or services that scale themselves"
+    if any(service.autoscale is not None for service in scenario.services.values()):
+        return "services that scale themselves"
     if scenario.hypervisors:
         return "nodes that share a machine"
     if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None:
@@ -74,18 +76,6 @@ def unsupported(scenario: Scenario) -> str | None:
     return None
 
 
-def mean_rate(arrivals: Arrivals, start_ps: int, end_ps: int) -> float:
-    """The mean of the arrivals' line over a time (1/s)."""
-    line = Line(arrivals.points, start_ps)
-    end = (end_ps - start_ps) / PS_PER_S
-    inside = sorted({0.0, end, *(t for t in line.times if 0 < t < end)})
-    total = 0.0
-    for a, b in zip(inside, inside[1:], strict=False):
-        middle = np.interp([a + 1e-9 * (b - a), b - 1e-9 * (b - a)], line.times, line.rates)
-        total += (b - a) * float(middle.mean())
-    return total / end if end > 0 else 0.0
-
-
 @dataclass(slots=True)
 class Period:
     """One time slice: its state, what each workload offers and what of it can be done (1/s), and the delay of the
@@ -93,6 +83,7 @@ class Period:
 
     start_ps: int
     end_ps: int
+    stations: Stations
     state: State
     offered: dict[str, float]
     able: dict[str, float]
@@ -108,8 +99,9 @@ class Flow:
     """One replication."""
 
     def __init__(
-        self, scenario: Scenario, model: Model, seed: int, replication: int, stop: Callable[[], bool] | None
-    ) -> None:
+        self, scenario: Scenario, model: Model, seed: int, replication: int, stop: Callable[[], bool] | None,
+        course: Course | None = None,
+    ) -> None:  # fmt: skip
         self.scenario = scenario
         self.model = model
         self.seed, self.replication = seed, replication
@@ -122,7 +114,13 @@ class Flow:
                     f"No request of {name} completed even on an idle system; it is left out."
                 )
                 del probes[name]
-        self.stations = Stations(scenario, model, probes)
+        self.course = course
+        there = model if course is None else narrowed(course.model, scenario, *probes, later=course.later)
+        self.stations = Stations(scenario, there, probes)
+        self.met: dict[str, Met] = {}
+        self.spans: list[Span] = []
+        if course is not None:
+            self.met, self.spans = replay(course, seed, replication, stop)
         self.periods = self._periods()
 
     def _probes(self, stop: Callable[[], bool] | None) -> dict[str, Probe]:
@@ -152,40 +150,78 @@ class Flow:
             return mean_rate(load.arrivals, 0, self.scenario.duration)
         return (load.users or 1) / max(load.think.mean / PS_PER_S, 0.01)
 
+    def _edges(self) -> list[int]:
+        """The warm-up's begin, and all time slices."""
+        warmup = [-self.scenario.warmup_ps] if self.scenario.warmup_ps else []
+        return [*warmup, *range(0, self.scenario.duration, self.width), self.scenario.duration]
+
     def _periods(self) -> list[Period]:
         found: list[Period] = []
         known: dict[tuple[float, ...], State] = {}
-        names = list(self.stations.probes)
-        behind, able = 0.0, dict.fromkeys(names, 0.0)
-        warmup = [(-self.scenario.warmup_ps, 0)] if self.scenario.warmup_ps else []
-        starts = range(0, self.scenario.duration, self.width)
-        for start, end in warmup + [(t, min(t + self.width, self.scenario.duration)) for t in starts]:
-            offered: dict[str, float] = {}
-            users: dict[str, int] = {}
-            for name in names:
-                load = self.scenario.load[name]
-                begin = min(max(load.start or -self.scenario.warmup_ps, start), end)
-                active = (end - begin) / (end - start)
-                if load.arrivals is None:
-                    users[name] = round((load.users or 0) * active)
-                else:
-                    offered[name] = active * mean_rate(load.arrivals, begin, end)
-            users = {name: count for name, count in users.items() if count}
-            key = (*(round(offered.get(n, 0.0), 9) for n in names), *(users.get(n, 0) for n in names))
-            if key not in known:
-                idle = {n: offered.get(n, 0.0) for n in names}
-                known[key] = self.stations.closed(idle, users) if users else self.stations.solve(idle)
-            state = known[key]
+        behind, able = 0.0, dict.fromkeys(self.stations.probes, 0.0)
+        edges = self._edges()
+        for start, end, (stations, sending) in zip(edges, edges[1:], self._shared(edges), strict=False):
+            state = self._state(stations, start, end, sending, known)
             busiest = max(state.busy.values(), default=0.0)
             after = max(0.0, behind + (busiest - 1) * (end - start) / PS_PER_S) if busiest > MOST else max(
                 0.0, behind - (1 - busiest) * (end - start) / PS_PER_S
             )  # fmt: skip
             if busiest:
                 able = {name: rate / busiest for name, rate in state.rates.items()}
-            found.append(Period(start, end, state, dict(state.rates), able, (behind, after)))
+            found.append(Period(start, end, stations, state, dict(state.rates), able, (behind, after)))
             behind = after
         self._judge(found)
         return [period for period in found if period.start_ps >= 0]
+
+    def _state(
+        self, stations: Stations, start: int, end: int, sending: dict[str, float], known: dict[tuple[float, ...], State]
+    ) -> State:  # fmt: skip
+        """The steady state of a time slice, in which ``sending`` of the senders are there."""
+        offered: dict[str, float] = {}
+        users: dict[str, int] = {}
+        for name in stations.probes:
+            load = self.scenario.load[name]
+            begin = min(max(load.start or -self.scenario.warmup_ps, start), end)
+            active = (end - begin) / (end - start) * sending.get(name, 1.0)
+            if load.arrivals is None:
+                users[name] = round((load.users or 0) * active)
+            else:
+                offered[name] = active * mean_rate(load.arrivals, begin, end)
+        users = {name: count for name, count in users.items() if count}
+        rates = (
+            *(round(offered.get(n, 0.0), 9) for n in stations.probes),
+            *(users.get(n, 0) for n in stations.probes),
+        )
+        key = (id(stations), *rates)
+        if key not in known:
+            idle = {n: offered.get(n, 0.0) for n in stations.probes}
+            known[key] = stations.closed(idle, users) if users else stations.solve(idle)
+        return known[key]
+
+    def _shared(self, edges: list[int]) -> Iterator[tuple[Stations, dict[str, float]]]:
+        """For each time slice, the stations with their demands as requests are shared then, and how many of the senders
+        are there; only what changes is made anew."""
+        if self.course is None:
+            for _ in edges[1:]:
+                yield self.stations, {}
+            return
+        shares = {
+            name: Sharing(self.course, name, found, self._guess(name))
+            for name, found in self.stations.probes.items()
+        }
+        first = {name: share.first() for name, share in shares.items()}
+        ways = [share.cells(self.course.changes, edges) for share in shares.values()]
+        last, stations = dict(first), self.stations
+        for _ in edges[1:]:
+            cells = {name: next(way) for name, way in zip(shares, ways, strict=True)}
+            if not all(cell.same(last[name]) for name, cell in cells.items()):
+                probes = {
+                    name: moved(found, self.stations.known, shares[name], first[name], cells[name])
+                    for name, found in self.stations.probes.items()
+                }
+                last, stations = cells, Stations(self.scenario, self.stations.model, probes)
+                stations.known = self.stations.known
+            yield stations, {name: cell.sending for name, cell in cells.items()}
 
     def _judge(self, periods: list[Period]) -> None:
         top = max(((share, name) for p in periods for name, share in p.state.busy.items()), default=(0.0, ""))
@@ -202,7 +238,7 @@ class Flow:
         for number, name in enumerate(names):
             workloads[name] = self._workload(names, number, name)
         visits = sum(
-            p.seconds * sum(p.offered[n] * found.visits for n, found in self.stations.probes.items())
+            p.seconds * sum(p.offered[n] * found.visits for n, found in p.stations.probes.items())
             for p in self.periods
         )
         return RunRecord(
@@ -225,9 +261,10 @@ class Flow:
         each = max(1, -(-round(total) // DRAWN))
         rng = np.random.default_rng(stream_key(self.seed, self.replication, name, "flow") & (2**63 - 1))
         completed = 0.0
+        exact: Ints | None = None
         if name in self.stations.probes:
-            sampler = Sampler(self.stations, name)
             due, sent = 0.0, 0
+            exact = self._replayed(number, name)
             arrived = self._arrivals(name) if each == 1 and load.arrivals is not None else None
             for period in self.periods:
                 if arrived is None:
@@ -239,8 +276,10 @@ class Flow:
                     start = np.minimum(start, period.end_ps - 1)
                 else:
                     start = arrived[(arrived >= period.start_ps) & (arrived < period.end_ps)]
+                if exact is not None:
+                    start = start[~inside(start, self.spans)]
                 if len(start):
-                    completed += self._draw(tally, number, name, sampler, period, rng, start, each)
+                    completed += self._draw(tally, number, name, period, rng, start, each)
         tally.fates *= each
         tally.ended *= each
         tally.latency[:, :, :2] *= each
@@ -249,9 +288,21 @@ class Flow:
         tally.histogram *= each
         tally.parts *= each
         tally.outage *= each
+        if exact is not None:
+            tally.add(exact)
         done = [0] * len(names)
-        done[number] = round(completed * each)
+        more = 0 if exact is None else int((exact[:, E_FATE] == 0).sum())
+        done[number] = round(completed * each) + more
         return tally.records(done, [d * load.response for d in done])[name]
+
+    def _replayed(self, number: int, name: str) -> Ints | None:
+        """The requests around changes, if all of them were replayed."""
+        met = self.met.get(name)
+        if met is None or met.share < 1:
+            return None
+        rows = met.rows[inside(met.rows[:, E_START], self.spans) & (met.rows[:, E_START] >= 0)]
+        rows[:, E_WL] = number
+        return rows
 
     def _arrivals(self, name: str) -> Floats:
         """When requests arrive (ps): the same times as in the other engines."""
@@ -264,11 +315,10 @@ class Flow:
         )
 
     def _draw(
-        self, tally: Tally, number: int, name: str, sampler: Sampler, period: Period, rng: np.random.Generator,
-        start: Floats, each: int,
+        self, tally: Tally, number: int, name: str, period: Period, rng: np.random.Generator, start: Floats, each: int,
     ) -> float:  # fmt: skip
         """Counts the requests of a period. How many are answered in it, of those that are drawn."""
-        load = self.scenario.load[name]
+        load, sampler = self.scenario.load[name], Sampler(period.stations, name)
         count = len(start)
         place = (start - period.start_ps) / (period.end_ps - period.start_ps)
         parts = sampler.draw(period.state, rng, count)
@@ -304,20 +354,40 @@ class Flow:
         rows[:, E_FINISH] = rows[:, E_START] + rows[:, W_ENDED:].sum(axis=1)
         rows[:, E_FATE], rows[:, E_TRIES] = fate, tries
         rows[:, E_BYTES] = np.where(fate == 0, load.response, 0)
+        self._trouble(name, rows, rng)
+        fate = rows[:, E_FATE]
         tally.add(rows)
         # What ends of earlier requests stands for what ends after the period, but for a backlog that grows or shrinks.
         good = float((fate == 0).mean())
         return max(0.0, good * (count + (before - after) * period.able[name] / each))
 
+    def _trouble(self, name: str, rows: Ints, rng: np.random.Generator) -> None:
+        """Requests after the first change meet what replayed ones of about their time met, where that was trouble."""
+        met = self.met.get(name)
+        after = (
+            np.flatnonzero(rows[:, E_START] >= self.spans[0].start_ps)
+            if self.spans
+            else np.zeros(0, np.int64)
+        )
+        if met is None or not len(met.rows) or not len(after):
+            return
+        like = met.like(rows[after, E_START].astype(np.float64), rng)
+        after, found = after[met.troubled[like]], met.rows[like[met.troubled[like]]]
+        took = found[:, E_FINISH] - found[:, E_START]
+        rows[after, E_FINISH] = np.where(found[:, E_FATE] < 0, -1, rows[after, E_START] + took)
+        for column in (E_FATE, E_TRIES, E_BYTES):
+            rows[after, column] = found[:, column]
+        rows[after, W_ENDED:] = found[:, W_ENDED:]
+
 
 def simulate(
     scenario: Scenario, model: Model, seed: int, replication: int, on_progress: Callable[[int], None] | None = None,
-    stop: Callable[[], bool] | None = None,
+    stop: Callable[[], bool] | None = None, course: Course | None = None,
 ) -> RunRecord:  # fmt: skip
     """Compute one replication. ``on_progress(now_ps)`` is told the end; ``stop()`` ends it early by returning True
-    (the record then has ``complete`` False)."""
+    (the record then has ``complete`` False). ``course``: what the control plane changes meanwhile."""
     try:
-        record = Flow(scenario, model, seed, replication, stop).record()
+        record = Flow(scenario, model, seed, replication, stop, course).record()
     except InterruptedError:
         return RunRecord(
             seed, replication, scenario.duration, False, 0, 0, slice_ps(scenario.duration), {}, {}

@@ -1,0 +1,113 @@
+"""Where the demands of a workload are once its requests go to other tasks, or cores and links have become slower.
+
+What a visit of a task costs at its node's cores, rings and links stays; how many visits there are changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from netsim.engine.flow.probe import PS_PER_S, Demand, Probe
+from netsim.engine.flow.shares import Cell, Sharing
+from netsim.engine.record import StationRecord
+from netsim.model.entities import OUTSIDE
+
+#: A node that forwards what comes to its published port sends and receives each message twice (assumed of all sizes).
+FORWARDED = 2.0
+#: Of a visit's thread time beside its work (s), system calls and wake-ups: an assumption, not measured; it only weighs parties.
+OWN_S = 50e-6
+
+
+def times(demand: Demand, factor: float, slower: float = 1.0) -> Demand:
+    """So many times the visits, each taking so much longer."""
+    return Demand(
+        demand.visits * factor, demand.on_path * factor, demand.seconds * factor * slower,
+        demand.squares * factor * slower**2, demand.short_squares * factor * slower**2,
+    )  # fmt: skip
+
+
+def weights(sharing: Sharing, cell: Cell) -> dict[str, tuple[float, float]]:
+    """By node, thread time and messages of one request (in shares of any unit)."""
+    found: dict[str, tuple[float, float]] = {}
+    for name, (party, k) in sharing.place.items():
+        visits, task = float(cell.visits[party][k]), sharing.model.tasks[name]
+        cpu, wire = found.get(task.node.name, (0.0, 0.0))
+        own = task.spec.work.cpu.mean / PS_PER_S + OWN_S
+        found[task.node.name] = cpu + visits * own, wire + visits
+    for node, k in sharing.nodes.items():
+        if cell.entries[k]:
+            cpu, wire = found.get(node, (0.0, 0.0))
+            found[node] = cpu, wire + FORWARDED * float(cell.entries[k])
+    return found
+
+
+def node_of(name: str, known: Mapping[str, StationRecord]) -> str:
+    """The node of a station, or of the cores of one."""
+    return name[: -len("/cpu")] if name.endswith("/cpu") else known[name].node
+
+
+def moved(
+    probe: Probe, known: Mapping[str, StationRecord], sharing: Sharing, first: Cell, now: Cell
+) -> Probe:
+    """The probe's demands, and bytes on the wire, as the shares are ``now`` and were ``first``."""
+    old, new = weights(sharing, first), weights(sharing, now)
+    demands: dict[str, Demand] = {}
+    sent: dict[str, float] = {}
+    kits: dict[str, Demand] = {}
+    totals: dict[str, float] = {}
+    workers = _workers(probe, sharing, now)
+    for name, demand in probe.demands.items():
+        node = node_of(name, known)
+        if name in workers or (name in known and known[name].kind == "workers"):
+            continue
+        cpu = name.endswith("/cpu")
+        was = old.get(node, (0.0, 0.0))[not cpu]
+        factor = new.get(node, (0.0, 0.0))[not cpu] / was if was and node != OUTSIDE else 1.0
+        demands[name] = times(demand, factor)
+        if name in probe.wire_bytes:
+            sent[name] = probe.wire_bytes[name] * factor
+        if was:
+            key = name.replace(node, "*", 1)
+            kits[key] = _sum(kits.get(key, Demand()), demand)
+            totals[key] = totals.get(key, 0.0) + was
+    for node, (cpu_now, wire_now) in new.items():
+        for key, kit in kits.items():  # a node that had no part in it before
+            name = key.replace("*", node, 1)
+            weight = cpu_now if name.endswith("/cpu") else wire_now
+            if weight and name not in probe.demands and (name in known or name.endswith("/cpu")):
+                demands[name] = times(kit, weight / totals[key])
+    for name, demand in demands.items():
+        slower = _slower(name, node_of(name, known), now)
+        if slower != 1:
+            demands[name] = times(demand, 1.0, slower)
+    return replace(probe, demands={**demands, **workers}, wire_bytes={**probe.wire_bytes, **sent})
+
+
+def _workers(probe: Probe, sharing: Sharing, now: Cell) -> dict[str, Demand]:
+    found: dict[str, Demand] = {}
+    for party, shares in sharing.parties.items():
+        total = Demand()
+        for task in shares.names:
+            total = _sum(total, probe.demands.get(f"{task}/workers", Demand()))
+        if total.visits:
+            for k, task in enumerate(shares.names):
+                visits = float(now.visits[party][k])
+                if visits or f"{task}/workers" in probe.demands:
+                    found[f"{task}/workers"] = times(total, visits / total.visits)
+    return found
+
+
+def _sum(a: Demand, b: Demand) -> Demand:
+    return Demand(
+        a.visits + b.visits, a.on_path + b.on_path, a.seconds + b.seconds, a.squares + b.squares,
+        a.short_squares + b.short_squares,
+    )  # fmt: skip
+
+
+def _slower(name: str, node: str, now: Cell) -> float:
+    if name.endswith("/cpu"):
+        return now.slower.get(f"{node}/cpu", 1.0)
+    if name.endswith(".tx"):
+        return now.slower.get(f"{node}/sends", 1.0)
+    return now.slower.get(f"{node}/receives", 1.0) if name == f"switch/{node}" else 1.0
