@@ -32,9 +32,8 @@ def place(service: str, host: int, more: str) -> str:
     return f"  {service}: {{networks: [net], placement: {{constraints: [node.hostname == host-{host}]}}, {more}}}\n"
 
 
-@pytest.mark.parametrize(
-    "load", [0.5, pytest.param(0.8, marks=pytest.mark.slow), pytest.param(0.95, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("load", [0.5, 0.8, 0.95])
 def test_tandem_of_exponential_queues(tmp_path: Path, load: float) -> None:
     """Jackson: with many threads on one core, a and b are processor-sharing queues in a row; each takes
     1/(mu - lambda), whatever the other does. (Time slices of 3 ms stand for processor sharing with
