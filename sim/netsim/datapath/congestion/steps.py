@@ -188,8 +188,12 @@ def lost(M, f, packets, flying, sent, again):
             M[f + CC_REPAIRS_NEXT] += packets
         else:
             M[f + CC_REPAIRS] += packets
-    if M[f + CC_RECOVERY] == OPEN:
+    if M[f + CC_RECOVERY] != OPEN:
+        return
+    if sent > M[f + CC_CUT] or M[f + CC_CONTROL] == BBR:
         recover(M, f, flying)
+    else:  # found by the very acknowledgement that ended the recovery to which it belongs: that goes on
+        M[f + CC_RECOVERY] = RECOVERY
 
 
 @inner
