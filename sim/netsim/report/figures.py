@@ -1,4 +1,4 @@
-"""The figures of a report, made with plotly: those over time here, the others beside."""
+"""The figures of a report: those over time here, the others beside."""
 
 from __future__ import annotations
 
