@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from netsim.engine.client import Client, Slot
 from netsim.engine.connection import Connection, Handshake, Party
 from netsim.engine.kernel import Key, Phase
@@ -11,10 +9,9 @@ from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import Split
 from netsim.engine.recorder import Recorder
 from netsim.engine.span import Span
-from netsim.engine.streams import gaps
+from netsim.engine.starts import Starts
 from netsim.engine.transfer import Transfer
 from netsim.engine.world import World
-from netsim.workload.arrivals import arrival_times
 
 THINK = name_key("think")
 GONE_PS = 10**12  # how long a user whose task or node is gone waits besides thinking, before it looks again
@@ -32,29 +29,18 @@ class Requests:
         self.recorder = Recorder(world.tally, name)
         self.clients: list[Client] = world.sources(name)
         self.end_ps = world.scenario.duration
-        self._times: Iterator[int] = iter(())
 
     def start(self) -> None:
         """Queue the first requests; a service without tasks sends none."""
         if not self.clients:
             return
         if self.load.arrivals is not None:
-            arrivals, draws = self.load.arrivals, self.world.draws
-            begin = -self.world.scenario.warmup_ps if self.load.start == 0 else self.load.start
-            gap = gaps(arrivals, draws.seed, draws.replication, self.name)
-            self._times = arrival_times(gap, arrivals.points, begin, self.end_ps)
-            self._arrive_next(0)
+            Starts(self.world, self.name, self._arrive).queue()
         else:
             for user in range(self.load.users or 0):
                 self._think(user, 0)
 
-    def _arrive_next(self, index: int) -> None:
-        at = next(self._times, None)
-        if at is not None:
-            self.kernel.at(at, Phase.ARRIVAL, fold(self.key, Tag.ARRIVAL, index), self._arrive, index)
-
     def _arrive(self, index: int) -> None:
-        self._arrive_next(index + 1)
         client = self.clients[index % len(self.clients)]
         if client.dead:
             return

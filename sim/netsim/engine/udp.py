@@ -8,21 +8,19 @@ the receive buffer of its task's socket until a worker takes it; what finds no r
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from netsim.datapath.udp import truesize_bytes
 from netsim.engine.client import Client, Slot
 from netsim.engine.connection import Connection
-from netsim.engine.kernel import Key, Phase
+from netsim.engine.kernel import Key
 from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import MTU, Split
 from netsim.engine.peer import Stage
 from netsim.engine.recorder import Recorder
 from netsim.engine.route import Route
 from netsim.engine.span import Span
-from netsim.engine.streams import gaps
-from netsim.workload.arrivals import arrival_times
+from netsim.engine.starts import Starts
 
 if TYPE_CHECKING:
     from netsim.engine.world import World
@@ -36,6 +34,7 @@ class Stream:
     def __init__(self, world: World, name: str) -> None:
         self.world = world
         self.kernel = world.kernel
+        self.name = name
         self.key = name_key(name)
         self.load = load = world.scenario.load[name]
         assert load.arrivals is not None and load.datagram is not None
@@ -46,22 +45,13 @@ class Stream:
             Socket(self, self.clients[flow % len(self.clients)], flow)
             for flow in range(load.flows if self.clients else 0)
         ]
-        begin = -world.scenario.warmup_ps if load.start == 0 else load.start
-        gap = gaps(load.arrivals, world.draws.seed, world.draws.replication, name)
-        self._times: Iterator[int] = arrival_times(gap, load.arrivals.points, begin, world.scenario.duration)
 
     def start(self) -> None:
         """Queue the first datagram; a service without tasks sends none."""
         if self.sockets:
-            self._arrive_next(0)
-
-    def _arrive_next(self, index: int) -> None:
-        at = next(self._times, None)
-        if at is not None:
-            self.kernel.at(at, Phase.ARRIVAL, fold(self.key, Tag.ARRIVAL, index), self._arrive, index)
+            Starts(self.world, self.name, self._arrive).queue()
 
     def _arrive(self, index: int) -> None:
-        self._arrive_next(index + 1)
         socket = self.sockets[index % len(self.sockets)]
         socket.put(Datagram(socket, fold(self.key, Tag.ARRIVAL, index)))
 
