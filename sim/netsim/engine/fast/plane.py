@@ -27,6 +27,7 @@ from netsim.engine.fast.memory import (
 )
 from netsim.engine.fast.ops import *
 from netsim.engine.keys import fold_compiled
+from netsim.engine.route import FRAGMENT_BYTES
 from netsim.engine.streams import _uniform
 
 PS_BITS = 8 * 10**12
@@ -35,7 +36,6 @@ credit_now, spend_credit, takes = inner(shaping.credit_now), inner(shaping.spend
 fitting = inner(shaping.fitting)
 LOSS_UNIT = 1.0 / (1 << 52)
 MIN_FRAME = 84
-FRAGMENT_BYTES = 58  # as in netsim.engine.route
 
 
 @inner
