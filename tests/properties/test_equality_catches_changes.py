@@ -16,9 +16,9 @@ FAST = "sim/netsim/engine/fast"
 #: What is changed: file, the text that is there, what takes its place.
 CHANGES = {
     "a receive ring takes one packet less": (
-        "plane.py", "M[g + G_PACKETS] + packets > M[g + G_SIZE]", "M[g + G_PACKETS] + packets >= M[g + G_SIZE]",
+        "rings.py", "M[g + G_PACKETS] + packets > M[g + G_SIZE]", "M[g + G_PACKETS] + packets >= M[g + G_SIZE]",
     ),
-    "a card takes packets of any size": ("plane.py", "if payload > M[v + V_MOST]:", "if payload > M[v + V_MOST] + 70_000:"),
+    "a card takes packets of any size": ("rings.py", "if payload > M[v + V_MOST]:", "if payload > M[v + V_MOST] + 70_000:"),
     "a switch port forgets the size of what comes": (
         "plane.py", "M[k + L_BYTES] + wire > M[k + L_BUFFER]", "M[k + L_BYTES] > M[k + L_BUFFER]",
     ),
@@ -77,7 +77,7 @@ CHANGES = {
     ),
     "two hardware threads on a core are two cores": ("cores.py", "if M[n + N_SMT] > 0:", "if M[n + N_SMT] > MILLION:"),
     "a card raises an interrupt for every unit": (
-        "plane.py", "    M[g + G_RAISED] = now\n", "",
+        "rings.py", "    M[g + G_RAISED] = now\n", "",
     ),
     "the bytes of a flow do not count": (
         "bulk.py", "WL_GOODPUT] += size", "WL_GOODPUT] += 0",

@@ -22,8 +22,9 @@ from netsim.engine.fast.memory import (
 )
 from netsim.engine.fast.messages import reset_flow, send_reset
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import datagram, settle_link, settle_ring
+from netsim.engine.fast.plane import datagram, settle_link
 from netsim.engine.fast.requests import finished, forget_time_out, message_ended, think
+from netsim.engine.fast.rings import settle_ring
 from netsim.engine.fast.tcp import begin_windows, close, measured, new_transfer, start_transfer
 
 

@@ -26,9 +26,10 @@ from netsim.engine.fast.messages import (
     unit_dropped,
 )
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import datagram, link, receive, spend, visit_row
+from netsim.engine.fast.plane import datagram, link, spend, visit_row
 from netsim.engine.fast.recovery import acked, thinned, timer
 from netsim.engine.fast.requests import attempt, end, finished, look_at, new_request, owner_ended, think
+from netsim.engine.fast.rings import receive
 from netsim.engine.fast.service import answer, next_calls, pool_acquire, pool_release, service_starts, waits
 from netsim.engine.fast.slots import release_slot
 from netsim.engine.fast.span import fill, worked

@@ -1,4 +1,4 @@
-"""Basic moves in the engine's memory: heap of events, stack of operations, queues, meters. Compiled."""
+"""Basic moves in the engine's memory: rows, stack of operations, queues, meters. Compiled."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
 # ruff: noqa: F403, F405
