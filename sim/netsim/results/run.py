@@ -41,7 +41,7 @@ class Simulator(Protocol):
 
 
 def resolve_engine(name: str) -> str:
-    """The engine that runs for ``name``: for ``auto`` the fast one, unless a run is long. Raises `EngineError`."""
+    """The engine of that name; of ``auto`` the fast one, where `_chosen` finds nothing to choose by. Raises `EngineError`."""
     if name in ENGINES:
         return "fast" if name == "auto" else name
     raise EngineError(f"expected an engine: fast, reference, flow or auto, got {name}")
@@ -60,9 +60,9 @@ def simulator(engine: str) -> Simulator:
 
         return partial(loaded, FastPlane)
     if engine == "flow-swarm":
-        from netsim.swarm.loaded import compute
+        from netsim.swarm.loaded import simulate_flow
 
-        return compute
+        return simulate_flow
     if engine == "reference-swarm":
         from netsim.engine.reference import Reference
         from netsim.swarm.loaded import simulate as loaded

@@ -117,7 +117,7 @@ def managed(model: Model, seed: int, replication: int, decisions: Sequence[Decis
     return Managed(whole, journal, changes, timeline, marks, seen, services)
 
 
-def compute(
+def simulate_flow(
     scenario: Scenario,
     model: Model,
     seed: int,
