@@ -29,7 +29,7 @@ from __future__ import annotations
     CC_TAIL,
 ) = range(20)
 CC_OWN = 20  # the control's own cells begin here
-W_CC = 54
+W_CC = 56  # whole cache lines
 
 OPEN, RECOVERY, LOSS = range(3)
 

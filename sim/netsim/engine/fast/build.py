@@ -82,7 +82,6 @@ class Builder:
         self.visits = Table(y.W_VISIT)
         self.stages = Table(y.W_STAGE)
         self.ways = Table(y.W_WAYS)
-        self.steps: list[int] = []
         self.clients = Table(y.W_CLIENT)
         self.lists: list[int] = []
         self.waymap: list[int] = []
@@ -392,19 +391,20 @@ class Builder:
         key = (visits, mss_bytes, send, recv, pieces)
         found = self.route_cache.get(key)
         if found is None:
-            first = len(self.steps)
-            self.steps += [self._visit_row(visit) for visit in visits]
-            found = self.route_cache[key] = len(self.routes.rows)
-            self.routes.rows.append(
-                [first, len(visits), mss_bytes, *send, *recv, pieces]
-            )  # in the layout's order
+            rows = self.routes.rows
+            found = self.route_cache[key] = len(rows)
+            rows.append([len(visits), mss_bytes, *send, *recv, pieces, 0])  # in the layout's order
+            steps = [self._visit_row(visit) for visit in visits]
+            for first in range(0, len(steps), y.W_ROUTE):
+                some = steps[first : first + y.W_ROUTE]
+                rows.append(some + [0] * (y.W_ROUTE - len(some)))
         return found
 
     def _visit_row(self, visit: tuple[int, ...]) -> int:
         found = self.visit_cache.get(visit)
         if found is None:
             found = self.visit_cache[visit] = len(self.visits.rows)
-            self.visits.rows.append([*visit, -1, 0, 0])
+            self.visits.rows.append([*visit, -1, *[0] * (y.W_VISIT - len(visit) - 1)])
         return found
 
     def _visit(self, visit: Visit) -> tuple[int, ...]:
@@ -443,7 +443,7 @@ class Builder:
         first = self.stage_cache.get(key)
         if first is None:
             first = self.stage_cache[key] = len(self.stages.rows)
-            self.stages.rows += [list(row) for row in key]
+            self.stages.rows += [[*row, *[0] * (y.W_STAGE - len(row))] for row in key]
         return first, len(key)
 
     def make_ways(self, client: int, via: int, cand: int) -> tuple[int, int]:

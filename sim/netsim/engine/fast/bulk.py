@@ -88,7 +88,7 @@ def flow_arrived(M, u):
         if 0 <= M[H_NOW] < M[H_DUR]:
             M[M[B_WL] + (M[e + X_BULK] - 1) * W_WL + WL_GOODPUT] += size
         if M[k + T_ARRIVED] >= M[k + T_SIZE] and not M[e + X_OVER]:
-            p, q = M[B_RSPLIT] + M[e + X_R] * NS, M[B_USPLIT] + u * NS
+            p, q = M[B_RSPLIT] + M[e + X_R] * W_SPLIT, M[B_USPLIT] + u * W_SPLIT
             for part in range(NS):
                 M[p + part] = M[q + part]  # the last one to be read: its way is the flow's
         if M[k + T_READER] < 0:
@@ -127,7 +127,7 @@ def was_read(M, t, size, code, sent):
         x = M[M[B_T] + t * W_T + T_X]
         e = M[B_X] + x * W_X
         if not M[e + X_OVER]:
-            take(M, x, M[B_RSPLIT] + M[e + X_R] * NS, P_Q_WINDOW)
+            take(M, x, M[B_RSPLIT] + M[e + X_R] * W_SPLIT, P_Q_WINDOW)
             end_flow(M, x, F_COMPLETED)
 
 
@@ -142,7 +142,7 @@ def end_flow(M, x, fate):
     if fate == F_COMPLETED and 0 <= M[H_NOW] < M[H_DUR]:
         M[w + WL_COMPLETED] += 1
     if M[M[B_R] + r * W_R + R_COUNTED]:
-        p, q = M[B_RSPLIT] + r * NS, M[B_XSPLIT] + x * NS
+        p, q = M[B_RSPLIT] + r * W_SPLIT, M[B_XSPLIT] + x * W_SPLIT
         for part in range(NS):
             M[p + part] = M[q + part]
         row = M[B_ENDED] + M[H_ENDED] * (W_ENDED + NS)

@@ -75,7 +75,7 @@ class Fast:
         #: What ways are made of: added to while the run goes on.
         self.ways: dict[int, Rows] = {
             y.B_ROUTE: builder.routes.rows, y.B_VISIT: builder.visits.rows, y.B_STAGE: builder.stages.rows,
-            y.B_WAYS: builder.ways.rows, y.B_STEP: builder.steps,
+            y.B_WAYS: builder.ways.rows,
         }  # fmt: skip
         self.HIST: npt.NDArray[np.int32] = np.zeros(len(builder.station_names) * BUCKETS, np.int32)
         world.state.table.room(2 * self.room)
@@ -125,7 +125,7 @@ class Fast:
         rows = self.rows
         return {
             **{base: rows[base] * width for base, width, *_ in FREE_LISTS},
-            **{split: rows[base] * NS for split, base in SPLITS},
+            **{split: rows[base] * y.W_SPLIT for split, base in SPLITS},
             y.B_SLICE: len(self.builder.station_names) * int(self.M[y.H_SLICES]),
             y.B_HEAP: rows[y.B_EV] * y.W_HEAP, y.B_NEAR: y.NEAR, y.B_BITS: y.NEAR >> 6, y.B_TIES: 4 * y.TIES + 3 * y.VECTOR,
             y.B_ENDED: self.most_ended * W_ROW, y.B_TODO: rows[y.B_TODO] * y.W_TODO,

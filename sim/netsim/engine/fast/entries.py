@@ -140,7 +140,7 @@ def abandon(M, D, x):
             close(M, conn)
     r = M[e + X_R]
     o, now = M[B_R] + r * W_R, M[H_NOW]
-    M[M[B_RSPLIT] + r * NS + P_RETRY] += now - M[o + R_AT]
+    M[M[B_RSPLIT] + r * W_SPLIT + P_RETRY] += now - M[o + R_AT]
     M[o + R_AT] = now
     finished(M, D, r, F_RESET)
     drop_exchange(M, x)

@@ -31,7 +31,7 @@ def draw(M, D, kind, d, key, purpose, index):
 @inner
 def new_exchange(M, r, client, key):
     x = row(M, H_XFREE, H_XLEFT, B_X, W_X)
-    e, p = M[B_X] + x * W_X, M[B_XSPLIT] + x * NS
+    e, p = M[B_X] + x * W_X, M[B_XSPLIT] + x * W_SPLIT
     for k in range(e, e + W_X):
         M[k] = 0
     for k in range(p, p + NS):

@@ -107,7 +107,7 @@ def launch(M, x, number, wait):
     key = fold_compiled(M[e + X_KEY], TAG_SYN, number)
     u = new_unit(M, route, 0, key, M[M[B_CONN] + conn * W_CONN + O_HASH], UK_SYN, x, number, 0, 1)
     if thread_of(M, x) >= 0:
-        p, r = M[B_USPLIT] + u * NS, M[B_ROUTE] + route * W_ROUTE
+        p, r = M[B_USPLIT] + u * W_SPLIT, M[B_ROUTE] + route * W_ROUTE
         for g in range(M[r + RO_SEND], M[r + RO_SEND] + M[r + RO_SENDS]):
             M[p + M[M[B_STAGE] + g * W_STAGE + SG_ID]] += stage_cost(M, g, 0, 1)
         M[p + P_Q_CPU] += wait
@@ -166,7 +166,7 @@ def syn_arrived(M, x, number, u):
     answered(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])
     key = fold_compiled(M[e + X_KEY], TAG_SYN_ACK, number)
     v = new_unit(M, M[w + WA_SYN_ACK], 0, key, M[k + O_HASH], UK_SYN_ACK, x, number, 0, 1)
-    p, q = M[B_USPLIT] + u * NS, M[B_USPLIT] + v * NS
+    p, q = M[B_USPLIT] + u * W_SPLIT, M[B_USPLIT] + v * W_SPLIT
     for part in range(NS):
         M[q + part] = M[p + part]
     onward(M, v, M[H_NOW])
@@ -179,7 +179,7 @@ def opened(M, x, u):
     k = M[B_CONN] + conn * W_CONN
     if M[k + O_CLOSED]:
         return
-    take(M, x, M[B_USPLIT] + u * NS, P_Q_CPU)
+    take(M, x, M[B_USPLIT] + u * W_SPLIT, P_Q_CPU)
     measured(M, k, M[H_NOW] - M[e + X_SENT])
     M[k + O_LAST] = M[H_NOW]
     if not M[M[B_CLIENT] + client_of(M, x) * W_CLIENT + K_TLS]:

@@ -7,6 +7,7 @@ that tables can grow between events. Names: H_ header cells, B_ bases, W_ widths
 from __future__ import annotations
 
 from netsim.datapath.congestion.layout import W_CC
+from netsim.engine.parts import NS
 from netsim.engine.tally import E_BYTES as E_BYTES
 from netsim.engine.tally import E_FATE as E_FATE
 from netsim.engine.tally import E_FINISH as E_FINISH
@@ -17,7 +18,7 @@ from netsim.engine.tally import E_WL as E_WL
 from netsim.engine.tally import W_ENDED as W_ENDED
 
 HEADER = 128
-LINE = 8  # numbers in a cache line; every table begins with one
+LINE = 8  # numbers in a cache line; every table begins with one, and so do the rows of those that events look at most
 
 
 def _count(start: int, names: str) -> dict[str, int]:
@@ -39,10 +40,10 @@ def _count(start: int, names: str) -> dict[str, int]:
 
 # Bases of tables
 (
-    B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_STEP, B_VISIT, B_STAGE, B_WAYS, B_CLIENT,
+    B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_VISIT, B_STAGE, B_WAYS, B_CLIENT,
     B_LIST, B_WAYMAP, B_DNS, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_SOCKET, B_SHARED, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
     B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_NEAR, B_BITS, B_TIES, B_TODO, B_ENDED,
-) = range(80, 121)  # fmt: skip
+) = range(80, 120)  # fmt: skip
 
 # Stations: what is counted. What every visit counts stands in one cache line; S_SLICED: of S_BUSY, what stands in the slices
 S_BUSY, S_WAIT, S_WAITS, S_ARRIVED, S_SERVED, S_BYTES, S_LABEL, S_SLICED, S_DROPS, S_DROPPED = range(10)
@@ -60,7 +61,7 @@ SB_SIZE, SB_ALPHA, SB_USED, SB_FIRST, SB_LINKS = range(5)
 W_SHARED = 5
 # Cores
 C_KEY, C_STATION, C_SOFT, C_HEAD, C_TAIL, C_LEN, C_THREAD, C_GRANT, C_END, C_SERIAL = range(10)
-W_CORE = 10
+W_CORE = 16
 # Nodes
 (
     N_CORE,
@@ -86,12 +87,13 @@ W_CORE = 10
     N_RFS,
     N_MODERATION,
 ) = range(22)
-W_NODE = 22
+W_NODE = 24
 # Receive rings
 G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL, G_RAISED = range(7)  # G_RAISED: its last interrupt
-W_RING = 7
-# Routes, their visits and stages
-RO_STEP, RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS, RO_PIECES = range(8)
+W_RING = 8
+# Routes, their visits and stages. Which rows its visits have stands behind a route's own row, in as many rows of the table as they
+# need
+RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS, RO_PIECES = range(7)
 W_ROUTE = 8
 (
     V_CONTEXT,
@@ -109,9 +111,9 @@ W_ROUTE = 8
     V_PACKETS,
     V_COST,
 ) = range(14)
-W_VISIT = 14
+W_VISIT = 16
 SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER = range(7)
-W_STAGE = 7
+W_STAGE = 8
 # Ways between one source and one destination
 (
     WA_SYN,
@@ -126,7 +128,7 @@ W_STAGE = 7
     WA_AT,
     WA_CARD,  # between different nodes
 ) = range(11)
-W_WAYS = 11
+W_WAYS = 16
 # Clients. One that can go by several networks has a row more for each: what they say of the way is that network's (K_CUT, too).
 # K_BY: the row by which new connections go; K_ANSWER: that by which they go once the name is looked up again
 (
@@ -151,7 +153,7 @@ W_DNS = 6
     V_CPU_PURPOSE, V_WAIT_PURPOSE, V_QUOTA, V_SPARE, V_STATION, V_POOL, V_FREE, V_HEAD, V_TAIL,
     V_LISTENS, V_GONE, V_SILENT, V_BUFFER, V_BUFFERED, V_FIT,
 ) = range(27)  # fmt: skip
-W_SERVER = 27
+W_SERVER = 32
 # Workers of servers (three rows of numbers: free stack, since, thread)
 P_FREE, P_SINCE, P_THREAD, P_BUSY = range(4)
 W_POOL = 4
@@ -170,24 +172,26 @@ W_STREAM = 8
 # datagram is charged with at a receiver on the same node, and on another one; the last latency at its receiver
 SK_CLIENT, SK_SLOT, SK_HEAD, SK_TAIL, SK_NUMBER, SK_BYTES, SK_TRUESIZE, SK_BY_CARD, SK_LATENCY = range(9)
 W_SOCKET = 9
+# Parts of the time of a unit, an exchange or a request: whole cache lines
+W_SPLIT = -(-NS // LINE) * LINE
 # Units on their way
 (
     U_ROUTE, U_AT, U_PAYLOAD, U_PACKETS, U_KEY, U_FLOW, U_LAST, U_ACCOUNTED, U_KIND, U_A, U_B, U_C, U_SPLIT, U_SENT,
 ) = range(14)  # fmt: skip
-W_UNIT = 14
+W_UNIT = 16
 # Exchanges: one attempt of a request, at the client and at the server; or a bulk flow (X_BULK: its workload + 1), or a datagram
 # (X_BULK: DATAGRAM; X_BYTES: its socket, X_SENT: what a receive buffer is charged with)
 (
     X_R, X_KEY, X_AT, X_SLOT, X_CONN, X_OVER, X_FATE, X_SENT, X_WORKER, X_CALL, X_LEFT, X_SFATE, X_NEXT, X_QUEUED, X_PENDING,
     X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER, X_LOOKING, X_BULK, X_BYTES,
 ) = range(26)  # fmt: skip
-W_X = 26
+W_X = 32
 DATAGRAM = -1
 # Requests with all their attempts
 (
     R_CLIENT, R_KEY, R_PARENT, R_CALL, R_COPY, R_WL, R_USER, R_INDEX, R_AT, R_START, R_TRIES, R_COUNTED, R_SERIAL,
 ) = range(13)  # fmt: skip
-W_R = 13
+W_R = 16
 # Transfers
 (
     T_CONN,
@@ -222,13 +226,14 @@ W_R = 13
     T_PROBED,
     T_BACKOFF,  # time-outs since the last acknowledgement
 ) = range(31)
-W_T = 31
+W_T = 32
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_VIA, O_CLIENT, O_FLOW,
-    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER, O_LARGE, O_THERE,
-) = range(23)  # fmt: skip
-O_BACK = O_THERE + W_CC  # the windows of both directions
+    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER, O_LARGE,
+) = range(22)  # fmt: skip
+O_THERE = 3 * LINE  # the windows of both directions
+O_BACK = O_THERE + W_CC
 W_CONN = O_BACK + W_CC
 SL_NUMBER, SL_CONN, SL_THREAD, SL_NEXT = range(4)
 W_SLOT = 4
@@ -236,7 +241,7 @@ W_SLOT = 4
 TH_KEY, TH_QUOTA, TH_CORE, TH_REM, TH_COST, TH_SINCE, TH_KIND, TH_A, TH_B, TH_NEXT, TH_NODE, TH_SERVER = (
     range(12)
 )
-W_TH = 12
+W_TH = 16
 # Nodes of queues: three numbers and the next one
 W_Q = 4
 EV_TIME, EV_ORDER, EV_NEXT, EV_WHERE = range(4, 8)  # after the operation and its three arguments

@@ -193,7 +193,7 @@ def rare(M, D, HIST, op, a, b, c):
         acked(M, a, b // 2, c, -1, b % 2)
     elif op == OP_RETRY:
         o = M[B_R] + a * W_R
-        M[M[B_RSPLIT] + a * NS + P_RETRY] += M[H_NOW] - M[o + R_AT]
+        M[M[B_RSPLIT] + a * W_SPLIT + P_RETRY] += M[H_NOW] - M[o + R_AT]
         M[o + R_AT] = M[H_NOW]
         if M[M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT + K_DEAD]:
             finished(M, D, a, F_RESET)

@@ -70,7 +70,7 @@ def record_cost(M, x, node, size):
 def transferred(M, t, u):
     """A whole message is there."""
     o = M[B_T] + t * W_T
-    x, kind, conn, split = M[o + T_X], M[o + T_KIND], M[o + T_CONN], M[B_USPLIT] + u * NS
+    x, kind, conn, split = M[o + T_X], M[o + T_KIND], M[o + T_CONN], M[B_USPLIT] + u * W_SPLIT
     if kind == TK_MESSAGE:
         message_ended(M, x, M[H_NOW])
         return

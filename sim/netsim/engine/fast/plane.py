@@ -66,7 +66,7 @@ def new_unit(M, route, payload, key, flow, kind, a, b, c, split):
     elif kind == UK_RESET:
         M[M[B_CONN] + a * W_CONN + O_REFS] += 1
     if split:
-        p = M[B_USPLIT] + u * NS
+        p = M[B_USPLIT] + u * W_SPLIT
         for k in range(p, p + NS):
             M[k] = 0
     return u
@@ -105,7 +105,7 @@ def spend(M, u, part, until):
     """A unit whose time is split spends it on this part, up to then."""
     o = M[B_UNIT_] + u * W_UNIT
     if M[o + U_SPLIT] and until > M[o + U_ACCOUNTED]:
-        M[M[B_USPLIT] + u * NS + part] += until - M[o + U_ACCOUNTED]
+        M[M[B_USPLIT] + u * W_SPLIT + part] += until - M[o + U_ACCOUNTED]
         M[o + U_ACCOUNTED] = until
 
 
@@ -120,7 +120,7 @@ def stage_cost(M, g, payload, packets):
 @inner
 def visit_row(M, r, step):
     """The visit that is a route's step: routes share their visits."""
-    return M[B_VISIT] + M[M[B_STEP] + M[r + RO_STEP] + step] * W_VISIT
+    return M[B_VISIT] + M[r + W_ROUTE + step] * W_VISIT
 
 
 @inner
@@ -171,7 +171,7 @@ def spend_stages(M, u, v, when, least):
     """A visit from ``when`` on, stage by stage; ``least``: what the first one takes more."""
     o = M[B_UNIT_] + u * W_UNIT
     payload, packets, accounted = M[o + U_PAYLOAD], M[o + U_PACKETS], M[o + U_ACCOUNTED]
-    split = M[B_USPLIT] + u * NS
+    split = M[B_USPLIT] + u * W_SPLIT
     g = M[B_STAGE] + M[v + V_STAGE] * W_STAGE
     for _ in range(M[v + V_STAGES]):
         cost = least

@@ -27,7 +27,7 @@ def request_row(M, client, key, parent, call, copy, wl, user, index):
     r = row(M, H_RFREE, H_RLEFT, B_R, W_R)
     if parent >= 0:
         M[M[B_X] + parent * W_X + X_REFS] += 1
-    p = M[B_RSPLIT] + r * NS
+    p = M[B_RSPLIT] + r * W_SPLIT
     for k in range(p, p + NS):
         M[k] = 0
     o, now = M[B_R] + r * W_R, M[H_NOW]
@@ -155,10 +155,10 @@ def end(M, x, fate, answered):
 def owner_ended(M, D, x, fate):
     """An attempt ended: the request with it, or one more attempt."""
     r = M[M[B_X] + x * W_X + X_R]
-    o, now, p = M[B_R] + r * W_R, M[H_NOW], M[B_RSPLIT] + r * NS
+    o, now, p = M[B_R] + r * W_R, M[H_NOW], M[B_RSPLIT] + r * W_SPLIT
     c = M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT
     if fate == F_COMPLETED:
-        q, total = M[B_XSPLIT] + x * NS, 0
+        q, total = M[B_XSPLIT] + x * W_SPLIT, 0
         for k in range(NS):
             M[p + k] += M[q + k]
             total += M[q + k]
@@ -222,7 +222,7 @@ def write_down(M, r, fate):
     M[e + E_FATE] = fate
     M[e + E_TRIES] = M[o + R_TRIES]
     M[e + E_BYTES] = M[M[B_WL] + M[o + R_WL] * W_WL + WL_RESPONSE] if fate == F_COMPLETED else 0
-    p = M[B_RSPLIT] + r * NS
+    p = M[B_RSPLIT] + r * W_SPLIT
     for k in range(NS):
         M[e + W_ENDED + k] = M[p + k]
 
@@ -247,10 +247,10 @@ def called_next(M, x, r, fate):
     if M[M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT + K_PARALLEL]:
         M[e + X_LEFT] -= 1
         if M[e + X_LEFT] == 0:
-            take(M, x, M[B_RSPLIT] + r * NS, P_Q_OTHER)
+            take(M, x, M[B_RSPLIT] + r * W_SPLIT, P_Q_OTHER)
             todo(M, OP_NEXT_CALLS, x, 0, 0)
         return
-    take(M, x, M[B_RSPLIT] + r * NS, P_Q_OTHER)
+    take(M, x, M[B_RSPLIT] + r * W_SPLIT, P_Q_OTHER)
     if fate != F_COMPLETED:
         todo(M, OP_BACK, x, 0, 0)
     elif M[o + R_COPY] + 1 < M[M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT + K_COUNT]:

@@ -16,14 +16,14 @@ def fill(M, x, part):
     o = M[B_X] + x * W_X
     now = M[H_NOW]
     if now > M[o + X_AT]:
-        M[M[B_XSPLIT] + x * NS + part] += now - M[o + X_AT]
+        M[M[B_XSPLIT] + x * W_SPLIT + part] += now - M[o + X_AT]
         M[o + X_AT] = now
 
 
 @inner
 def take(M, x, split, rest):
     """The time up to now is what stands at ``split``; what is left is ``rest``."""
-    o, p, now = M[B_X] + x * W_X, M[B_XSPLIT] + x * NS, M[H_NOW]
+    o, p, now = M[B_X] + x * W_X, M[B_XSPLIT] + x * W_SPLIT, M[H_NOW]
     total = 0
     for k in range(NS):
         ps = M[split + k]
@@ -37,7 +37,7 @@ def take(M, x, split, rest):
 def worked(M, x):
     """A thread's work is done: its stages are in the split already, the rest was waiting for a core."""
     o, now = M[B_X] + x * W_X, M[H_NOW]
-    M[M[B_XSPLIT] + x * NS + P_Q_CPU] += now - M[o + X_AT] - M[o + X_PENDING]
+    M[M[B_XSPLIT] + x * W_SPLIT + P_Q_CPU] += now - M[o + X_AT] - M[o + X_PENDING]
     M[o + X_PENDING] = 0
     M[o + X_AT] = now
 
@@ -45,7 +45,7 @@ def worked(M, x):
 @inner
 def owe(M, x, part, ps):
     """A thread will spend this on the exchange."""
-    M[M[B_XSPLIT] + x * NS + part] += ps
+    M[M[B_XSPLIT] + x * W_SPLIT + part] += ps
     M[M[B_X] + x * W_X + X_PENDING] += ps
     return ps
 

@@ -132,7 +132,7 @@ def received(M, u):
     x = M[M[B_UNIT_] + u * W_UNIT + U_A]
     conn = M[M[B_X] + x * W_X + X_CONN]
     o = M[B_CONN] + conn * W_CONN
-    take(M, x, M[B_USPLIT] + u * NS, P_Q_OTHER)
+    take(M, x, M[B_USPLIT] + u * W_SPLIT, P_Q_OTHER)
     if not M[o + O_SERVED]:
         answered(at_address(M[H_TABLE]), M[o + O_FLOW], M[H_NOW])
         M[o + O_SERVED] = 1
