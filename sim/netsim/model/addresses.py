@@ -126,8 +126,12 @@ class AddressPlan:
     def give(self, tasks: Iterable[Task]) -> None:
         """Fill in VIPs, balancers and the tasks' addresses."""
         members: dict[str, list[Task]] = {name: [] for name in self.plans}
+        alike: dict[tuple[Collection[str], str | None, bool], set[str]] = {}  # tasks of a service mostly are
         for task in tasks:
-            for name in attachments(task, self.meshed, self.mesh):
+            key = (task.networks, task.egress, task.service in self.meshed)
+            if key not in alike:
+                alike[key] = attachments(task, self.meshed, self.mesh)
+            for name in alike[key]:
                 members[name].append(task)
         for plan in self.plans.values():
             if plan.subnet and plan.driver.per_node:
@@ -212,7 +216,9 @@ def attachments(task: Task, meshed: set[str], mesh: str) -> set[str]:
 
 
 def _fixed(task: Task, network: str) -> list[str]:
-    """The address that the task asks for on a network, if it asks for one."""
+    """The address that the task asks for on a network, if it asks for one, as only containers can."""
+    if task.service is not None:
+        return []
     found = (fixed_address(name) for name in task.networks if name == network)
     return [address for address in found if address is not None]
 
