@@ -50,7 +50,8 @@ def plan_networks(scenario: Scenario, problems: Problems) -> dict[str, NetworkPl
             subnet_found = next(pools[plan.driver.scope], None)
             if subnet_found is None:
                 path = ("networks", name) if name in scenario.networks else ("swarm", "default_addr_pool")
-                problems.add(path, "POOL_EMPTY", f"a free subnet for {name}", "none left in the pool")
+                help = "give it, or others, a subnet of its own" if path[0] == "networks" else None
+                problems.add(path, "POOL_EMPTY", f"a free subnet for {name}", "none left in the pool", help)
                 continue
             plan.subnet = str(subnet_found)
         plan.gateway = str(IPv4Network(plan.subnet).network_address + 1)
