@@ -9,7 +9,7 @@ from netsim.datapath.profile import StageCost
 from netsim.datapath.stage import Context, Path, PathStage
 from netsim.drivers.registry import stage_bytes
 from netsim.model.entities import OUTSIDE, Model, Node, card_station
-from netsim.model.fabric import DOWN, UP, WAN, port, rack_of, site_of
+from netsim.model.fabric import BACKPLANE, DOWN, UP, WAN, port, rack_of, site_of
 
 #: IPv4 header 20, TCP header 20, timestamps 12 (RFC 7323), per wire packet.
 TCP_BYTES = 52
@@ -213,6 +213,8 @@ class Walk:
             return self  # the virtual switch joins them
         if source is not None and source.uplink is not None:
             self.link(source.machine, "nic.tx", card_station(source.machine, source.uplink))
+        if fabric.rate is not None:
+            self.link(BACKPLANE.rpartition("/")[2], "switch", BACKPLANE)
         here, there = (None if node is None else rack_of(model, node) for node in (source, target))
         climbs = fabric.leaf_spine is not None and here != there
         if climbs and here is not None:
