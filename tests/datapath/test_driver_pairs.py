@@ -16,7 +16,7 @@ from netsim.scenario import loads
 TEXT = """
 netsim: 1
 nodes: {m: {role: manager, count: 3}}
-fabric: {vlans: {50: {gateway: true}, 60: {gateway: false}, 70: {}}, reflective_relay: true}
+fabric: {vlans: {50: {gateway: true}, 60: {gateway: false}, 70: {}, 71: {}, 72: {}}, reflective_relay: true}
 networks:
   plain: {attachable: true}
   enc: {attachable: true, encrypted: true}
@@ -34,8 +34,8 @@ networks:
   vepa: {driver: macvlan, parent: eth0, mode: vepa}
   dummy: {driver: macvlan, internal: true}
   ip2: {driver: ipvlan, parent: eth0.70, mode: l2}
-  ip3: {driver: ipvlan, parent: eth0.70, mode: l3}
-  ip3s: {driver: ipvlan, parent: eth0.70, mode: l3s}
+  ip3: {driver: ipvlan, parent: eth0.71, mode: l3}
+  ip3s: {driver: ipvlan, parent: eth0.72, mode: l3s}
 services:
   vip: {replicas: 3, networks: [plain], ports: [{published: 8080, target: 80}, {published: 9090, target: 90, mode: host}]}
   evip: {replicas: 3, networks: [enc]}

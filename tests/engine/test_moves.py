@@ -110,6 +110,17 @@ def test_the_ways_of_a_pair_are_all_networks_that_it_ever_uses() -> None:
     assert choices(model, "outside", "box:8080") == ("mm", "kk", "docker_gwbridge")
 
 
+def test_a_network_that_is_joined_with_a_lower_gateway_priority_takes_no_default_route() -> None:
+    """``docker network connect --gw-priority -1`` (Docker 28): kk does not come before mm any more, so the port stays."""
+    prior = MOVING.replace(" connect: {box: kk}", " connect: {box: {kk: {gw_priority: -1}}}")
+    found = ran(FastPlane, prior).workloads["port_kept"].log
+    failed = found.start_ps[found.fate != 0] / S
+    assert len(failed) == 5 and (failed >= LEAVE_MM).all(), "the five connections of the pool, when mm goes"
+    with TemporaryDirectory() as folder:
+        model = build_model(scenario_from(prior, Path(folder)))
+    assert choices(model, "outside", "box:8080") == ("mm", "docker_gwbridge")
+
+
 LAST = (
     MOVING[: MOVING.index("load:")]
     + """load:

@@ -72,6 +72,22 @@ def test_an_oversubscribed_uplink_is_full_and_carries_what_its_headers_leave() -
     assert result.stations_all["switch/b.down1"]["utilisation"]["value"] == pytest.approx(uplink, abs=0.002)
 
 
+def test_one_switch_forwards_what_its_rate_lets_it() -> None:
+    """Eight cards of 10 Gbit/s on a switch of 2 Gbit/s: what all flows get together is its rate less the headers, and none waits
+    at the ports behind it, which are faster."""
+    load = "  copy: {from: src, to: dst, bulk: 20GiB, flows: 8}\n"
+    result = netsim.run(loads(text(", rate: 2Gbit, buffer: 4MiB", load, "3s", "2s")))
+    use = result.stations_all["switch/fabric"]["utilisation"]["value"]
+    goodput = result.data["workloads"]["copy"]["goodput_bps"]["value"]
+    assert use > 0.995 and result.data["bottleneck"]["station"] == "switch/fabric"
+    assert goodput * 1538 / 1398 == pytest.approx(use * 2e9, rel=0.01)
+    free = trace(build_model(loads(text(""))), "src.1", "dst.1")
+    blocking = trace(build_model(loads(text(", rate: 2Gbit"))), "src.1", "dst.1")
+    crossed = [line for line in blocking["request"] if line["station"] == "switch/fabric"]
+    assert len(crossed) == 1
+    assert blocking["total_ns"] - free["total_ns"] == pytest.approx(2 * crossed[0]["ns"], abs=0.01)
+
+
 def test_what_crosses_is_what_the_flows_were() -> None:
     """Every packet of a connection takes one spine: two equal flows fill one uplink or two, never one and a half."""
     load = "  copy: {from: src, to: dst, bulk: 20GiB, flows: 2}\n"

@@ -9,13 +9,14 @@ from helpers import scenario_from
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsim.datapath.processors import MILLION, on_sockets, remote_copy, smt_loss
+from netsim.datapath.processors import MILLION, on_sockets, remote_copy, smt_loss, threads_give
 from netsim.datapath.profile import load_profile
 from netsim.engine.fast.simulate import FastPlane
 from netsim.engine.machinery import run_out
 from netsim.engine.record import RunRecord
 from netsim.engine.world import World
 from netsim.model.build import build_model
+from netsim.results.stations import bottleneck, station_numbers
 
 TEXT = """netsim: 1
 duration: 5s
@@ -53,6 +54,27 @@ def test_half_of_the_threads_are_as_fast_as_cores(tmp_path: Path) -> None:
     """At 40/s hardly two requests meet: they take as long on two cores with four threads as on four cores."""
     pair, alone = (run(tmp_path, 4, 40, smt).workloads["users"].log for smt in (", smt: 0.6", ""))
     assert ((pair.finish_ps - pair.start_ps) == (alone.finish_ps - alone.start_ps)).mean() > 0.99
+
+
+@pytest.mark.parametrize("threads", [2, 8, 64])
+def test_what_busy_threads_give_follows_the_cores(threads: int) -> None:
+    """All of them: that of all pairs. A few: as many cores. And the same as cores where two are as fast as one."""
+    assert threads_give(1, threads, 0.6) == pytest.approx(0.6 * threads)
+    assert threads_give(1e-3, threads, 0.6) == pytest.approx(1e-3 * threads, rel=0.01)
+    assert threads_give(0.7, threads, 1) == 0.7 * threads
+    given = [threads_give(share / 20, threads, 0.6) for share in range(21)]
+    assert given == sorted(given)
+
+
+def test_the_room_that_is_left_knows_that_idle_threads_do_less_than_busy_ones(tmp_path: Path) -> None:
+    """Four threads do 4 x 0.6 / 4 ms = 600/s, whatever the load at which the room is asked: with 200/s and with 400/s."""
+    for rate in (200, 400):
+        record = run(tmp_path, 4, rate, ", smt: 0.6")
+        found = bottleneck(station_numbers([record]).values(), {"m-1/cpu": (4, 0.6)})
+        room, use = found.headroom.value, found.utilisation.value
+        assert found.station == "m-1/cpu" and room is not None and use is not None
+        assert rate * (1 + room) == pytest.approx(600, rel=0.1)
+        assert rate / use > 700, "what the share of busy threads alone would promise"
 
 
 def test_copies_cost_more_on_other_sockets_than_the_cards() -> None:

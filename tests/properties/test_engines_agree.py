@@ -229,7 +229,7 @@ def scenarios(draw: st.DrawFn) -> str:
     spines, uplink = draw(st.integers(1, 3)), draw(st.sampled_from(["20Mbit", "1Gbit", "40Gbit"]))
     leaves = f", leaf_spine: {{spines: {spines}, uplink: {uplink}, buffer: {buffer}}}"
     wan = f", wan: {{latency: 1ms, rate: {uplink}, buffer: {buffer}}}"
-    switches = draw(st.sampled_from(["", "", leaves, wan, leaves + wan]))
+    switches = draw(st.sampled_from(["", "", leaves, wan, leaves + wan, f", rate: {uplink}"]))
     switches += draw(st.sampled_from(["", "", ", alpha: 1", ", alpha: 0.25"]))
     text += (
         f"fabric: {{latency: {draw(st.sampled_from(['0s', '1us', '50us']))}, buffer: {buffer}{switches}}}\n"

@@ -16,6 +16,7 @@ from netsim.results.build import build_result
 from netsim.results.files import schema
 from netsim.results.judging import check_stations
 from netsim.results.series import series
+from netsim.results.setup import assumptions
 from netsim.results.stations import bottleneck, station_names, station_numbers
 from netsim.scenario.problems import ScenarioError
 from netsim.stats.intervals import across
@@ -187,6 +188,22 @@ def test_series_by_slice() -> None:
 def test_assumptions_tell_the_entry_and_the_profile() -> None:
     told = " ".join(result().data["setup"]["assumptions"])
     assert "round-robin" in told and "the default" in told and "host profile stock" in told
+
+
+def test_profiles_of_one_file_name_in_two_folders_are_two(tmp_path: Path) -> None:
+    """Each group has the costs of its own file, and the assumptions name both files."""
+    for folder, ns in (("a", 100), ("b", 900)):
+        (tmp_path / folder).mkdir()
+        text = f"base: zero\ndescription: costs {ns}\nstages: {{veth: {{fixed: {ns}}}}}\n"
+        (tmp_path / folder / "mine.yaml").write_text(text)
+    nodes = "{m: {role: manager, profile: a/mine.yaml}, w: {profile: b/mine.yaml}}"
+    (tmp_path / "two.yaml").write_text(f"netsim: 1\nnodes: {nodes}\n")
+    scenario = netsim.load(tmp_path / "two.yaml")
+    model = build_model(scenario)
+    assert [model.nodes[n].profile.cost("veth").fixed_ps for n in ("m-1", "w-1")] == [100_000, 900_000]
+    told = "\n".join(assumptions(scenario, model))
+    assert "of m come from the host profile a/mine.yaml: costs 100" in told
+    assert "of w come from the host profile b/mine.yaml: costs 900" in told
 
 
 def test_waiting_of_one_ms() -> None:

@@ -95,13 +95,15 @@ def prepare(file: str, overrides: dict[str, str], audited: bool = False) -> tupl
     """Load a scenario and build its model, for an audit of its limits or to use it. Raises `ScenarioError`
     with all problems."""
     from netsim.model.build import build_model
-    from netsim.results.judging import check_stations
-    from netsim.results.stations import station_names
     from netsim.scenario.load import load
 
     scenario = load(file, overrides)
     model = build_model(scenario, audited)
-    check_stations(scenario, station_names(model))
+    if scenario.expect:  # only then: results need numpy, which takes longer to load than most checks last
+        from netsim.results.judging import check_stations
+        from netsim.results.stations import station_names
+
+        check_stations(scenario, station_names(model))
     return scenario, model
 
 

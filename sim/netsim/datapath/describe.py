@@ -30,6 +30,7 @@ LIMITS = """
 | `NODE/NIC.rxK` | wire packets until softirq has taken them | first come first served | ring, then drop |
 | `NODE/NIC.tx` | skbs as trains | first come first served | ring and queueing discipline, then drop |
 | `switch/NODE` | skbs as trains, cut through after the first packet | first come first served | buffer bytes, tail drop |
+| `switch/fabric` | the same, what passes a switch with `fabric.rate` | first come first served | buffer bytes, tail drop |
 | `switch/RACK.upK`, `switch/RACK.downK` | the same, between a leaf and spine K | first come first served | buffer bytes, tail drop |
 | `switch/SITE.wan` | the same, from a site to the others | first come first served | buffer bytes, tail drop |
 | `NODE/NIC.txK`, `switch/NODE/K` | the same, of cable K of a bond | first come first served | as above |

@@ -26,6 +26,33 @@ def smt_loss(busy: int, threads: int, speed: int) -> int:
     return MILLION - ((threads - busy) * MILLION + 2 * (busy - cores) * speed) // busy
 
 
+def threads_give(use: float, threads: int, speed: float) -> float:
+    """The work (seconds of a thread alone, per second) that ``threads`` hardware threads do while the share ``use`` of them is
+    busy in the mean; ``speed``: of each of two on one core, 1: cores of their own.
+
+    How many are busy comes and goes, and those beyond half of them add less. As in the birth and death of M/M/c, with the rates
+    that so many threads have together (Kleinrock, Queueing Systems I, 3.5): the load is looked for that keeps ``use`` busy.
+    """
+    if speed == 1 or use <= 0:
+        return max(use, 0.0) * threads
+    low, high = 0.0, threads * speed
+    for _ in range(50 if use < 1 else 0):
+        load = (low + high) / 2
+        low, high = (load, high) if _busy_share(load, threads, speed) < use else (low, load)
+    return high
+
+
+def _busy_share(load: float, threads: int, speed: float) -> float:
+    """The mean share of busy threads under a load that they carry."""
+    weight, total, busy = 1.0, 1.0, 0.0
+    for count in range(1, threads + 1):
+        rate = count - smt_loss(count, threads, round(speed * MILLION)) * count / MILLION
+        weight *= load / rate
+        more = weight if count < threads else weight / (1 - load / rate)  # with whoever waits
+        total, busy = total + more, busy + more * count
+    return busy / total / threads
+
+
 @cache
 def remote_copy() -> float:
     """How many times the copy costs on another socket than the card's."""

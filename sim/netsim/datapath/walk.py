@@ -9,7 +9,7 @@ from netsim.datapath.profile import StageCost
 from netsim.datapath.stage import Context, Path, PathStage
 from netsim.drivers.registry import stage_bytes
 from netsim.model.entities import OUTSIDE, Model, Node, card_station
-from netsim.model.fabric import DOWN, UP, WAN, port, rack_of, site_of
+from netsim.model.fabric import BACKPLANE, DOWN, UP, WAN, port, rack_of, site_of
 
 #: IPv4 header 20, TCP header 20, timestamps 12 (RFC 7323), per wire packet.
 TCP_BYTES = 52
@@ -23,6 +23,7 @@ FS_PER_NS = 10**6
 UNMERGED = 2
 #: What a card needs to cut a unit by itself: its checksums, and with a tunnel header around them its own kind of TSO.
 TSO, GRO = {"tso", "tx-checksum"}, {"gro", "rx-checksum"}
+WAKE = "core.wake"  # time that passes while a core wakes up, which nothing works off
 TUNNELS = ("vxlan.encap", "geneve.encap")
 SENDS = {"tcp.send": TCP_BYTES, "udp.send": UDP_BYTES}
 
@@ -54,6 +55,9 @@ class Walk:
         """Stages on a node's cores, in a thread or in softirq. A new connection's IPVS stage chooses. Behind a virtual
         switch, packets pass vhost next to the card. ``ends``: they are read on this node."""
         for name in _through_vhost(names) if node.uplink is not None else names:
+            if name == WAKE:  # a driver's process in between
+                self.pause(node, name)
+                continue
             if name == "nic.xmit":
                 self._fragment(node, context)
                 self._cut_for(node, context)
@@ -164,7 +168,7 @@ class Walk:
 
     def deliver(self, node: Node) -> Walk:
         """The receiving thread wakes up and reads."""
-        self.pause(node, "core.wake")
+        self.pause(node, WAKE)
         return self.run(node, Context.THREAD, "udp.recv" if self.udp else "tcp.recv", ends=True)
 
     def pause(self, node: Node, name: str) -> Walk:
@@ -209,6 +213,8 @@ class Walk:
             return self  # the virtual switch joins them
         if source is not None and source.uplink is not None:
             self.link(source.machine, "nic.tx", card_station(source.machine, source.uplink))
+        if fabric.rate is not None:
+            self.link(BACKPLANE.rpartition("/")[2], "switch", BACKPLANE)
         here, there = (None if node is None else rack_of(model, node) for node in (source, target))
         climbs = fabric.leaf_spine is not None and here != there
         if climbs and here is not None:

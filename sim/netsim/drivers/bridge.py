@@ -77,8 +77,10 @@ class Bridge(Driver):
 
 
 class DefaultBridge(Bridge):
-    """docker0. Its containers have addresses but no names, except those that legacy links write down."""
+    """docker0. Its containers have addresses but no names, except those that legacy links write down. A swarm lets services
+    attach to it, as it is on every node under one name."""
 
+    for_services = True
     named = False
 
 

@@ -7,18 +7,28 @@ from ipaddress import IPv4Address, IPv4Network
 
 from netsim.drivers.base import MTU_OPTION, Driver, mtu_option
 from netsim.drivers.bridge import ICC, MASQUERADE
+from netsim.drivers.ipvlan import Ipvlan
 from netsim.drivers.macvlan import Macvlan
 from netsim.drivers.members import check_members
 from netsim.drivers.overlay import DSR
 from netsim.drivers.parent import interface
-from netsim.drivers.registry import OWN_NETWORKS, driver_of, drivers
+from netsim.drivers.publishing import check_publishing
+from netsim.drivers.registry import DEFAULT_BRIDGE, GWBRIDGE, OWN_NETWORKS, driver_of, drivers
 from netsim.scenario.check import Finder
 from netsim.scenario.problems import PathTuple, suggest
 from netsim.scenario.schema_attach import fixed_address
 from netsim.scenario.schema_network import Network
 
-#: Options that are true or false.
+#: Options that are true or false; those that Docker takes as true where they are there without a value.
 FLAGS = {ICC, MASQUERADE, DSR, "encrypted"}
+BARE = {DSR, "encrypted"}
+#: Docker's options that are words of a network here, by driver, and how they are written.
+AS_WORDS = {
+    "parent": "parent: eth0",
+    "macvlan_mode": "mode: bridge",
+    "ipvlan_mode": "mode: l2",
+    "ipvlan_flag": "mode: l2-private",
+}
 #: Words of a network that are for some drivers only.
 _WORDS = ("encrypted", "attachable", "ingress", "parent", "icc")
 
@@ -57,6 +67,7 @@ class DriverFacts:
         for path, network_name in self._attachments():
             self._attachment(path, network_name)
         check_members(self)
+        check_publishing(self)
 
     def _network(self, name: str, network: Network) -> None:
         path: PathTuple = ("networks", name)
@@ -95,21 +106,46 @@ class DriverFacts:
         for key in network.options:
             if key not in driver.options:
                 expected = f"an option of the driver {network.driver}"
-                add(
-                    (*path, "options", key),
-                    "UNKNOWN_OPTION",
-                    expected,
-                    key,
-                    suggest(key, sorted(driver.options), "options"),
-                )
+                add((*path, "options", key), "UNKNOWN_OPTION", expected, key, self._option_help(key, driver))
+        if MTU_OPTION in network.options and network.mtu is not None:
+            help = "mtu is what containers see; the option of an overlay is what its packets between nodes may have"
+            add((*path, "options", MTU_OPTION), "BAD_VALUE", "mtu or the option, not both", "both", help)
         if MTU_OPTION in network.options and not 576 <= (mtu_option(network) or 0) <= 65_535:
             value = network.options[MTU_OPTION]
             add((*path, "options", MTU_OPTION), "BAD_VALUE", "an MTU from 576 to 65535 bytes", value)
         for key in sorted(FLAGS & set(network.options)):
-            if str(network.options[key]).lower() not in ("true", "false", "1", "0"):
+            bare = key in BARE and network.options[key] == ""
+            if not bare and str(network.options[key]).lower() not in ("true", "false", "1", "0"):
                 add((*path, "options", key), "BAD_VALUE", "true or false", network.options[key])
+        if network.ingress and network.driver != "overlay":
+            add(
+                (*path, "driver"),
+                "BAD_VALUE",
+                "overlay, as the ingress network spans the swarm",
+                network.driver,
+            )
+        self._overlaps_own(name, network, driver)
         for refusal in driver.refuses(network):
             add((*path, *refusal.key), refusal.code, refusal.expected, refusal.found, refusal.help)
+
+    def _option_help(self, key: str, driver: Driver) -> str | None:
+        """What to write instead: the word, the driver that has the option, or the nearest option."""
+        if key in AS_WORDS and driver.on_parent:
+            return f"write it as a word of the network, like {AS_WORDS[key]}"
+        others = [other.name for other in self.known.values() if key in other.options]
+        if others:
+            return f"it is an option of the driver {' or '.join(others)}"
+        return suggest(key, sorted(driver.options), "options")
+
+    def _overlaps_own(self, name: str, network: Network, driver: Driver) -> None:
+        """Networks of a node share its address space with docker0, and in a swarm with docker_gwbridge."""
+        if driver.scope != "node" or network.subnet is None:
+            return
+        for own in (DEFAULT_BRIDGE, *((GWBRIDGE,) if self.finder.scenario.cluster_store is None else ())):
+            theirs = OWN_NETWORKS[own].subnet
+            if theirs is not None and IPv4Network(theirs).overlaps(IPv4Network(network.subnet)):
+                expected = f"a subnet apart from {theirs}, which Docker gives to {own}"
+                self.finder.add(("networks", name, "subnet"), "SUBNET_OVERLAP", expected, network.subnet)
 
     def _meshes(self) -> None:
         meshes = [name for name, network in self.finder.scenario.networks.items() if network.ingress]
@@ -118,7 +154,7 @@ class DriverFacts:
             self.finder.add(("networks", name, "ingress"), "INGRESS_TWICE", "one ingress network", name, help)
 
     def _parents(self) -> None:
-        """A parent is a card of some nodes, carries one kind of interface, and with passthru one network."""
+        """A parent is a card of some nodes, carries one kind of interface, and with ipvlan or passthru one network."""
         scenario = self.finder.scenario
         cards = {group.nic.name for group in scenario.nodes.values()}
         users: dict[str, tuple[str, Network]] = {}
@@ -133,7 +169,11 @@ class DriverFacts:
             other = users.setdefault(network.parent, (name, network))
             if other[0] == name:
                 continue
-            alone = "passthru" in (network.mode, other[1].mode)
+            # ipvlan's driver refuses any second network (createNetwork in drivers/ipvlan/ipvlan_network.go), macvlan's does not.
+            alone = (
+                "passthru" in (network.mode, other[1].mode)
+                or network.driver == other[1].driver == Ipvlan.name
+            )
             if other[1].driver != network.driver or alone:
                 what = "a parent without another network" if alone else f"a parent without {other[1].driver}"
                 self.finder.add(path, "PARENT_CLASH", what, network.parent, f"{other[0]} stands on it")
@@ -158,7 +198,10 @@ class DriverFacts:
             return
         add, party = self.finder.add, path[1]
         service = path[0] != "containers"
-        if name in self.finder.scenario.networks and network.ingress:
+        if name == GWBRIDGE:
+            help = "Docker itself attaches what needs a way out"
+            add(path, "NETWORK_SCOPE", "a network that is attached by its name", name, help)
+        elif network.ingress:
             add(
                 path,
                 "NETWORK_SCOPE",
@@ -202,12 +245,22 @@ class DriverFacts:
     def _fixed(self) -> None:
         """Fixed addresses lie in the network's own subnet, and nobody has them yet."""
         taken: dict[tuple[str, str, str], str] = {}
-        for party, container in self.finder.scenario.containers.items():
-            for name in container.networks:
-                address, network = fixed_address(name), self.finder.scenario.networks.get(name)
-                if address is None:
-                    continue
-                path: PathTuple = ("containers", party, "networks", str(name), "ipv4_address")
+        scenario = self.finder.scenario
+        asked: list[tuple[PathTuple, str, str]] = [
+            (("containers", party, "networks", str(name)), party, name)
+            for party, container in scenario.containers.items()
+            for name in container.networks
+        ]
+        asked += [
+            (("operations", i, "connect", party, str(name)), party, name)
+            for i, operation in enumerate(scenario.operations)
+            for party, name in (operation.connect or {}).items()
+            if party in scenario.containers
+        ]
+        for where_said, party, name in asked:
+            address, network = fixed_address(name), scenario.networks.get(name)
+            if address is not None:
+                container, path = scenario.containers[party], (*where_said, "ipv4_address")
                 expected = self._wrong_address(name, network, address)
                 if expected is not None:
                     self.finder.add(path, "STATIC_ADDRESS", expected, address)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netsim.scenario.problems import PathTuple
+from netsim.scenario.schema_attach import fixed_address, gateway_priority
 
 if TYPE_CHECKING:
     from netsim.drivers.check import DriverFacts
@@ -27,6 +28,13 @@ def check_members(facts: DriverFacts) -> None:
                     add(path, "NOT_CONNECTED", f"a network that {name} is on then", network)
                 continue
             joined[name].add(network)
+            before = next(n for n in scenario.container_networks(name) if n == network)
+            if (fixed_address(before), gateway_priority(before)) != (
+                fixed_address(network),
+                gateway_priority(network),
+            ):
+                expected = f"the address and gw_priority that {name} has on {network} at other times"
+                add(path, "BAD_VALUE", expected, "others", "the addresses of a run are given out once")
             alone = joined[name] & {"host", "none"}
             if here:
                 add(path, "ALREADY_CONNECTED", f"a network that {name} is not on then", network)

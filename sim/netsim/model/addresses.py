@@ -50,7 +50,8 @@ def plan_networks(scenario: Scenario, problems: Problems) -> dict[str, NetworkPl
             subnet_found = next(pools[plan.driver.scope], None)
             if subnet_found is None:
                 path = ("networks", name) if name in scenario.networks else ("swarm", "default_addr_pool")
-                problems.add(path, "POOL_EMPTY", f"a free subnet for {name}", "none left in the pool")
+                help = "give it, or others, a subnet of its own" if path[0] == "networks" else None
+                problems.add(path, "POOL_EMPTY", f"a free subnet for {name}", "none left in the pool", help)
                 continue
             plan.subnet = str(subnet_found)
         plan.gateway = str(IPv4Network(plan.subnet).network_address + 1)
@@ -126,8 +127,12 @@ class AddressPlan:
     def give(self, tasks: Iterable[Task]) -> None:
         """Fill in VIPs, balancers and the tasks' addresses."""
         members: dict[str, list[Task]] = {name: [] for name in self.plans}
+        alike: dict[tuple[Collection[str], str | None, bool], set[str]] = {}  # tasks of a service mostly are
         for task in tasks:
-            for name in attachments(task, self.meshed, self.mesh):
+            key = (task.networks, task.egress, task.service in self.meshed)
+            if key not in alike:
+                alike[key] = attachments(task, self.meshed, self.mesh)
+            for name in alike[key]:
                 members[name].append(task)
         for plan in self.plans.values():
             if plan.subnet and plan.driver.per_node:
@@ -212,7 +217,9 @@ def attachments(task: Task, meshed: set[str], mesh: str) -> set[str]:
 
 
 def _fixed(task: Task, network: str) -> list[str]:
-    """The address that the task asks for on a network, if it asks for one."""
+    """The address that the task asks for on a network, if it asks for one, as only containers can."""
+    if task.service is not None:
+        return []
     found = (fixed_address(name) for name in task.networks if name == network)
     return [address for address in found if address is not None]
 

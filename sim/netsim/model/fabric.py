@@ -1,7 +1,7 @@
 """Switches between nodes: racks with a leaf switch each under spines, and sites over a WAN, both by labels of nodes.
 
 Ports towards nodes are ``switch/NODE``. A leaf has ``switch/RACK.upK`` to spine K, and the spine ``switch/RACK.downK``
-back; a site has ``switch/SITE.wan`` towards the others.
+back; a site has ``switch/SITE.wan`` towards the others. One switch that blocks has ``switch/fabric`` between its ports.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from netsim.model.problems import Problems
 from netsim.scenario.schema import Scenario
 
 UP, DOWN, WAN = "up", "down", "wan"
+#: What all that passes a switch of limited capacity shares: its backplane.
+BACKPLANE = "switch/fabric"
 THOUSAND = 1000
 
 
@@ -42,8 +44,10 @@ def racks(model: Model) -> dict[str, list[Node]]:
 
 
 def fabric_ports(model: Model) -> Iterator[tuple[str, int, int]]:
-    """Ports between switches: station, rate (bit/s), buffer (bytes)."""
+    """Ports between switches, and the backplane of one that blocks: station, rate (bit/s), buffer (bytes)."""
     leaves, wan = model.fabric.leaf_spine, model.fabric.wan
+    if model.fabric.rate is not None:
+        yield BACKPLANE, model.fabric.rate, model.fabric.buffer
     if leaves is not None:
         for rack in racks(model):
             for kind in (UP, DOWN):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from netsim.datapath.processors import threads_give
 from netsim.report.glossary import kind_text
 from netsim.report.ground import credit_numbers, on_credit
 from netsim.report.tables import Table, first_to_fill
@@ -74,7 +75,7 @@ def recommended_size(result: Result) -> Size | None:
     if found["station"] is None or use["value"] is None:
         return None
     station = result.stations_all.get(found["station"], {})
-    price = None
+    price, kind = None, (1, 1.0)
     if station.get("kind") == "workers":
         name = found["station"].removesuffix("/workers").rpartition(".")[0]
         services = {s["name"]: s["tasks"] for s in result.data.get("setup", {}).get("services", [])}
@@ -83,10 +84,13 @@ def recommended_size(result: Result) -> Size | None:
         group = group_of(result, str(station.get("node", "")))
         what, now = (f"{group['group']} nodes", int(group["count"])) if group else ("", 0)
         price = group.get("price_per_h") if group else None
+        if group and "smt" in group and station.get("kind") == "cpu":
+            kind = int(group["cores"]), float(group["smt"])
     if not now:
         return None
     ends = [use["value"], *(use["value"] if use[end] is None else use[end] for end in ("low", "high"))]
-    wanted, low, high = (max(1, math.ceil(now * share / TARGET - 1e-9)) for share in ends)
+    most = threads_give(TARGET, *kind)
+    wanted, low, high = (max(1, math.ceil(now * threads_give(share, *kind) / most - 1e-9)) for share in ends)
     return Size(what, now, wanted, low, high, price)
 
 

@@ -57,7 +57,8 @@ def build_result(
     workloads = {name: workload_numbers(name, complete) for name in scenario.load}
     stations = station_numbers(complete)
     nodes = node_numbers(model, stations, complete)
-    busiest = bottleneck(stations.values())
+    smt = {node.cpu_station: (node.cores, node.smt) for node in model.nodes.values() if node.smt is not None}
+    busiest = bottleneck(stations.values(), smt)
     each = samples(model, workloads, stations, MOST_STATIONS)
     against = Against.of(each, complete[0].seed, baseline)
     numbers = Numbers(workloads, stations, nodes, busiest, failover_numbers(complete))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from netsim.model.entities import Model
@@ -69,14 +70,7 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
     if store is not None:
         found.append(f"Overlays are shared by {store.kind} on {len(scenario.store_nodes())} nodes, without swarm mode; engines "
                      "from 23.0 on cannot do this any more. Names and connections that are there need no store.")  # fmt: skip
-    profiles = {node.profile.name: node.profile for node in model.nodes.values()}
-    for name, profile in sorted(profiles.items()):
-        text = f": {profile.description}" if profile.description else ""
-        groups = sorted({node.group for node in model.nodes.values() if node.profile.name == name})
-        found.append(
-            f"Stage costs of {', '.join(groups)} come from the host profile {name}{text}. Each value in it "
-            "names its source; calibrate it to your machines where microseconds matter."
-        )
+    found += _profiles(scenario, model)
     found.append(
         f"The first {format_duration(scenario.warmup_ps)} of every replication are warm-up and not counted."
     )
@@ -162,6 +156,7 @@ def _fabric(scenario: Scenario, model: Model) -> str:
 
 def _group(scenario: Scenario, name: str) -> dict[str, object]:
     spec = scenario.nodes[name]
+    more = {"price_per_h": spec.price, "smt": spec.smt}
     return {
         "group": name,
         "count": spec.count,
@@ -170,7 +165,24 @@ def _group(scenario: Scenario, name: str) -> dict[str, object]:
         "profile": spec.profile,
         "nic_bps": spec.nic.rate,
         "mtu": spec.nic.mtu,
-    } | ({"price_per_h": spec.price} if spec.price is not None else {})
+    } | {key: value for key, value in more.items() if value is not None}
+
+
+def _profiles(scenario: Scenario, model: Model) -> Iterator[str]:
+    """One sentence for each host profile as it is written: files in two folders may have one name."""
+    groups: dict[str, list[str]] = {}
+    for group, spec in scenario.nodes.items():
+        groups.setdefault(spec.profile, []).append(group)
+    profiles = {node.group: node.profile for node in model.nodes.values()}
+    names = Counter(profiles[here[0]].name for here in groups.values())
+    for written, here in sorted(groups.items(), key=lambda item: (profiles[item[1][0]].name, item[0])):
+        profile = profiles[here[0]]
+        name = profile.name if names[profile.name] == 1 else written
+        text = f": {profile.description}" if profile.description else ""
+        yield (
+            f"Stage costs of {', '.join(sorted(here))} come from the host profile {name}{text}. Each value in it "
+            "names its source; calibrate it to your machines where microseconds matter."
+        )
 
 
 def _network(scenario: Scenario, model: Model, name: str) -> dict[str, object]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netsim.datapath.paths import link_specs
+from netsim.datapath.processors import threads_give
 from netsim.engine.histogram import quantile
 from netsim.engine.record import RunRecord, StationRecord
 from netsim.model.entities import Model, Node
@@ -197,15 +198,20 @@ def _wait_p99(known: Sequence[StationRecord]) -> Estimate:
     return across(None if ps is None else ps / PS_PER_S for ps in found).within(0)
 
 
-def bottleneck(stations: Iterable[StationNumbers]) -> Bottleneck:
-    """The busiest of the stations that can limit the load; none while all are idle."""
+def bottleneck(
+    stations: Iterable[StationNumbers], smt: Mapping[str, tuple[int, float]] | None = None
+) -> Bottleneck:
+    """The busiest of the stations that can limit the load; none while all are idle. ``smt``: by station, how many hardware
+    threads it has, and the speed of each of two on one core: what is idle there does less than what is busy."""
     able = [s for s in stations if s.kind in LIMITING and s.utilisation.value]
     if not able:
         return Bottleneck(None, Estimate(), Estimate())
     busiest = min(able, key=lambda station: (-(station.utilisation.value or 0.0), station.name))
 
+    kind = (smt or {}).get(busiest.name, (1, 1.0))
+
     def headroom(share: float) -> float:
-        return 1 / share - 1 if share > 0 else float("inf")
+        return threads_give(1, *kind) / threads_give(share, *kind) - 1 if share > 0 else float("inf")
 
     room = busiest.utilisation.falling(headroom)
     if room.high is not None and room.high == float("inf"):

@@ -146,8 +146,10 @@ def _members(finder: Finder) -> None:
     scenario = finder.scenario
     known = [*scenario.networks, *BUILT_IN_NETWORKS]
     for name, service in scenario.services.items():
+        _own_name(finder, "services", name)
         for i, network in enumerate(service.networks):
-            finder.reference(("services", name, "networks", i), network, known, "network")
+            if network not in RESERVED_NETWORKS:  # what may not be attached is told by the drivers
+                finder.reference(("services", name, "networks", i), network, known, "network")
         _no_repeats(finder, ("services", name, "networks"), service.networks)
         _job(finder, name, service)
         _autoscale(finder, name, service)
@@ -155,13 +157,47 @@ def _members(finder: Finder) -> None:
     for name, container in scenario.containers.items():
         if name in scenario.services:
             finder.add(("containers", name), "NAME_CLASH", "a name that no service has", name, of_key=True)
+        _own_name(finder, "containers", name)
         finder.reference(("containers", name, "node"), container.node, nodes, "node")
         for i, network in enumerate(container.networks):
-            finder.reference(("containers", name, "networks", i), network, known, "network")
-        for i, link in enumerate(container.links):
-            here = [other for other, spec in scenario.containers.items() if spec.node == container.node]
-            finder.reference(("containers", name, "links", i), link, here, "container")
+            if network not in RESERVED_NETWORKS:
+                finder.reference(("containers", name, "networks", i), network, known, "network")
+        _links(finder, name, container)
         _no_repeats(finder, ("containers", name, "networks"), container.networks)
+
+
+def _own_name(finder: Finder, room: str, name: str) -> None:
+    """Loads, faults and traces name services, containers and nodes alike."""
+    if name in ("outside", "leader") or name in finder.scenario.node_names():
+        own = name in ("outside", "leader")
+        expected = "a name that is no word of the language" if own else "a name that no node has"
+        finder.add((room, name), "NAME_CLASH", expected, name, of_key=True)
+
+
+def _links(finder: Finder, name: str, container: Container) -> None:
+    """What is linked runs already on the same node, and on docker0 as well if the container is there: the engine refuses others
+    (``cannot link to``, daemon/container_operations.go)."""
+    scenario = finder.scenario
+    others = list(scenario.containers)
+    here = [other for other in others if other != name and scenario.containers[other].node == container.node]
+    for i, link in enumerate(container.links):
+        path: PathTuple = ("containers", name, "links", i)
+        if link == name:
+            finder.add(path, "BAD_VALUE", "another container", link)
+            continue
+        if link in others and link not in here:
+            expected = f"a container on {container.node}, since links are of one node"
+            finder.add(path, "OTHER_NODE", expected, f"{link} on {scenario.containers[link].node}")
+            continue
+        if not finder.reference(path, link, here, "container"):
+            continue
+        other = scenario.containers[link]
+        mine, theirs = (set(spec.networks or ("bridge",)) for spec in (container, other))
+        if name in other.links and others.index(link) > others.index(name):
+            finder.add(path, "LINK_CYCLE", f"a container that runs before {name}", link, f"{link} has a link to {name}")  # fmt: skip
+        elif not mine & theirs:
+            found = f"{link} on {', '.join(sorted(theirs))}"
+            finder.add(path, "NO_COMMON_NETWORK", f"a container on a network of {name}", found)
 
 
 def _job(finder: Finder, name: str, service: Service) -> None:
@@ -204,7 +240,7 @@ def _no_repeats(finder: Finder, path: PathTuple, names: tuple[str, ...]) -> None
 
 def _ports(finder: Finder) -> None:
     """A published port belongs to one service in the mesh; in host mode, to one task of a node."""
-    taken: dict[tuple[int, str], str] = {}
+    taken: dict[tuple[int, str], tuple[str, str]] = {}
     mesh = {
         port.published
         for s in finder.scenario.services.values()
@@ -212,15 +248,20 @@ def _ports(finder: Finder) -> None:
         if port.mode == "ingress"
     }
     for name, service in finder.scenario.services.items():
+        own: set[tuple[int, str]] = set()
         for i, port in enumerate(service.ports):
             if port.published is None:
                 continue
             path = ("services", name, "ports", i)
             key = (port.published, port.protocol)
-            if key in taken:
+            other, mode = taken.setdefault(key, (name, port.mode))
+            # Services with one port in host mode live side by side on different nodes (checkPortConflicts in swarmkit's
+            # manager/controlapi/service.go).
+            apart = other != name and mode == port.mode == "host"
+            if key in own or (other != name and not apart):
                 finder.add(path, "PORT_CLASH", "a port that is not published yet", f"{key[0]}/{key[1]}",
-                           f"{taken[key]} publishes it")  # fmt: skip
-            taken.setdefault(key, name)
+                           f"{other} publishes it")  # fmt: skip
+            own.add(key)
         if service.endpoint_mode == "dnsrr":
             for i, port in enumerate(service.ports):
                 if port.mode == "ingress":
@@ -232,7 +273,7 @@ def _ports(finder: Finder) -> None:
             if port.published is None:
                 continue
             other = on_node.setdefault((container.node, port.published, port.protocol), name)
-            owner = other if other != name else taken.get((port.published, port.protocol))
+            owner = other if other != name else taken.get((port.published, port.protocol), (None,))[0]
             if owner is not None and (other != name or port.published in mesh):
                 finder.add(("containers", name, "ports", i), "PORT_CLASH", "a port that is not published yet",
                            f"{port.published}/{port.protocol}", f"{owner} publishes it")  # fmt: skip
@@ -252,6 +293,10 @@ def _calls(finder: Finder) -> None:
             short = target.removeprefix(TASKS)
             if target not in parties and short in scenario.services:
                 target = short
+            elif short != target and short in scenario.containers:
+                help = f"names with {TASKS} are those of a service's tasks: call {short}"
+                finder.add(path, "UNKNOWN_SERVICE", "the name of a service", target, help)
+                continue
             if not finder.reference(path, target, parties, "service"):
                 continue
             edges[name].append((target, path))

@@ -28,11 +28,11 @@ def _nodes(finder: Finder) -> None:
         finder.add(("nodes",), "OUT_OF_RANGE", "at most 20000 nodes", len(names))
     seen: dict[str, str] = {}
     for hypervisor, spec in scenario.hypervisors.items():
-        if hypervisor in names or hypervisor == "switch":
+        if hypervisor in names or hypervisor in ("switch", "fabric", "outside"):
             finder.add(
                 ("hypervisors", hypervisor),
                 "RESERVED_NAME",
-                "a name that no node has",
+                "a name that no node or part of the fabric has",
                 hypervisor,
                 of_key=True,
             )
@@ -45,6 +45,12 @@ def _nodes(finder: Finder) -> None:
                 if node in seen:
                     finder.add(path, "BAD_VALUE", f"a node not yet on {seen[node]}", node)
                 seen.setdefault(node, hypervisor)
+    fabric = scenario.fabric
+    if fabric.rate is not None and (fabric.leaf_spine is not None or fabric.wan is not None):
+        help = "what is between switches has rates of its own: leaf_spine.uplink, wan.rate"
+        finder.add(
+            ("fabric", "rate"), "BAD_VALUE", "a rate of the one switch", "one beside several switches", help
+        )
     for name, group in scenario.nodes.items():
         if group.smt is not None and any(node.rpartition("-")[0] == name for node in seen):
             finder.add(

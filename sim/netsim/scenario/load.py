@@ -10,6 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from netsim.scenario.check import check
+from netsim.scenario.foreign import instead
 from netsim.scenario.problems import PathTuple, Problem, ScenarioError, show, show_path, suggest
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_types import WrittenAs
@@ -77,12 +78,14 @@ def _translate(tree: Node, error: dict[str, Any]) -> Problem:
         context = error["ctx"]
         path += tuple(context["at"])
         node = _at(tree, path)
-        shown = context["found"] or show(node.plain() if node is not None else error.get("input"))
-        return _problem(tree, path, context["code"], context["expected"], shown, context["help"])
+        of_key = "[key]" in error["loc"]
+        value = node.plain() if node is not None and not of_key else error.get("input")
+        shown = context["found"] or show(value)
+        return _problem(tree, path, context["code"], context["expected"], shown, context["help"], of_key)
     if kind == "extra_forbidden":
         model = model_at(path[:-1])
         words = [field.alias or name for name, field in model.model_fields.items()] if model else []
-        help = suggest(path[-1], words, "keys")
+        help = (instead(model.__name__, path[-1]) if model else None) or suggest(path[-1], words, "keys")
         return _problem(tree, path, "UNKNOWN_KEY", "a known key", show(path[-1]), help, of_key=True)
     if kind == "missing":
         missing = str(error["loc"][-1])

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from netsim.scenario.problems import suggest
+from netsim.scenario.foreign import instead
+from netsim.scenario.problems import show, suggest
 from netsim.scenario.schema_types import NAME_PATTERN, Name, fail
 
 _WORDS = ("ipv4_address", "gw_priority")
-_NAMES = {"type": "array", "items": {"type": "string", "pattern": NAME_PATTERN}}
+_NAMES: dict[str, Any] = {"type": "array", "items": {"type": "string", "pattern": NAME_PATTERN}}
 _SETTINGS = {
     "type": ["object", "null"],
     "properties": {
@@ -45,9 +46,8 @@ def _attachment(name: Any, settings: Any) -> Any:
         raise fail("WRONG_TYPE", "a mapping, like {ipv4_address: 10.1.0.9}", at=(name,))
     for word in settings:
         if word not in _WORDS:
-            raise fail(
-                "UNKNOWN_KEY", "a known key", found=str(word), help=suggest(word, _WORDS, "keys"), at=(name,)
-            )
+            help = instead("Attachment", word) or suggest(word, _WORDS, "keys")
+            raise fail("UNKNOWN_KEY", "a known key", found=str(word), help=help, at=(name,))
     found = Attachment(name)
     if "ipv4_address" in settings:
         found.ipv4_address = _address(name, settings["ipv4_address"])
@@ -69,10 +69,32 @@ def _priority(name: str, value: Any) -> int:
     return value
 
 
+def _joined(value: Any) -> Any:
+    """One network's name, or a mapping of it alone."""
+    if not isinstance(value, dict):
+        return value
+    if len(value) != 1:
+        raise fail("BAD_VALUE", "one network for each container", found=show(value))
+    return _attachments(value)[0]
+
+
 Networks = Annotated[
     tuple[Name, ...],
     BeforeValidator(_attachments),
     WithJsonSchema({"anyOf": [_NAMES, {"type": "object", "additionalProperties": _SETTINGS}]}),
+]
+#: What a container joins: a network, as `docker network connect --ip ... --gw-priority ...` says it.
+Joined = Annotated[
+    Name,
+    BeforeValidator(_joined),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _NAMES["items"],
+                {"type": "object", "maxProperties": 1, "additionalProperties": _SETTINGS},
+            ]
+        }
+    ),
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from netsim.scenario.problems import nearest, show
+from netsim.scenario.schema_attach import Joined
 from netsim.scenario.schema_types import (
     Duration,
     Flag,
@@ -137,7 +138,10 @@ class Operation(Event):
         default=None, description="Changed words of services, by service."
     )
     rollback: Text | None = Field(default=None, description="A service goes back to its previous form.")
-    connect: dict[Name, Name] | None = Field(default=None, description="Containers that join a network.")
+    connect: dict[Name, Joined] | None = Field(
+        default=None,
+        description="Containers that join a network: its name, or {NAME: {gw_priority: 1, ipv4_address: 10.1.0.9}}.",
+    )
     disconnect: dict[Name, Name] | None = Field(default=None, description="Containers that leave a network.")
 
     def new_networks(self) -> list[tuple[str, tuple[str, ...]]]:

@@ -7,7 +7,17 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from netsim.scenario.schema_types import Flag, Mtu, PortNumber, Strict, Subnet, Text, choice, fail
+from netsim.scenario.schema_types import (
+    Flag,
+    Mtu,
+    OptionValue,
+    PortNumber,
+    Strict,
+    Subnet,
+    Text,
+    choice,
+    fail,
+)
 from netsim.scenario.units import UnitError, parse_whole
 
 DRIVERS = ("overlay", "bridge", "macvlan", "ipvlan", "host", "none")
@@ -33,7 +43,7 @@ class Network(Strict):
     parent: Text | None = Field(default=None, description="Parent interface (macvlan, ipvlan).")
     mode: Text | None = Field(default=None, description="Mode of the driver: l2, l3, bridge, private, ...")
     icc: Flag = Field(default=True, description="Containers on one bridge may talk to each other.")
-    options: dict[Text, Text | int | bool] = Field(
+    options: dict[Text, OptionValue] = Field(
         default={},
         description="Driver options, as in docker network create -o, like com.docker.network.driver.mtu.",
     )
@@ -41,6 +51,13 @@ class Network(Strict):
     @classmethod
     def what(cls) -> str:
         return "a network, like {driver: overlay}"
+
+
+def _port_help(text: str) -> str | None:
+    """What to write instead of compose's forms that stand for several ports, or for an address of the node."""
+    if re.fullmatch(r"(\d+\.){3}\d+:.*", text):
+        return "a port is published on all addresses of a node: leave the address out"
+    return "write each port of a range by itself" if re.search(r"\d-\d", text) else None
 
 
 class Port(Strict):
@@ -77,7 +94,7 @@ class Port(Strict):
             return value
         match = _SHORT_PORT.fullmatch(value)
         if match is None:
-            raise fail("BAD_VALUE", cls.what())
+            raise fail("BAD_VALUE", cls.what(), help=_port_help(value))
         mapping: dict[str, Any] = {"target": int(match[2])}
         if match[1]:
             mapping["published"] = int(match[1])

@@ -258,7 +258,8 @@ class Fabric(Strict):
 
     latency: Duration = Field(default=1 * US, description="Time through the switch without queueing.")
     rate: Rate | None = Field(
-        default=None, description="Capacity of the switch (bit/s); without it, it never blocks."
+        default=None,
+        description="What one switch forwards at most, all ports together (bit/s); without it, it never blocks.",
     )
     buffer: PositiveSize = Field(
         default=12 * 2**20, description="Buffer of each port (bytes); beyond it, drops."

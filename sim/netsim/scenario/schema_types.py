@@ -28,6 +28,7 @@ from netsim.scenario.units import (
 NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?")
 NAME_PATTERN = r"^[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?$"
 NAME_EXPECTED = "a name of up to 63 letters, digits, - and _"
+_NOBODY = IPv4Network("0.0.0.0/8")  # "this network" (RFC 1122, 3.2.1.3)
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -107,6 +108,14 @@ def _label(value: Any) -> str:
     return _word(value)
 
 
+def _option(value: Any) -> str | int | bool:
+    if value is None or (isinstance(value, str) and len(value) <= 1000):
+        return value or ""
+    if isinstance(value, (bool, int)):
+        return value
+    raise UnitError("WRONG_TYPE", "a text, a whole number, true or false")
+
+
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -136,6 +145,10 @@ def _subnet(value: Any) -> str:
         raise UnitError("BAD_SUBNET", expected, help=f"write {value}/24")
     if str(network) != value:
         raise UnitError("BAD_SUBNET", "a subnet without host bits", help=f"write {network}")
+    if network.prefixlen > 30:  # "No available addresses on this pool" (Docker 20.10)
+        raise UnitError("BAD_SUBNET", "a subnet of /30 or larger, with room for a gateway and an endpoint")
+    if network.is_multicast or network.is_loopback or network.network_address in _NOBODY:
+        raise UnitError("BAD_SUBNET", "a subnet of addresses that hosts may have")
     return value
 
 
@@ -252,6 +265,7 @@ ExpectText = Annotated[
         },
     ),
 ]
+OptionValue = Annotated[str | int | bool, Value(_option, {"type": ["string", "integer", "boolean", "null"]})]
 LabelValue = Annotated[str, Value(_label, {"type": ["string", "integer", "boolean"]})]
 Name = Annotated[str, Value(_name, {"type": "string", "pattern": NAME_PATTERN})]
 Subnet = Annotated[str, Value(_subnet, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+){3}/[0-9]+$"})]

@@ -21,8 +21,6 @@ def unsupported(scenario: Scenario) -> Iterator[Finding]:
     if scenario.load:
         yield from _under_load(scenario)
     yield from _past_the_mesh(scenario)
-    if scenario.fabric.rate is not None:
-        yield ("fabric", "rate"), "a switch that blocks", "leave out rate: the switch never blocks"
     yield from _services(scenario)
     for name, container in scenario.containers.items():
         if container.image.run is not None:

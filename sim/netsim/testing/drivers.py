@@ -29,6 +29,10 @@ from netsim.scenario.schema_network import Network
 __all__ = ["DriverContract", "installed"]
 
 NIC_MTUS = (1280, 1500, 9000)
+#: What paths have at their ends and at cards, whatever the driver: no driver says these.
+ENDS = {stage for stage in STAGES if stage.partition(".")[0] in ("tcp", "udp", "dns", "tls", "nic", "irq")} | {
+    "ip.recv", "ip.fragment", "ip.reassemble", "vhost",
+}  # fmt: skip
 #: ESP pads to four bytes, so an underlay packet may be a little larger than the bytes of the stages say.
 MOST_PADDING = 3
 
@@ -53,12 +57,17 @@ class DriverContract:
 
     driver: ClassVar[Driver]
     networks: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
+    #: Networks that the driver has to refuse, in the same words.
+    refused: ClassVar[Sequence[Mapping[str, Any]]] = ()
     #: Whether containers may attach to the driver's networks, so that a scenario with some can be made.
     attachable: ClassVar[bool] = True
 
     def specs(self) -> list[Network]:
         """The networks to try."""
-        return [Network.model_validate({"driver": self.driver.name, **words}) for words in self.networks]
+        return [self._spec(words) for words in self.networks]
+
+    def _spec(self, words: Mapping[str, Any]) -> Network:
+        return Network.model_validate({"driver": self.driver.name, **words})
 
     def ways(self, network: Network) -> Iterator[tuple[str, Stages]]:
         """Every list of stages that the driver may be asked for, with the question."""
@@ -75,6 +84,8 @@ class DriverContract:
         assert self.driver.name and self.driver.name == self.driver.name.strip()
         assert self.driver.scope in ("swarm", "node")
         assert self.driver.words <= set(Network.model_fields), "words are those of a network"
+        own = registry.BUILT_IN.get(self.driver.name)
+        assert own is None or isinstance(self.driver, type(own)), "a built-in driver cannot be replaced"
 
     def test_it_accepts_what_it_is_for(self) -> None:
         """The networks to try are accepted, and what they say is understood."""
@@ -83,11 +94,34 @@ class DriverContract:
             assert network.mode is None or network.mode in self.driver.modes
             assert set(network.options) <= self.driver.options
 
+    def test_it_refuses_with_a_place_and_a_reason(self) -> None:
+        """What it refuses is told at a word that a network has, with what is expected instead."""
+        for words in self.refused:
+            found = list(self.driver.refuses(self._spec(words)))
+            assert found, words
+            for refusal in found:
+                assert refusal.key and refusal.key[0] in Network.model_fields, words
+                assert refusal.code.isupper() and refusal.expected, words
+
+    def test_it_says_what_fits_together(self) -> None:
+        """What spans nodes shares its addresses over them; virtual addresses have names and services; a VLAN has its tag."""
+        d = self.driver
+        assert d.scope != "swarm" or not d.per_node, (
+            "the nodes of one network would give out the same addresses"
+        )
+        assert not d.balanced or (d.named and not d.per_node)
+        for network in self.specs():
+            across = d.barrier(network, False) is None
+            assert not (across and d.per_node and d.addressed), "nodes would give out the same addresses"
+            assert not across or d.underlay_mtu(network, 1500) > 0, "what it sends between nodes has a size"
+            number = d.vlan(network)
+            assert number is None or (0 < number < 4095 and "vlan.tag" in d.leave(network))
+
     def test_its_stages_have_a_cost(self) -> None:
-        """Every stage is one that host profiles know."""
+        """Every stage is one that host profiles know, and none of those that paths have at their ends."""
         for network in self.specs():
             for question, stages in self.ways(network):
-                assert set(stages) <= set(STAGES), question
+                assert set(stages) <= set(STAGES) - ENDS, question
         assert set(self.driver.stage_bytes) <= set(STAGES)
 
     def test_what_is_put_on_is_taken_off(self) -> None:
@@ -111,6 +145,28 @@ class DriverContract:
                         added.get(s, 0) for s in self.driver.leave(network) if not s.startswith("vlan.")
                     )
                     assert 0 <= outer - inner - put_on <= MOST_PADDING
+
+    def test_the_mtu_that_is_asked_for_is_given(self) -> None:
+        """The word ``mtu`` is that of the endpoints, on any card."""
+        for network in self.specs():
+            asked = network.model_copy(update={"mtu": 1234})
+            if self.driver.addressed:
+                assert {self.driver.mtu(asked, nic_mtu) for nic_mtu in NIC_MTUS} == {1234}
+
+    def test_what_is_rewritten_is_rewritten_back(self) -> None:
+        """A translated packet's answer meets the same translations, and a driver that carries published ports has a way for them."""
+        d = self.driver
+        for network in self.specs():
+            ways = [
+                (d.egress(network, False), d.egress_reply(network)),
+                (d.publish(network, False), d.publish_reply(network)),
+                (d.balance(network, False), d.balance_reply(network)),
+                (d.to_host(network, False), d.from_host(network, False)),
+            ]
+            for there, back in ways:
+                assert _translations(there) == _translations(back)
+            if d.publishes:
+                assert d.publish(network, False) and d.publish_reply(network)
 
     def test_only_state_tells_new_from_known_connections(self) -> None:
         """The first packet of a connection takes the same way; only lookups become entries."""
@@ -214,6 +270,10 @@ def _both(model: Model, src: str, target: str) -> tuple[Path, Path]:
     found = reach(model, src, target)
     dst = found.candidates[0]
     return request_path(model, found, src, dst, None, True), reply_path(model, found, src, dst, None)
+
+
+def _translations(stages: Stages) -> list[str]:
+    return sorted(stage for stage in stages if stage.startswith("nat."))
 
 
 def _whole(path: Path) -> None:

@@ -16,7 +16,7 @@ from netsim.engine.netstate import Passed
 from netsim.engine.route import Route, Visit
 from netsim.engine.routes import Ways
 from netsim.model.entities import OUTSIDE, Node, card_station
-from netsim.model.fabric import DOWN, UP, WAN, port, rack_of, site_of
+from netsim.model.fabric import BACKPLANE, DOWN, UP, WAN, port, rack_of, site_of
 
 if TYPE_CHECKING:
     from netsim.engine.fast.build import Builder
@@ -111,9 +111,9 @@ class Patterns:
         """By name of a station or node: what it is of which of the way's nodes."""
         model = self.builder.world.model
         places = {
-            f"switch/{OUTSIDE}": (FIXED, self.builder.link_index.get(f"switch/{OUTSIDE}", -1)),
-            OUTSIDE: (FIXED, -1),
+            name: (FIXED, self.builder.link_index.get(name, -1)) for name in (f"switch/{OUTSIDE}", BACKPLANE)
         }
+        places[OUTSIDE] = (FIXED, -1)
         for role, name in enumerate(nodes):
             if name in model.nodes:
                 node = model.nodes[name]
