@@ -109,7 +109,7 @@ def begin(net, w, transfer, now, size, path, use, weight, cap):
         return -1
     w.counts[1] -= 1
     f = w.free[w.counts[1]]
-    first = f * net.width[0]
+    first = f << net.bits[0]
     for i in range(len(path)):
         net.n_station[first + i] = path[i]
         net.n_use[first + i] = use[i]
@@ -138,7 +138,7 @@ def end(net, w, f, now):
     drop(w, f)
     unlink(net, f)
     stations = 0
-    for k in range(f * net.width[0], f * net.width[0] + net.f_places[f]):
+    for k in range(f << net.bits[0], (f << net.bits[0]) + net.f_places[f]):
         stations = touch(net, net.n_station[k], stations)
     net.f_places[f] = 0
     net.f_rate[f] = 0.0
@@ -188,9 +188,11 @@ class Transfers:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """When each transfer ended (s; nan: not until the end), and of each station the mean use of its capacity."""
+    """When each transfer ended (s; nan: not until the end), its rate at the end (bytes/s; 0: it is not there), and of
+    each station the mean use of its capacity."""
 
     ends_s: Floats
+    rates_bps: Floats
     used: Floats
     solutions: int
     solved: int
@@ -212,12 +214,14 @@ def run(capacities: Floats, what: Transfers, until_s: float = np.inf) -> Played:
         net, w = _grown(net, w)
     last = until_s if np.isfinite(until_s) else float(np.nanmax(ends, initial=0.0))
     busy = net.s_busy + net.s_used * (last - net.s_since)
-    return Played(ends, busy / (last or 1.0) / net.s_capacity, int(w.counts[2]), int(w.counts[3]))
+    rates, there = np.zeros(len(ends)), net.f_places > 0
+    rates[w.who[there]] = net.f_rate[there]
+    return Played(ends, rates, busy / (last or 1.0) / net.s_capacity, int(w.counts[2]), int(w.counts[3]))
 
 
 def _grown(net: Net, w: Work) -> tuple[Net, Work]:
     """Twice the slots, with what is in them."""
-    slots, width = len(net.f_places), int(net.width[0])
+    slots, width = len(net.f_places), 1 << int(net.bits[0])
     bigger, more = make(net.s_capacity, 2 * slots, width), work(2 * slots)
     for old, new in zip(net, bigger, strict=True):
         new[: len(old)] = old
