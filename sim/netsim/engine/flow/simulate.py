@@ -291,7 +291,7 @@ class Flow:
         if exact is not None:
             tally.add(exact)
         done = [0] * len(names)
-        more = 0 if exact is None else int((exact[:, E_FATE] == 0).sum())
+        more = 0 if exact is None else self._in_time(exact)
         done[number] = round(completed * each) + more
         return tally.records(done, [d * load.response for d in done])[name]
 
@@ -303,6 +303,10 @@ class Flow:
         rows = met.rows[inside(met.rows[:, E_START], self.spans) & (met.rows[:, E_START] >= 0)]
         rows[:, E_WL] = number
         return rows
+
+    def _in_time(self, exact: Ints) -> int:
+        """How many of the replayed requests are answered before the measured time ends."""
+        return int(((exact[:, E_FATE] == 0) & (exact[:, E_FINISH] < self.scenario.duration)).sum())
 
     def _arrivals(self, name: str) -> Floats:
         """When requests arrive (ps): the same times as in the other engines."""
