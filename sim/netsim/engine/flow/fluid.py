@@ -11,6 +11,8 @@ import numpy as np
 from netsim.compiled import entry, inner
 from netsim.engine.flow.maxmin import Floats, Ints, Net, link, make, settle, solve, touch, unlink
 
+SLOTS = 1024  # for transfers at one time, to begin with
+
 
 class Work(NamedTuple):
     """What is left of each transfer in a slot, and a heap of the slots by the time at which they end."""
@@ -198,25 +200,64 @@ class Played:
     solved: int
 
 
+class Fluid:
+    """All transfers over stations of these capacities (bytes/s, or whatever ``uses`` count in), up to some time."""
+
+    def __init__(self, capacities: Floats, what: Transfers) -> None:
+        self.what = what
+        width = int(np.max(np.diff(what.offsets), initial=1))
+        self._net, self._work = make(capacities, SLOTS, width), work(SLOTS)
+        self.ends_s = np.full(len(what.starts_s), np.nan)
+        self._next, self.now_s = 0, 0.0
+
+    def to(self, until_s: float) -> None:
+        """Go on to a time (s), or to the end of all (inf)."""
+        what = self.what
+        while True:
+            found = int(play(self._net, self._work, self._next, until_s, what.starts_s, what.sizes_bytes, what.offsets,
+                             what.paths, what.uses, what.weights, what.caps_bps, self.ends_s))  # fmt: skip
+            if found >= 0:
+                break
+            self._next = -1 - found
+            self._net, self._work = _grown(self._net, self._work)
+        self._next = found
+        self.now_s = until_s if np.isfinite(until_s) else float(np.nanmax(self.ends_s, initial=0.0))
+
+    @property
+    def busy_s(self) -> Floats:
+        """Of each station, the time integral of the capacity in use, until now."""
+        net = self._net
+        return np.asarray(net.s_busy + net.s_used * (self.now_s - net.s_since))
+
+    @property
+    def rates_bps(self) -> Floats:
+        """The rate of each transfer now (bytes/s); 0: it is not there."""
+        found, there = np.zeros(len(self.ends_s)), self._net.f_places > 0
+        found[self._work.who[there]] = self._net.f_rate[there]
+        return found
+
+    @property
+    def moved_bytes(self) -> Floats:
+        """What each transfer has moved until now."""
+        net, w, sizes = self._net, self._work, self.what.sizes_bytes
+        found = np.where(np.isfinite(self.ends_s), sizes, 0.0)
+        there = net.f_places > 0
+        left = w.left[there] - net.f_rate[there] * (self.now_s - w.since[there])
+        found[w.who[there]] = sizes[w.who[there]] - np.maximum(0.0, left)
+        return found
+
+    @property
+    def solutions(self) -> tuple[int, int]:
+        """How often rates were solved, and for how many transfers in all."""
+        return int(self._work.counts[2]), int(self._work.counts[3])
+
+
 def run(capacities: Floats, what: Transfers, until_s: float = np.inf) -> Played:
-    """All transfers over stations of these capacities (bytes/s, or whatever ``uses`` count in)."""
-    width = int(np.max(np.diff(what.offsets), initial=1))
-    slots = 1024
-    net, w = make(capacities, slots, width), work(slots)
-    ends = np.full(len(what.starts_s), np.nan)
-    first = 0
-    while True:
-        first = int(play(net, w, first, until_s, what.starts_s, what.sizes_bytes, what.offsets, what.paths, what.uses,
-                         what.weights, what.caps_bps, ends))  # fmt: skip
-        if first >= 0:
-            break
-        first = -1 - first
-        net, w = _grown(net, w)
-    last = until_s if np.isfinite(until_s) else float(np.nanmax(ends, initial=0.0))
-    busy = net.s_busy + net.s_used * (last - net.s_since)
-    rates, there = np.zeros(len(ends)), net.f_places > 0
-    rates[w.who[there]] = net.f_rate[there]
-    return Played(ends, rates, busy / (last or 1.0) / net.s_capacity, int(w.counts[2]), int(w.counts[3]))
+    """Play transfers from nothing to a time."""
+    fluid = Fluid(capacities, what)
+    fluid.to(until_s)
+    used = fluid.busy_s / (fluid.now_s or 1.0) / capacities
+    return Played(fluid.ends_s, fluid.rates_bps, used, *fluid.solutions)
 
 
 def _grown(net: Net, w: Work) -> tuple[Net, Work]:
