@@ -43,8 +43,8 @@ def requests(scenario: Scenario, engine: str) -> dict[str, float]:
     return {"work": done, "visits": record.visits, "wall_s": wall}
 
 
-def fluid(hosts: int, count: int) -> dict[str, float]:
-    """Transfers at max-min fair rates, each begin and end solved."""
+def fluid(hosts: int, count: int, ends: str = "") -> dict[str, float]:
+    """Transfers at max-min fair rates, each begin and end solved; when each one ended goes into a file, if one is named."""
     import numpy as np
 
     from netsim.engine.flow.fluid import run
@@ -52,17 +52,21 @@ def fluid(hosts: int, count: int) -> dict[str, float]:
     run(np.full(8, LINK_BYTES_PER_S), transfers(4, 20))
     found = transfers(hosts, count)
     began = time.perf_counter()
-    run(np.full(2 * hosts, LINK_BYTES_PER_S), found)
-    return {"work": count, "wall_s": time.perf_counter() - began}
+    played = run(np.full(2 * hosts, LINK_BYTES_PER_S), found)
+    wall = time.perf_counter() - began
+    if ends:
+        np.savetxt(ends, played.ends_s, "%.17g")
+    return {"work": count, "wall_s": wall}
 
 
 def measure(case: str, engine: str) -> dict[str, float]:
-    """The case ``star``, ``fluid:HOSTS:TRANSFERS``, ``chain`` (``chain:SECONDS``), or ``scale:CONTAINERS:SECONDS:LOAD``."""
+    """The case ``star``, ``fluid:HOSTS:TRANSFERS[:FILE]``, ``chain`` (``chain:SECONDS``), or
+    ``scale:CONTAINERS:SECONDS:LOAD``."""
     name, *numbers = case.split(":")
     if name == "star":
         found = star(engine)
     elif name == "fluid":
-        found = fluid(int(numbers[0]), int(numbers[1]))
+        found = fluid(int(numbers[0]), int(numbers[1]), *numbers[2:])
     elif name == "chain":
         change = {"duration": int(float(numbers[0]) * 10**12)} if numbers else {}
         found = requests(load(HERE / "chain.yaml").model_copy(update=change), engine)

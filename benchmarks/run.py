@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -48,7 +49,7 @@ PEERS = {
     "transfers by max-min, 100 hosts": {"SimGrid": ("simgrid", "100 10000")},
     "transfers by max-min, 1,000 hosts": {"SimGrid": ("simgrid", "1000 50000")},
 }
-#: Plain max-min sharing: neither traffic of acknowledgements nor windows.
+#: Plain max-min sharing: neither traffic of acknowledgements nor windows. Without latency both solve the same problem.
 SIMGRID_OPTIONS = ("--cfg=network/crosstraffic:0", "--cfg=network/model:CM02", "--log=root.thres:error")  # fmt: skip
 
 
@@ -91,9 +92,22 @@ def peer(folder: str, module: str, what: str, pythons: dict[str, str]) -> list[s
             return None
         file = Path(folder) / f"transfers-{words[0]}"
         write(int(words[0]), star(int(words[0]), int(words[1])), file)
-        return [program, str(file), *SIMGRID_OPTIONS]
+        return [program, str(file), str(ends(folder, f"SimGrid-{words[0]}")), *SIMGRID_OPTIONS]
     python = interpreter(module, pythons)
     return None if python is None else [python, str(HERE / "peers" / words[0]), *words[1:]]
+
+
+def ends(folder: str, who: str) -> Path:
+    """Where it is told when each transfer ended."""
+    return Path(folder) / f"ends-{who}"
+
+
+def ours(folder: str, what: str) -> list[str]:
+    """The command of a measurement of netsim's."""
+    case, engine = what.split()
+    if case.startswith("fluid"):
+        case = f"{case}:{ends(folder, 'netsim-' + case.split(':')[1])}"
+    return [sys.executable, str(HERE / "one.py"), case, engine]
 
 
 def commands(
@@ -102,12 +116,10 @@ def commands(
     """What to run, by case and name, and which peers are not there."""
     found: dict[str, dict[str, list[str]]] = {}
     missing = []
-    for case, ours in OURS.items():
+    for case, names in OURS.items():
         if not case.startswith(only):
             continue
-        found[case] = {
-            who: [sys.executable, str(HERE / "one.py"), *what.split()] for who, what in ours.items()
-        }
+        found[case] = {who: ours(folder, what) for who, what in names.items()}
         for who, (module, what) in PEERS.get(case, {}).items():
             command = peer(folder, module, what, pythons)
             if command is None:
@@ -128,6 +140,16 @@ def measure(plan: dict[str, dict[str, list[str]]], rounds: int) -> dict[str, dic
         if who not in best[case] or numbers["per_s"] > best[case][who]["per_s"]:
             best[case][who] = numbers
     return best
+
+
+def apart(folder: str) -> dict[str, float]:
+    """By hosts: how far apart, at most and relatively, netsim's and SimGrid's times are at which transfers ended."""
+    found = {}
+    for path in sorted(Path(folder).glob("ends-SimGrid-*")):
+        hosts = path.name.rsplit("-", 1)[1]
+        other, mine = np.loadtxt(path), np.loadtxt(ends(folder, f"netsim-{hosts}"))
+        found[hosts] = float(np.max(np.abs(mine / other - 1)))
+    return found
 
 
 def show(found: dict[str, dict[str, Numbers]], missing: list[str]) -> None:
@@ -157,10 +179,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         plan, missing = commands(folder, dict(pair.split("=", 1) for pair in options.python), options.only)
         found = measure(plan, options.rounds)
+        differ = apart(folder)
     show(found, missing)
+    for hosts, most in differ.items():
+        Console().print(
+            f"Transfers over {hosts} hosts end when they do in SimGrid, within {most:.1e} of the time"
+        )
     if options.json:
         options.json.write_text(
-            json.dumps({"cases": found, "missing": missing}, indent=1) + "\n", encoding="utf-8"
+            json.dumps({"cases": found, "missing": missing, "ends_differ_by": differ}, indent=1) + "\n",
+            encoding="utf-8",
         )
 
 

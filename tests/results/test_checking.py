@@ -51,9 +51,27 @@ def test_windows_are_so_much_of_the_time_and_do_not_meet(percent: float) -> None
     assert len(found) == (2 if percent == 1 else min(5, percent // 5))
 
 
-def test_windows_end_before_the_first_fault() -> None:
+def test_windows_before_the_first_fault_and_one_around_it() -> None:
     found = windows(scenario("faults: [{at: 10s, kill_task: web.1}]"), 1, 50)
-    assert found[-1].end_ps <= 10 * S and sum(w.end_ps - w.start_ps for w in found) == pytest.approx(5 * S)
+    assert [w.changes for w in found] == [False] * 5 + [True]
+    assert found[-2].end_ps <= 10 * S and sum(w.end_ps - w.start_ps for w in found[:-1]) == pytest.approx(
+        5 * S
+    )
+    assert found[-1] == Window(5 * S, 15 * S, True)
+
+
+def test_a_change_at_the_begin_is_replayed_from_it_on() -> None:
+    found = windows(scenario("faults: [{at: 0s, kill_task: web.1}]"), 1, 50)
+    assert found == [Window(0, 10 * S, True)]
+
+
+def test_a_window_has_the_faults_of_its_time() -> None:
+    whole = scenario(
+        "faults: [{at: 10s, kill_task: web.1}, {at: 12s, kill_task: web.2}, {at: 18s, kill_task: web.1}]"
+    )
+    cut = windowed(whole, windows(whole, 1, 50)[-1])
+    assert [(fault.at, fault.kill_task) for fault in cut.faults] == [(5 * S, "web.1"), (7 * S, "web.2")]
+    assert not windowed(whole, Window(0, 10 * S)).faults
 
 
 def test_a_window_has_the_rates_of_its_time() -> None:
@@ -73,7 +91,6 @@ def test_a_window_has_the_rates_of_its_time() -> None:
         ("fast", 20, "", "this run uses fast; say --engine flow"),
         ("flow", 0, "", r"above 0 and up to 100 \(% of the measured time\), got 0"),
         ("flow", 101, "", "got 101"),
-        ("flow", 20, "faults: [{at: 0s, kill_task: web.1}]", "the first is at 0s"),
     ],
 )
 def test_where_there_is_nothing_to_check(engine: str, percent: float, more: str, words: str) -> None:
@@ -110,3 +127,17 @@ def test_what_is_off_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     users = result.data["check"]["workloads"]["users"]
     assert users["latency_s.p50"]["outside"] and not users["latency_s.p99"]["outside"]
     assert any("users latency.p50 by +" in warning for warning in result.warnings)
+
+
+def test_what_is_off_after_a_change_only_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flow engine that takes no notice of a node that is gone: right before it, wrong from it on."""
+    lost = scenario("faults: [{at: 6s, crash: worker-2}]", "12s")
+    honest = netsim.run(lost, engine="flow", check=50)
+    found = honest.data["check"]
+    jsonschema.validate(honest.data, schema())
+    assert [w["changes"] for w in found["windows"]] == [False] * 3 + [True]
+    assert not any(row["outside"] for row in found["workloads"]["users"].values())
+    monkeypatch.setattr(netsim.engine.flow.simulate, "replay", lambda *_: ({}, []))
+    told = netsim.run(lost, engine="flow", check=50)
+    assert not any(row["outside"] for row in told.data["check"]["workloads"]["users"].values())
+    assert any("around the first change: users" in warning for warning in told.warnings), told.warnings

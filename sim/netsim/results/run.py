@@ -187,7 +187,7 @@ def run(
         )
         checked = None
         if check is not None and complete and not interrupted:
-            checked = check_windows(scenario, model, used_seed, check, flag.is_set)
+            checked = check_windows(scenario, used_seed, check, flag.is_set)
     if not complete:
         raise Interrupted
     warnings = [] if checked is None else check_warnings(checked)

@@ -162,3 +162,39 @@ def test_ends_are_those_of_simgrid() -> None:
     ]
     played = fluid.run(np.full(24, 1.25e9), transfers(flows))
     np.testing.assert_allclose(played.ends_s, rows["end_s"], rtol=1e-9)
+
+
+def filled(capacities: np.ndarray, paths: np.ndarray) -> np.ndarray:
+    """Progressive filling of flows over two stations each, of weight 1 and without caps: everything, at every step."""
+    rates, growing = np.zeros(len(paths)), np.ones(len(paths), bool)
+    while growing.any():
+        fixed = np.zeros(len(capacities))
+        for k in (0, 1):
+            np.add.at(fixed, paths[~growing, k], rates[~growing])
+        counts = np.bincount(paths[growing].ravel(), minlength=len(capacities))
+        levels = np.full(len(capacities), np.inf)
+        levels[counts > 0] = (capacities - fixed)[counts > 0] / counts[counts > 0]
+        full = levels <= levels.min() * (1 + 1e-13)
+        stop = growing & full[paths].any(axis=1)
+        rates[stop] = levels.min()
+        growing &= ~stop
+    return rates
+
+
+def test_rates_after_many_changes_are_those_of_filling_everything() -> None:
+    """A thousand hosts: the rates of all that is under way, each a result of thousands of changes solved piece by piece."""
+    rng = np.random.default_rng(5)
+    hosts, count = 1000, 20000
+    source = rng.integers(0, hosts, count)
+    paths = np.stack([2 * source, 2 * ((source + rng.integers(1, hosts, count)) % hosts) + 1], 1)
+    what = fluid.Transfers(
+        np.cumsum(rng.exponential(1 / count, count)), rng.exponential(0.85 * hosts / count, count), np.arange(0, 2 * count + 1, 2),
+        paths.ravel(), np.ones(2 * count), np.ones(count), np.full(count, INF),
+    )  # fmt: skip
+    for until in (0.3, 0.6, 0.9):
+        played = fluid.run(np.ones(2 * hosts), what, until)
+        there = (what.starts_s <= until) & np.isnan(played.ends_s)
+        assert there.sum() > 1000
+        np.testing.assert_allclose(
+            played.rates_bps[there], filled(np.ones(2 * hosts), paths[there]), rtol=1e-9
+        )

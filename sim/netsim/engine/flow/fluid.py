@@ -11,6 +11,8 @@ import numpy as np
 from netsim.compiled import entry, inner
 from netsim.engine.flow.maxmin import Floats, Ints, Net, link, make, settle, solve, touch, unlink
 
+SLOTS = 1024  # for transfers at one time, to begin with
+
 
 class Work(NamedTuple):
     """What is left of each transfer in a slot, and a heap of the slots by the time at which they end."""
@@ -109,7 +111,7 @@ def begin(net, w, transfer, now, size, path, use, weight, cap):
         return -1
     w.counts[1] -= 1
     f = w.free[w.counts[1]]
-    first = f * net.width[0]
+    first = f << net.bits[0]
     for i in range(len(path)):
         net.n_station[first + i] = path[i]
         net.n_use[first + i] = use[i]
@@ -138,7 +140,7 @@ def end(net, w, f, now):
     drop(w, f)
     unlink(net, f)
     stations = 0
-    for k in range(f * net.width[0], f * net.width[0] + net.f_places[f]):
+    for k in range(f << net.bits[0], (f << net.bits[0]) + net.f_places[f]):
         stations = touch(net, net.n_station[k], stations)
     net.f_places[f] = 0
     net.f_rate[f] = 0.0
@@ -188,36 +190,79 @@ class Transfers:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """When each transfer ended (s; nan: not until the end), and of each station the mean use of its capacity."""
+    """When each transfer ended (s; nan: not until the end), its rate at the end (bytes/s; 0: it is not there), and of
+    each station the mean use of its capacity."""
 
     ends_s: Floats
+    rates_bps: Floats
     used: Floats
     solutions: int
     solved: int
 
 
+class Fluid:
+    """All transfers over stations of these capacities (bytes/s, or whatever ``uses`` count in), up to some time."""
+
+    def __init__(self, capacities: Floats, what: Transfers) -> None:
+        self.what = what
+        width = int(np.max(np.diff(what.offsets), initial=1))
+        self._net, self._work = make(capacities, SLOTS, width), work(SLOTS)
+        self.ends_s = np.full(len(what.starts_s), np.nan)
+        self._next, self.now_s = 0, 0.0
+
+    def to(self, until_s: float) -> None:
+        """Go on to a time (s), or to the end of all (inf)."""
+        what = self.what
+        while True:
+            found = int(play(self._net, self._work, self._next, until_s, what.starts_s, what.sizes_bytes, what.offsets,
+                             what.paths, what.uses, what.weights, what.caps_bps, self.ends_s))  # fmt: skip
+            if found >= 0:
+                break
+            self._next = -1 - found
+            self._net, self._work = _grown(self._net, self._work)
+        self._next = found
+        self.now_s = until_s if np.isfinite(until_s) else float(np.nanmax(self.ends_s, initial=0.0))
+
+    @property
+    def busy_s(self) -> Floats:
+        """Of each station, the time integral of the capacity in use, until now."""
+        net = self._net
+        return np.asarray(net.s_busy + net.s_used * (self.now_s - net.s_since))
+
+    @property
+    def rates_bps(self) -> Floats:
+        """The rate of each transfer now (bytes/s); 0: it is not there."""
+        found, there = np.zeros(len(self.ends_s)), self._net.f_places > 0
+        found[self._work.who[there]] = self._net.f_rate[there]
+        return found
+
+    @property
+    def moved_bytes(self) -> Floats:
+        """What each transfer has moved until now."""
+        net, w, sizes = self._net, self._work, self.what.sizes_bytes
+        found = np.where(np.isfinite(self.ends_s), sizes, 0.0)
+        there = net.f_places > 0
+        left = w.left[there] - net.f_rate[there] * (self.now_s - w.since[there])
+        found[w.who[there]] = sizes[w.who[there]] - np.maximum(0.0, left)
+        return found
+
+    @property
+    def solutions(self) -> tuple[int, int]:
+        """How often rates were solved, and for how many transfers in all."""
+        return int(self._work.counts[2]), int(self._work.counts[3])
+
+
 def run(capacities: Floats, what: Transfers, until_s: float = np.inf) -> Played:
-    """All transfers over stations of these capacities (bytes/s, or whatever ``uses`` count in)."""
-    width = int(np.max(np.diff(what.offsets), initial=1))
-    slots = 1024
-    net, w = make(capacities, slots, width), work(slots)
-    ends = np.full(len(what.starts_s), np.nan)
-    first = 0
-    while True:
-        first = int(play(net, w, first, until_s, what.starts_s, what.sizes_bytes, what.offsets, what.paths, what.uses,
-                         what.weights, what.caps_bps, ends))  # fmt: skip
-        if first >= 0:
-            break
-        first = -1 - first
-        net, w = _grown(net, w)
-    last = until_s if np.isfinite(until_s) else float(np.nanmax(ends, initial=0.0))
-    busy = net.s_busy + net.s_used * (last - net.s_since)
-    return Played(ends, busy / (last or 1.0) / net.s_capacity, int(w.counts[2]), int(w.counts[3]))
+    """Play transfers from nothing to a time."""
+    fluid = Fluid(capacities, what)
+    fluid.to(until_s)
+    used = fluid.busy_s / (fluid.now_s or 1.0) / capacities
+    return Played(fluid.ends_s, fluid.rates_bps, used, *fluid.solutions)
 
 
 def _grown(net: Net, w: Work) -> tuple[Net, Work]:
     """Twice the slots, with what is in them."""
-    slots, width = len(net.f_places), int(net.width[0])
+    slots, width = len(net.f_places), 1 << int(net.bits[0])
     bigger, more = make(net.s_capacity, 2 * slots, width), work(2 * slots)
     for old, new in zip(net, bigger, strict=True):
         new[: len(old)] = old

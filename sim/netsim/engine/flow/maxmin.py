@@ -33,7 +33,7 @@ EPSILON = 1e-12
 
 class Net(NamedTuple):
     """Stations and flows as arrays. ``s_``: by station, ``f_``: by flow slot, ``n_``: by flow slot and place on its
-    path (``width`` places each), linked into a list for each station. The rest is working memory."""
+    path (two to the power of ``bits`` places each), linked into a list for each station. The rest is working memory."""
 
     s_capacity: Floats
     s_head: Ints
@@ -42,6 +42,7 @@ class Net(NamedTuple):
     s_since: Floats
     s_room: Floats  # work: what is left for flows that are not frozen
     s_sum: Floats  # work: coefficients x weights of those
+    s_growing: Ints  # work: places of those
     s_mark: Ints  # work: 0 unknown, 1 boundary, 2 touched
     s_top: Floats  # work: the highest level frozen here
     f_places: Ints  # stations on its path; 0: slot is free
@@ -55,7 +56,7 @@ class Net(NamedTuple):
     n_use: Floats
     n_next: Ints
     n_before: Ints
-    width: Ints  # one number
+    bits: Ints  # one number
     stations: Ints  # work: list of marked stations
     flows: Ints  # work: list of marked flows
     heap: Ints  # work: stations by level
@@ -65,7 +66,8 @@ class Net(NamedTuple):
 
 def make(capacities: Floats, slots: int, width: int) -> Net:
     """A net without flows, with room for ``slots`` flows of at most ``width`` stations each."""
-    n = len(capacities)
+    n, bits = len(capacities), max(0, width - 1).bit_length()
+    places = slots << bits
 
     def floats(size: int) -> Floats:
         return np.zeros(size, np.float64)
@@ -75,9 +77,9 @@ def make(capacities: Floats, slots: int, width: int) -> Net:
 
     return Net(
         np.array(capacities, np.float64), np.full(n, NOBODY, np.int64), floats(n), floats(n), floats(n), floats(n),
-        floats(n), ints(n), floats(n), ints(slots), floats(slots), floats(slots), floats(slots),
-        np.full(slots, NOBODY, np.int64), ints(slots), floats(slots), ints(slots * width), floats(slots * width),
-        np.full(slots * width, NOBODY, np.int64), np.full(slots * width, NOBODY, np.int64), np.array([width], np.int64),
+        floats(n), ints(n), ints(n), floats(n), ints(slots), floats(slots), floats(slots), floats(slots),
+        np.full(slots, NOBODY, np.int64), ints(slots), floats(slots), ints(places), floats(places),
+        np.full(places, NOBODY, np.int64), np.full(places, NOBODY, np.int64), np.array([bits], np.int64),
         ints(n), ints(slots), ints(n + 1), floats(n), ints(slots + 1),
     )  # fmt: skip
 
@@ -85,7 +87,7 @@ def make(capacities: Floats, slots: int, width: int) -> Net:
 @inner
 def link(net, f):
     """Put a flow, whose places are written, into the lists of its stations."""
-    first = f * net.width[0]
+    first = f << net.bits[0]
     for k in range(first, first + net.f_places[f]):
         s = net.n_station[k]
         after = net.s_head[s]
@@ -99,7 +101,7 @@ def link(net, f):
 @inner
 def unlink(net, f):
     """Take it out of them."""
-    first = f * net.width[0]
+    first = f << net.bits[0]
     for k in range(first, first + net.f_places[f]):
         before, after = net.n_before[k], net.n_next[k]
         if before >= 0:
@@ -123,15 +125,15 @@ def touch(net, s, stations):
 @inner
 def collect(net, s, stations, flows):
     """All flows through a touched station are solved, and the other stations on their paths are boundary."""
-    width = net.width[0]
+    bits = net.bits[0]
     k = net.s_head[s]
     while k >= 0:
-        f = k // width
+        f = k >> bits
         if net.f_mark[f] == 0:
             net.f_mark[f] = 1
             net.flows[flows] = f
             flows += 1
-            for j in range(f * width, f * width + net.f_places[f]):
+            for j in range(f << bits, (f << bits) + net.f_places[f]):
                 other = net.n_station[j]
                 if net.s_mark[other] == 0:
                     net.s_mark[other] = 1
@@ -171,12 +173,12 @@ def solve(net, stations, flows):
 @inner
 def breaks(net, s):
     """Whether the solution inside is none for flows outside of a boundary station, or none because of them."""
-    width = net.width[0]
+    bits = net.bits[0]
     top, full = net.s_top[s], net.s_room[s] <= EPSILON * net.s_capacity[s]
     fastest, slowest = -1.0, np.inf
     k = net.s_head[s]
     while k >= 0:
-        f = k // width
+        f = k >> bits
         if net.f_mark[f] == 0:
             level = net.f_rate[f] / net.f_weight[f]
             fastest = max(fastest, level)
@@ -191,7 +193,7 @@ def breaks(net, s):
         return False
     k = net.s_head[s]
     while k >= 0:
-        f = k // width
+        f = k >> bits
         slower = net.f_next[f] / net.f_weight[f] < fastest * (1.0 - EPSILON)
         if net.f_mark[f] and net.f_bottleneck[f] == s and slower:
             return True
@@ -202,20 +204,22 @@ def breaks(net, s):
 @inner
 def fill(net, stations, flows):
     """Progressive filling of all flows inside."""
-    width = net.width[0]
+    bits = net.bits[0]
     for i in range(stations):
         s = net.stations[i]
-        room, total = net.s_capacity[s], 0.0
+        room, total, growing = net.s_capacity[s], 0.0, 0
         k = net.s_head[s]
         while k >= 0:
-            f = k // width
+            f = k >> bits
             if net.f_mark[f]:
                 total += net.n_use[k] * net.f_weight[f]
+                growing += 1
             else:
                 room -= net.n_use[k] * net.f_rate[f]
             k = net.n_next[k]
         net.s_room[s] = max(0.0, room)
         net.s_sum[s] = total
+        net.s_growing[s] = growing
         net.s_top[s] = 0.0
     size = 0
     for i in range(stations):
@@ -238,7 +242,7 @@ def fill(net, stations, flows):
             size > 0
         ):  # a station's level only rises while others freeze, so the first one may have to go back
             s = net.heap[0]
-            if net.s_sum[s] <= 1e-9 * EPSILON or not growing(net, s):
+            if net.s_sum[s] <= 1e-9 * EPSILON or net.s_growing[s] == 0:
                 size = pop(net.heap, net.key, size)
                 continue
             now = max(0.0, net.s_room[s]) / net.s_sum[s]
@@ -259,7 +263,7 @@ def fill(net, stations, flows):
             size = pop(net.heap, net.key, size)
             k = net.s_head[s]
             while k >= 0:
-                f = k // width
+                f = k >> bits
                 if net.f_mark[f] == 1:
                     freeze(net, f, level * net.f_weight[f], s)
                     left -= 1
@@ -273,28 +277,18 @@ def fill(net, stations, flows):
 
 
 @inner
-def growing(net, s):
-    """Whether some flow through a station is not frozen yet."""
-    k = net.s_head[s]
-    while k >= 0:
-        if net.f_mark[k // net.width[0]] == 1:
-            return True
-        k = net.n_next[k]
-    return False
-
-
-@inner
 def freeze(net, f, rate, bottleneck):
     """A flow has its rate; its stations have less room for the others."""
     net.f_mark[f] = 2
     net.f_next[f] = rate
     net.f_bottleneck[f] = bottleneck
     level = rate / net.f_weight[f]
-    first = f * net.width[0]
+    first = f << net.bits[0]
     for k in range(first, first + net.f_places[f]):
         s = net.n_station[k]
         net.s_room[s] -= net.n_use[k] * rate
         net.s_sum[s] -= net.n_use[k] * net.f_weight[f]
+        net.s_growing[s] -= 1
         if level > net.s_top[s]:
             net.s_top[s] = level
 
@@ -302,7 +296,7 @@ def freeze(net, f, rate, bottleneck):
 @inner
 def settle(net, stations, flows, now):
     """Forget the marks, and account for the stations' use up to ``now``; rates have been taken over by the caller."""
-    width = net.width[0]
+    bits = net.bits[0]
     for i in range(flows):
         net.f_mark[net.flows[i]] = 0
     for i in range(stations):
@@ -313,7 +307,7 @@ def settle(net, stations, flows, now):
         used = 0.0
         k = net.s_head[s]
         while k >= 0:
-            used += net.n_use[k] * net.f_rate[k // width]
+            used += net.n_use[k] * net.f_rate[k >> bits]
             k = net.n_next[k]
         net.s_used[s] = used
 
@@ -405,7 +399,7 @@ def solve_all(net):
 @entry
 def place(net, f, path, use, weight, cap):
     """A flow into a free slot; its rate is 0 until it is solved."""
-    first = f * net.width[0]
+    first = f << net.bits[0]
     for i in range(len(path)):
         net.n_station[first + i] = path[i]
         net.n_use[first + i] = use[i]

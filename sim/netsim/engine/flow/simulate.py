@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netsim.engine.flow import bulk
 from netsim.engine.flow.books import station_records
 from netsim.engine.flow.moved import moved
 from netsim.engine.flow.probe import Probe, narrowed, probe
@@ -18,7 +19,7 @@ from netsim.engine.flow.sample import Sampler
 from netsim.engine.flow.shares import Course, Sharing
 from netsim.engine.flow.solve import PS_PER_S, State, Stations
 from netsim.engine.parts import NS, PART
-from netsim.engine.record import FATES, RunRecord, WorkloadRecord
+from netsim.engine.record import FATES, RunRecord, StationRecord, WorkloadRecord
 from netsim.engine.streams import gaps, stream_key
 from netsim.engine.tally import (
     E_BYTES,
@@ -33,6 +34,7 @@ from netsim.engine.tally import (
     Tally,
     slice_ps,
 )
+from netsim.engine.world import World
 from netsim.model.entities import Model
 from netsim.scenario.schema import Scenario
 from netsim.workload.arrivals import arrival_times
@@ -63,9 +65,12 @@ def unsupported(scenario: Scenario) -> str | None:
             return f"the hardware threads of {name}"
         if group.nic.bond is not None:
             return f"the bond of {name}"
+    large = [name for name, load in scenario.load.items() if load.bulk is not None]
+    if large and len(large) < len(scenario.load):
+        return f"the bulk transfer {large[0]} beside requests"
+    if large and scenario.changes:
+        return f"the bulk transfer {large[0]} while the swarm changes"
     for name, load in scenario.load.items():
-        if load.bulk is not None:
-            return f"the bulk transfer {name}"
         if load.datagram is not None:
             return f"the datagrams of {name}"
     limits = {name: spec.resources.limits for name, spec in scenario.services.items()}
@@ -291,7 +296,7 @@ class Flow:
         if exact is not None:
             tally.add(exact)
         done = [0] * len(names)
-        more = 0 if exact is None else int((exact[:, E_FATE] == 0).sum())
+        more = 0 if exact is None else self._in_time(exact)
         done[number] = round(completed * each) + more
         return tally.records(done, [d * load.response for d in done])[name]
 
@@ -303,6 +308,10 @@ class Flow:
         rows = met.rows[inside(met.rows[:, E_START], self.spans) & (met.rows[:, E_START] >= 0)]
         rows[:, E_WL] = number
         return rows
+
+    def _in_time(self, exact: Ints) -> int:
+        """How many of the replayed requests are answered before the measured time ends."""
+        return int(((exact[:, E_FATE] == 0) & (exact[:, E_FINISH] < self.scenario.duration)).sum())
 
     def _arrivals(self, name: str) -> Floats:
         """When requests arrive (ps): the same times as in the other engines."""
@@ -380,6 +389,25 @@ class Flow:
         rows[after, W_ENDED:] = found[:, W_ENDED:]
 
 
+def transfers(scenario: Scenario, model: Model, seed: int, replication: int) -> RunRecord:
+    """One replication of bulk transfers alone."""
+    world = World(scenario, model, seed, replication)
+    width, names = slice_ps(scenario.duration), sorted(scenario.load)
+    edges = [*range(0, scenario.duration, width), scenario.duration]
+    found = bulk.play(world, [edge / PS_PER_S for edge in edges], {})
+    records = world.machine.records()
+    for record in records.values():  # what opening the connections cost is in no account
+        records[record.name] = StationRecord(record.name, record.kind, record.node, record.servers)
+    bulk.add_stations(found, records, {node.name: node.cores for node in model.nodes.values()})
+    tally = Tally(names, scenario.duration)
+    done = tally.records([0] * len(names), [0] * len(names)) | bulk.workload_records(found, names, tally)
+    return RunRecord(
+        seed=seed, replication=replication, duration_ps=scenario.duration, complete=True,
+        simulated_ps=scenario.duration + scenario.warmup_ps, visits=bulk.visits(found), slice_ps=width,
+        workloads=done, stations=records, warnings=bulk.doubts(found),
+    )  # fmt: skip
+
+
 def simulate(
     scenario: Scenario, model: Model, seed: int, replication: int, on_progress: Callable[[int], None] | None = None,
     stop: Callable[[], bool] | None = None, course: Course | None = None,
@@ -387,6 +415,8 @@ def simulate(
     """Compute one replication. ``on_progress(now_ps)`` is told the end; ``stop()`` ends it early by returning True
     (the record then has ``complete`` False). ``course``: what the control plane changes meanwhile."""
     try:
+        if any(load.bulk is not None for load in scenario.load.values()):
+            return transfers(scenario, model, seed, replication)
         record = Flow(scenario, model, seed, replication, stop, course).record()
     except InterruptedError:
         return RunRecord(

@@ -1,0 +1,282 @@
+"""Bulk transfers as fluid: flows share links, receive cores and nodes' cores at max-min fair rates, each below what its threads
+and its window allow.
+
+What a byte costs depends on the size of units, and that on the rate; so all is played a few times, with the mean rates of the
+time before. Acknowledgements take what they need and do not hold their flow back: they leave that much less to all others. A flow begins as late as slow start makes it: with the bytes that it is behind one that sends at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from netsim.engine.flow.fluid import Fluid, Transfers
+from netsim.engine.flow.ways import PS_PER_S, Price, Pricing, Way, opened
+from netsim.engine.parts import PART
+from netsim.engine.record import FATES, StationRecord, WorkloadRecord
+from netsim.engine.tally import (
+    E_BYTES,
+    E_FATE,
+    E_FINISH,
+    E_SERIAL,
+    E_START,
+    E_TRIES,
+    E_WL,
+    W_ENDED,
+    W_ROW,
+    Tally,
+)
+from netsim.engine.world import World
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+ROUNDS = 3
+FULL = 0.9  # share of a station from which on it is what limits flows, or nearly so
+SMALL = 4  # packets of a unit after losses, counted in the fast engine: 3 to 10 where a receive queue loses
+#: Why rates of bulk transfers may be others.
+WITHIN = "flows stay within a node, and whether a thread comes to the core of its receive work is chance"
+CROSSED = "flows meet more than one full station, and lose at each of them"
+BEHIND = "acknowledgements wait in the queue of a full link, and windows last longer"
+CORES = "cores are full, or would be with the small units that losses leave behind"
+
+
+@dataclass(slots=True)
+class Moved:
+    """What the flows of a run have done. ``sending``: those that were opened, with ``prices``. ``moved``: bytes of each at each
+    edge of a slice; ``busy_s``: of each station likewise, since the begin; ``ends_s``: nan if not before the run's end.
+    ``fullest``: of each station, the largest share of its capacity that is in use in a slice; ``small``: of each receive core, with
+    small units."""
+
+    ways: list[Way]
+    sending: list[Way]
+    prices: list[Price]
+    stations: list[str]
+    moved: Floats
+    busy_s: Floats
+    ends_s: Floats
+    fullest: dict[str, float]
+    small: dict[str, float]
+
+
+def play(world: World, edges_s: Sequence[float], taken: Mapping[str, float]) -> Moved:
+    """All bulk transfers of a world, up to the last of these times. ``taken``: shares of stations that others have."""
+    ways = opened(world, round(edges_s[-1] * PS_PER_S))
+    sending = [way for way in ways if way.conn is not None]
+    pricing = Pricing(world)
+    rates, busy = np.full(len(sending), np.inf), dict[str, float]()
+    prices: list[Price] = []
+    acks: dict[str, float] = {}
+    for turn in range(ROUNDS):
+        prices = _prices(pricing, sending, prices, rates, busy)
+        stations = list(dict.fromkeys(name for price in prices for name in [*price.seconds, *price.back]))
+        what, order = _transfers(world, sending, prices, stations, rates)
+        fluid = Fluid(_capacities(world, stations, taken, acks), what)
+        moved, used = [], []
+        for edge in edges_s if turn == ROUNDS - 1 else edges_s[-1:]:
+            fluid.to(edge)
+            moved.append(_back(fluid.moved_bytes, order))
+            used.append(fluid.busy_s)
+        ends = _back(fluid.ends_s, order)
+        begun = np.array([way.begun_ps for way in sending]) / PS_PER_S
+        active = np.maximum(np.where(np.isfinite(ends), ends, edges_s[-1]) - begun, 1e-9)
+        rates = moved[-1] / active
+        acks = _acks(prices, moved[-1] / edges_s[-1])
+        busy = {
+            name: seconds / float(np.max(active, initial=1e-9)) + acks.get(name, 0.0)
+            for name, seconds in zip(stations, used[-1], strict=True)
+        }
+    with_acks = np.array(used) + np.array([_seconds(prices, stations, row) for row in moved])
+    whole = _capacities(world, stations, {}, {})
+    shares = np.diff(with_acks, axis=0) / np.diff(np.array(edges_s))[:, None] / whole
+    fullest = dict(zip(stations, shares.max(axis=0, initial=0.0).tolist(), strict=True))
+    small = small_units(pricing, sending, rates, busy)
+    return Moved(ways, sending, prices, stations, np.array(moved), with_acks, ends, fullest, small)
+
+
+def _acks(prices: Sequence[Price], rates_bps: Floats) -> dict[str, float]:
+    """What acknowledgements take of each station (s/s) at these rates."""
+    found: dict[str, float] = {}
+    for price, rate in zip(prices, rates_bps, strict=True):
+        for name, seconds in price.back.items():
+            found[name] = found.get(name, 0.0) + float(rate) * seconds
+    return found
+
+
+def _seconds(prices: Sequence[Price], stations: Sequence[str], moved: Floats) -> list[float]:
+    """What the acknowledgements of so many bytes took, by station."""
+    found = _acks(prices, moved)
+    return [found.get(name, 0.0) for name in stations]
+
+
+def _back(values: Floats, order: Ints) -> Floats:
+    """What is in the order of starts, in that of flows."""
+    found = np.empty_like(values)
+    found[order] = values
+    return found
+
+
+def _prices(
+    pricing: Pricing, ways: Sequence[Way], before: Sequence[Price], rates: Floats, busy: Mapping[str, float]
+) -> list[Price]:
+    return [
+        pricing.price(way, min(rate, 1e18), before[k].rtt_s if before else 0.0, busy)
+        for k, (way, rate) in enumerate(zip(ways, rates, strict=True))
+    ]
+
+
+def _capacities(
+    world: World, stations: Sequence[str], taken: Mapping[str, float], acks: Mapping[str, float]
+) -> Floats:
+    """Seconds per second: as many as a node has cores, one of everything else, without what others take."""
+    cores = {f"{node.name}/cpu": float(node.cores) for node in world.model.nodes.values()}
+    whole = ((name, cores.get(name, 1.0)) for name in stations)
+    return np.array([max(0.0, s * (1 - taken.get(name, 0.0)) - acks.get(name, 0.0)) for name, s in whole])
+
+
+def cap_bps(price: Price, window_bytes: int) -> float:
+    """What a flow can do by itself (bytes/s): its threads, each on a core of its own, and its window, once every round trip."""
+    busiest_s = max(price.ends_s)
+    return min(
+        1 / busiest_s if busiest_s else math.inf, window_bytes / price.rtt_s if price.rtt_s else math.inf
+    )
+
+
+def lag_s(price: Price, rate_bps: float, first_bytes: int) -> float:
+    """How much later a flow would have to begin if it sent at its rate at once: a window that doubles each round trip from
+    ``first_bytes`` on reaches the rate after n of them, and has then moved what takes 1 - 1/2^n of one; and the way there."""
+    n = math.log2(max(1.0, rate_bps * price.rtt_s / first_bytes)) if math.isfinite(rate_bps) else 0.0
+    return price.rtt_s * (n - 1 + 2**-n) + price.one_way_s
+
+
+def _transfers(
+    world: World, ways: Sequence[Way], prices: Sequence[Price], stations: Sequence[str], rates: Floats
+) -> tuple[Transfers, Ints]:
+    """The flows in the order in which they start, and that order."""
+    place = {name: k for k, name in enumerate(stations)}
+    tcp = world.tcp
+    caps = np.array([cap_bps(price, tcp.window_limit_bytes) for price in prices])
+    starts = np.array([
+        way.begun_ps / PS_PER_S + lag_s(price, rate, tcp.initial_window_packets * mss_of(way))
+        for way, price, rate in zip(ways, prices, np.minimum(caps, rates), strict=True)
+    ])  # fmt: skip
+    order = np.argsort(starts, kind="stable")
+    rows = [prices[k].seconds for k in order]
+    found = Transfers(
+        starts[order], np.array([float(ways[k].size_bytes) for k in order]),
+        np.cumsum([0] + [len(row) for row in rows]),
+        np.array([place[name] for row in rows for name in row], np.int64),
+        np.array([seconds for row in rows for seconds in row.values()], np.float64),
+        np.ones(len(ways)), caps[order],
+    )  # fmt: skip
+    return found, order
+
+
+def mss_of(way: Way) -> int:
+    """Bytes of data in a packet."""
+    assert way.conn is not None
+    return way.conn.ways.request.mss_bytes
+
+
+def workload_records(found: Moved, names: Sequence[str], tally: Tally) -> dict[str, WorkloadRecord]:
+    """The bulk transfers as the other engines tell of them: every flow is a request, its bytes count as they come."""
+    done, good = [0] * len(names), [0] * len(names)
+    sending = {id(way): k for k, way in enumerate(found.sending)}
+    rows = np.zeros((len(found.ways), W_ROW), np.int64)
+    for row, way in zip(rows, found.ways, strict=True):
+        number, k = names.index(way.workload), sending.get(id(way))
+        end, fate = -1, -1
+        if way.fate is not None:
+            end, fate = way.begun_ps, FATES.index(way.fate)
+        elif k is not None:
+            good[number] += round(float(found.moved[-1, k] - found.moved[0, k]))
+            if np.isfinite(found.ends_s[k]):
+                end, fate = round(found.ends_s[k] * PS_PER_S), 0
+                done[number] += 1
+        row[[E_WL, E_SERIAL, E_START, E_FINISH, E_FATE]] = number, way.number, way.asked_ps, end, fate
+        row[[E_TRIES, E_BYTES]] = 1 if end >= 0 else 0, way.size_bytes if fate == 0 else 0
+        if fate == 0:
+            row[W_ENDED + PART["queue:tcp_window"]] = end - way.asked_ps
+    tally.add(rows)
+    records = tally.records(done, good)
+    return {way.workload: records[way.workload] for way in found.ways}
+
+
+def add_stations(found: Moved, records: dict[str, StationRecord], cores: Mapping[str, int]) -> None:
+    """Busy time and bytes of bulk transfers onto station records; threads' time is shared equally by a node's cores."""
+    busy = {name: np.diff(found.busy_s[:, k]) * PS_PER_S for k, name in enumerate(found.stations)}
+    softirq: dict[str, Floats] = {}
+    for name, seconds in busy.items():
+        record = records.get(name)
+        if record is not None and record.kind == "cpu":
+            softirq[record.node] = softirq.get(record.node, 0.0) + seconds
+    for name, record in records.items():
+        each = busy.get(name)
+        if record.kind == "cpu" and f"{record.node}/cpu" in busy:
+            threads = busy[f"{record.node}/cpu"] - softirq.get(record.node, 0.0)
+            each = threads / cores[record.node] + (0.0 if each is None else each)
+        if each is not None:
+            slices = record.busy_by_slice_ps or [0] * len(each)
+            record.busy_by_slice_ps = [a + round(b) for a, b in zip(slices, each, strict=True)]
+            record.busy_ps = sum(record.busy_by_slice_ps)
+    span = found.moved[-1] - found.moved[0] if len(found.sending) else []
+    for moved, price in zip(span, found.prices, strict=True):
+        for name, wire in price.wire.items():
+            if name in records:
+                records[name].bytes_sent += round(float(moved) * wire)
+
+
+def visits(found: Moved) -> int:
+    """Visits to stations that this stands for."""
+    span = found.moved[-1] - found.moved[0] if len(found.sending) else []
+    return round(sum(float(moved) * price.visits for moved, price in zip(span, found.prices, strict=True)))
+
+
+def small_units(
+    pricing: Pricing, ways: Sequence[Way], rates_bps: Floats, busy: Mapping[str, float]
+) -> dict[str, float]:
+    """The shares of receive cores at these rates if units were as small as they stay after losses, when acknowledgements let go
+    a few packets at a time."""
+    found: dict[str, float] = {}
+    for way, rate in zip(ways, rates_bps, strict=True):
+        for name, seconds in pricing.price(way, rate, 0.0, busy, SMALL).seconds.items():
+            if is_core(name):
+                found[name] = found.get(name, 0.0) + float(rate) * seconds
+    return found
+
+
+def is_core(station: str) -> bool:
+    """Whether a station is one core, and not all of a node."""
+    place = station.rsplit("/", 1)[-1]
+    return place.startswith("cpu") and place != "cpu"
+
+
+def doubts(found: Moved) -> list[str]:
+    """Where the shares of TCP are known to be others than these: a sentence for each reason, with the first place."""
+    told: dict[str, str] = {}
+    full = {name for name, share in found.fullest.items() if share > FULL}
+    flows: dict[str, set[int]] = {}
+    for k, price in enumerate(found.prices):
+        for name in price.seconds:
+            if name in full:
+                flows.setdefault(name, set()).add(k)
+    for k, (way, price) in enumerate(zip(found.sending, found.prices, strict=True)):
+        if way.sender is not None and way.sender == way.receiver:
+            told.setdefault(WITHIN, way.sender)
+        met = [name for name in price.seconds if name in full]
+        crossed = next((name for name in met if flows[name] != flows[met[0]]), None)
+        if crossed is not None:
+            told.setdefault(CROSSED, crossed)
+        behind = next((name for name in price.back if name in full and k not in flows.get(name, ())), None)
+        if behind is not None:
+            told.setdefault(BEHIND, behind)
+    for name in [*full, *(name for name, share in found.small.items() if share > FULL)]:
+        if name.rsplit("/", 1)[-1].startswith("cpu"):
+            told.setdefault(CORES, name)
+    return [
+        f"The flow engine shares fairly, and TCP may not: {reason} ({place}). Look at the rates of bulk transfers with the fast engine."
+        for reason, place in told.items()
+    ]

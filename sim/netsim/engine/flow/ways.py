@@ -1,0 +1,205 @@
+"""What a byte of each flow of a bulk transfer costs at every station, asked of the reference machinery.
+
+All flows open their connections there, so back ends, entries, receive queues and routes are those of the other engines. Nothing
+is sent: what a unit costs stands in the routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from netsim.datapath.stage import Context
+from netsim.engine.client import Client
+from netsim.engine.connection import Connection, Party
+from netsim.engine.kernel import Key, Phase
+from netsim.engine.keys import Tag, fold
+from netsim.engine.machine import Machine
+from netsim.engine.route import FRAGMENT_BYTES, MIN_FRAME_BYTES, Cost, Route, Visit
+from netsim.engine.sources import Bulk, BulkFlow
+from netsim.engine.world import World
+
+PS_PER_S = 1_000_000_000_000
+BITS = 8
+#: A unit holds about 1/1024 s of the rate at which TCP paces, 1.2 times that of the window (tcp_tso_autosize,
+#: tcp_update_pacing_rate), and more over short paths: 45 packets, halved for each 512 us (the same rule as in
+#: `netsim.datapath.congestion.steps.unit`).
+PACED_S = 1.2 / 1024
+LARGEST = 45
+HALVED_PS = 512 * 1_000_000
+
+
+@dataclass(slots=True)
+class Way:
+    """One flow: where it goes, from when on it sends, or at that time failed with ``fate``."""
+
+    workload: str
+    number: int
+    size_bytes: int
+    asked_ps: int
+    begun_ps: int = -1
+    fate: str | None = None
+    conn: Connection | None = None
+    sender: str | None = None  # the nodes whose threads write and read; None: outside
+    receiver: str | None = None
+
+
+@dataclass(slots=True)
+class Price:
+    """Of a byte: seconds at each station (cores of a node by number, all of them, links), and ``back`` those of its
+    acknowledgements, and bytes on each wire. Seconds of the threads at both ends; a round trip (s), one way of it, and bytes of a unit."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    back: dict[str, float] = field(default_factory=dict)
+    wire: dict[str, float] = field(default_factory=dict)
+    ends_s: tuple[float, float] = (0.0, 0.0)
+    rtt_s: float = 0.0
+    one_way_s: float = 0.0
+    unit_bytes: int = 1
+    visits: float = 0.0
+
+
+class Opened(BulkFlow):
+    """A flow that only opens its connection."""
+
+    __slots__ = ("way",)
+
+    def __init__(self, bulk: Bulk, client: Client, key: Key, number: int, way: Way) -> None:
+        super().__init__(bulk, client, key, number, way.size_bytes)
+        self.way = way
+
+    def _send(self, conn: Connection, party: Party) -> None:
+        self.way.conn, self.way.begun_ps = conn, self.client.kernel.now
+        self.way.sender = party.node if party.thread is not None else None
+        if conn.server is not None:
+            conn.server.accepted(conn)
+            self.way.receiver = conn.server.node
+
+    def _end(self, fate: str) -> None:
+        if not self.over and self.way.conn is None:
+            self.way.fate, self.way.begun_ps = fate, self.client.kernel.now
+        super()._end(fate)
+
+
+def opened(world: World, until_ps: int) -> list[Way]:
+    """All flows of all bulk transfers of a world, opened on it; those that are not by ``until_ps`` have no connection and no
+    fate."""
+    found: list[Way] = []
+
+    def begin(bulk: Bulk, flow: int, way: Way) -> None:
+        client = bulk.clients[flow % len(bulk.clients)]
+        Opened(bulk, client, fold(bulk.key, Tag.FLOW, flow), flow, way).begin()
+
+    for name, load in sorted(world.scenario.load.items()):
+        if load.bulk is None:
+            continue
+        bulk = Bulk(world, name)
+        for flow in range(load.flows if bulk.clients else 0):
+            size = load.bulk // load.flows + (1 if flow < load.bulk % load.flows else 0)
+            way = Way(name, flow, size, load.start)
+            key = fold(bulk.key, Tag.FLOW, flow)
+            world.kernel.at(load.start, Phase.ARRIVAL, key, begin, bulk, flow, way)
+            found.append(way)
+    world.kernel.run(until_ps)
+    return found
+
+
+def unit_packets(rate_bps: float, rtt_s: float, mss_bytes: int, most: int) -> int:
+    """Packets of a unit of a flow of this rate (bytes/s)."""
+    short = LARGEST >> min(int(rtt_s * PS_PER_S / HALVED_PS), 60)
+    return max(2, min(LARGEST, most, int(rate_bps * PACED_S / mss_bytes) + short))
+
+
+def _ps(cost: Cost) -> int:
+    return sum(ps for _, ps in cost)
+
+
+class Pricing:
+    """Prices of flows on a machine, with the rates that they have."""
+
+    def __init__(self, world: World) -> None:
+        self.machine: Machine = world.machine
+        self.tcp = world.tcp
+
+    def price(
+        self, way: Way, rate_bps: float, rtt_s: float, busy: Mapping[str, float], most: int = LARGEST
+    ) -> Price:
+        """At this rate (bytes/s) and round trip; ``busy``: shares of the cores that receive work takes, by name; ``most``:
+        packets of a unit."""
+        conn = way.conn
+        assert conn is not None
+        route, ack = conn.ways.request, conn.ways.request_ack
+        mss = route.mss_bytes
+        whole = self.tcp.unit_bytes // mss
+        packets = unit_packets(rate_bps, rtt_s, mss, min(most, whole))
+        pieces = route.pieces if way.receiver is not None else 0
+        each = min(packets, pieces) if pieces else packets
+        size = each * mss
+        found = Price(unit_bytes=size)
+        there, back = (
+            self._go(found, found.seconds, route, size, conn.hash, busy),
+            self._go(found, found.back, ack, 0, conn.hash, busy),
+        )
+        sends = receives = 0.0
+        times = max(1, packets // each)
+        if way.sender is not None:
+            sends = (
+                _ps(route.send_cost(size)) + (times - 1) * _ps(route.send_cost(size, pieces > 0))
+            ) / times
+            self._add(found.seconds, f"{way.sender}/cpu", sends / size)
+        if way.receiver is not None:
+            receives = _ps(route.recv_cost(size, pieces > 0))
+            self._add(found.seconds, f"{way.receiver}/cpu", receives / size)
+        found.ends_s = sends / size / PS_PER_S, receives / size / PS_PER_S
+        found.one_way_s = there / PS_PER_S
+        found.rtt_s = (sends + there + receives + back) / PS_PER_S
+        found.visits /= size
+        return found
+
+    @staticmethod
+    def _add(seconds: dict[str, float], station: str, ps: float) -> None:
+        seconds[station] = seconds.get(station, 0.0) + ps / PS_PER_S
+
+    def _go(
+        self, found: Price, seconds: dict[str, float], route: Route, payload: int, hash_: int, busy: Mapping[str, float]
+    ) -> float:  # fmt: skip
+        """A unit (0: an acknowledgement) over a route, into the price. How long it takes (ps)."""
+        took, packets, size = 0.0, route.packets(payload), found.unit_bytes
+        for visit in route.visits:
+            found.visits += visit.context != Context.DELAY
+            if visit.context == Context.DELAY:
+                took += _ps(visit.costs(payload, packets))
+            elif visit.context == Context.LINK:
+                name, wire, ps = self._link(visit, payload, packets, hash_)
+                self._add(seconds, name, ps / size)
+                found.wire[name] = found.wire.get(name, 0.0) + wire / size
+                took += ps / packets  # a train: the next hop starts after the first packet
+            else:
+                core, ps = self._softirq(visit, payload, packets, hash_, busy)
+                self._add(seconds, core, ps / size)
+                self._add(seconds, f"{visit.node}/cpu", ps / size)
+                took += ps
+        return took
+
+    def _link(self, visit: Visit, payload: int, packets: int, hash_: int) -> tuple[str, int, float]:
+        lanes = self.machine.lanes
+        name = visit.station_of(hash_, lanes.get(visit.station) if lanes else None)
+        link, pieces = self.machine.links[name], visit.pieces(payload)
+        overhead = visit.overhead_bytes + (pieces - 1) * FRAGMENT_BYTES
+        wire = max(payload + packets * overhead, MIN_FRAME_BYTES * packets)
+        service = wire * BITS * PS_PER_S / link.rate_bps if link.rate_bps else 0.0
+        return name, wire, max(service, packets * pieces * link.packet_ps)
+
+    def _softirq(
+        self, visit: Visit, payload: int, packets: int, hash_: int, busy: Mapping[str, float]
+    ) -> tuple[str, float]:
+        """The core that takes it, and the time, longer beside what the node's other receive cores do."""
+        rings, cores = self.machine.rings[visit.node], self.machine.cpus[visit.node].cores
+        core = rings[hash_ % len(rings)].core
+        names = {k: cores[k].meter.record.name for k in {ring.core for ring in rings}}
+        others = sum(busy.get(name, 0.0) for k, name in names.items() if k != core)
+        entries, buckets = self.machine.tracked(visit.node)
+        total = 0.0
+        for stage, (_, ps) in zip(visit.stages, visit.costs(payload, packets), strict=True):
+            total += ps + ps * stage.per_core_ppt * others / 1000 + stage.chain_ps * entries / buckets
+        return names[core], total
