@@ -56,7 +56,7 @@ def simulator(engine: str) -> Simulator:
         return managed
     if engine == "fast-swarm":
         from netsim.engine.fast.simulate import FastPlane
-        from netsim.swarm.loaded import simulate as loaded
+        from netsim.swarm.passes import simulate as loaded
 
         return partial(loaded, FastPlane)
     if engine == "flow-swarm":
@@ -65,7 +65,7 @@ def simulator(engine: str) -> Simulator:
         return simulate_flow
     if engine == "reference-swarm":
         from netsim.engine.reference import Reference
-        from netsim.swarm.loaded import simulate as loaded
+        from netsim.swarm.passes import simulate as loaded
 
         return partial(loaded, Reference)
     if engine == "fast":

@@ -351,7 +351,7 @@ class Members:
             lambda a, b: self.ways.arrive(a, b, self.luck),
             self.table.gossip_nodes,
             each=True,
-            delay=self.ways.delays if self.ways.delay_ps.any() else None,
+            delay=self.ways.delays if self.ways.slow else None,
             now=self.env.now,
             soon=self.table.gossip_ps,
         )
