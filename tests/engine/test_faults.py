@@ -309,7 +309,9 @@ def test_who_looks_at_a_card_sees_what_waits_there(kind: type[Machinery], tmp_pa
     running.advance(501 * MS)
     waits, full, sent = running.look([port, card], 300).T.tolist()
     assert near(waits[1], 84_040 * MS // 1000) and waits[0] == 0 and full == [0, 0]
-    assert sent[1] == 10_630
+    assert sent == [0, 0]
+    running.advance(600 * MS)
+    assert running.look([card], 300).tolist() == [[0, 0, 10_630]]
 
 
 @PLANES

@@ -141,7 +141,11 @@ class Link:
         else:
             over = self.buffer_bytes is not None and self.queued_bytes + wire_bytes > self.buffer_bytes
         full = self.ring_packets is not None and self._packets and self._packets + 1 > self.ring_packets
-        return max(0, self.free_at - now_ps), bool(over or full), self.meter.record.bytes_sent
+        return (
+            max(0, self.free_at - now_ps),
+            bool(over or full),
+            self.meter.record.bytes_sent - self.queued_bytes,
+        )
 
     def clear(self, now_ps: int) -> None:
         """Its node has lost power: what waits is lost."""

@@ -145,7 +145,7 @@ class Machinery(ABC):
     @abstractmethod
     def look(self, stations: Sequence[str], wire_bytes: int) -> Looks:
         """What a packet of so many bytes would meet now at each of these links: a row of its wait (ps), whether it finds
-        no room (0 or 1), and what the link has sent in the measured period (bytes)."""
+        no room (0 or 1), and the bytes that have left the link in the measured period."""
 
     @abstractmethod
     def use_lanes(self, station: str, used: list[int]) -> None:

@@ -103,6 +103,12 @@ def fitting_engine(engine: str, scenario: Scenario, model: Model) -> str:
     return engine
 
 
+def _watched(scenario: Scenario, engine: str) -> bool:
+    """Whether links are looked at though nothing is to happen: full ones let a swarm take the living for dead."""
+    several = sum(group.count for group in scenario.nodes.values()) > 1
+    return several and bool(scenario.services) and engine in ("fast", "reference")
+
+
 def _chosen(engine: str, scenario: Scenario, model: Model, replications: int) -> Choice | None:
     """What ``auto`` chooses; None if an engine is asked for, or there is no load to choose one by."""
     if engine != "auto" or not scenario.load:
@@ -167,7 +173,7 @@ def run(
     resolved = fitting_engine(resolved if choice is None else choice.engine, scenario, model)
     if check is not None:
         refuse_unfit(scenario, resolved, check)
-    managed = bool(scenario.load and scenario.changes)
+    managed = bool(scenario.load and (scenario.changes or _watched(scenario, resolved)))
     if resolved == "fast" or check is not None or (resolved == "flow" and managed):
         from netsim.engine.fast.warmup import warm_up
 

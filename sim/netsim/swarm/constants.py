@@ -65,6 +65,7 @@ class SwarmTable:
     table_message_bytes: int
     gossip_to_dead_ps: int
     push_pull_ps: int
+    stream_timeout_ps: int
     control_packet_bytes: int
     heeded_wait_ps: int
     heeded_share: float

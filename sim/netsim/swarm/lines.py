@@ -23,6 +23,8 @@ Steps = npt.NDArray[np.int32]
 Tenths = npt.NDArray[np.int8]
 #: Looks at a link in a gossip tick; their mean is how full it was.
 LOOKS = 10
+#: Gossip ticks between two looks at links that are at rest, at most.
+SELDOM_TICKS = 32
 
 
 class Lines:
@@ -35,6 +37,7 @@ class Lines:
     def __init__(self, model: Model) -> None:
         nodes = list(model.nodes.values())
         self.count = count = len(nodes)
+        self.slowest_bps = min(node.nic.rate for node in nodes)
         self.stations: list[tuple[str, ...]] = [node.tx_stations for node in nodes]
         self.stations += [node.switch_stations for node in nodes]
         each = np.arange(count)
@@ -97,11 +100,11 @@ class Load:
         """Whether any control message would have felt it."""
         return bool(self.moments)
 
-    def worst(self, lines: Lines) -> tuple[int, str, int]:
-        """The longest wait (ps), where, and when (ps)."""
-        at, steps = max(((at, steps) for at, steps, _ in self.moments), key=lambda found: int(found[1].max()))
+    def worst(self, lines: Lines) -> tuple[int, str]:
+        """The longest wait (ps), and where."""
+        steps = max((steps for _, steps, _ in self.moments), key=lambda found: int(found.max()))
         row = int(steps.argmax())
-        return int(steps[row]) * self.step_ps, lines.stations[row][0], at
+        return int(steps[row]) * self.step_ps, lines.stations[row][0]
 
     def same(self, other: Load) -> bool:
         """Whether control messages feel the same in both."""
@@ -138,9 +141,11 @@ class Replay:
 
 
 class Recorder:
-    """Looks at the links of a data plane while it runs, ten times in a gossip tick."""
+    """Looks at the links of a data plane while it runs: once in a gossip tick, ten times while anything waits there, and
+    seldom while no link carries anything worth mentioning."""
 
-    def __init__(self, lines: Lines, table: SwarmTable) -> None:
+    def __init__(self, lines: Lines, table: SwarmTable, data: bool = True) -> None:
+        """``data``: whether what nodes receive is noted, for pulls."""
         self.lines = lines
         self.packet_bytes = table.control_packet_bytes
         self.step_ps, self.tick_ps = table.heeded_wait_ps, table.gossip_ps
@@ -154,18 +159,29 @@ class Recorder:
         self.steps, self.tenths = np.zeros(count, np.int32), np.zeros(count, np.int8)
         self.times_full = np.zeros(count, np.int8)
         self.sent = np.zeros(count, np.int64)
+        self.waited, self.data = False, data
+        self.gap_ps, self.last = self.tick_ps, np.zeros(len(self.names), np.int64)
+        self.slowest_bps = lines.slowest_bps
 
     def advance(self, plane: Machinery, until_ps: int) -> None:
         """Let a data plane run up to then."""
-        between = self.tick_ps // LOOKS
         while not plane.stopped and plane.now_ps < until_ps:
+            between = self.tick_ps // LOOKS if self.waited else self.gap_ps
             following = (plane.now_ps // between + 1) * between
             advance_to(plane, min(following, until_ps))
             if plane.now_ps == following:
                 self._look(plane)
 
     def _look(self, plane: Machinery) -> None:
-        now, looks = plane.now_ps, plane.look(self.names, self.packet_bytes)[self.members]
+        now, found = plane.now_ps, plane.look(self.names, self.packet_bytes)
+        waits = bool((found[:, 0] >= self.step_ps).any() or found[:, 1].any())
+        if not waits and not self.waited and not self.data:
+            self._rest(now, int((found[:, 2] - self.last).max()))
+            self.last = found[:, 2]
+            return
+        self.gap_ps = self.tick_ps
+        self.waited = waits or now % self.tick_ps > 0 or bool(self.times_full.any())
+        looks = found[self.members]
         steps = np.zeros(len(self.steps), np.int32)
         np.maximum.at(steps, self.rows, (looks[:, 0] // self.step_ps).astype(np.int32))
         full = np.zeros(len(self.times_full), np.int8)
@@ -174,10 +190,19 @@ class Recorder:
         tenths = self.tenths
         if now % self.tick_ps == 0:
             tenths, self.times_full = self.times_full, np.zeros(len(full), np.int8)
-            self._count(now, looks[:, 2])
+            if self.data:
+                self._count(now, looks[:, 2])
         if (steps != self.steps).any() or (tenths != self.tenths).any():
             self.load.moments.append((now, steps, tenths.copy()))
         self.steps, self.tenths = steps, tenths
+
+    def _rest(self, now_ps: int, most_bytes: int) -> None:
+        """Twice the time to the next look if no link has carried more than a hundredth of the slowest one's rate since the last
+        one (stations count bytes from 0 on)."""
+        busy = 800 * most_bytes * PS_PER_S >= self.slowest_bps * self.gap_ps
+        self.gap_ps = (
+            self.tick_ps if busy or now_ps <= 0 else min(2 * self.gap_ps, SELDOM_TICKS * self.tick_ps)
+        )
 
     def _count(self, now_ps: int, sent: Ints) -> None:
         total = np.zeros(len(self.sent), np.int64)

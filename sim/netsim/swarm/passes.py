@@ -63,6 +63,7 @@ class Passes:
         self.progress, self.keep_requests = progress, keep_requests
         self.lines = Lines(model)
         self.start_ps = -model.scenario.warmup_ps
+        self.pulls = model.scenario.changes and _pulls(model.scenario)
         self.decisions: list[Decision] = []
         self.load: Load | None = None
         self.warnings: list[str] = []
@@ -102,7 +103,7 @@ class Passes:
         world = World(self.scenario, found.model, self.seed, self.replication, self.keep_requests)
         for task in found.later:
             world.servers[task.name].listens, world.servers[task.name].awaited = False, True
-        plane, recorder = self.kind(world, self.progress), Recorder(self.lines, swarm_table())
+        plane, recorder = self.kind(world, self.progress), Recorder(self.lines, swarm_table(), self.pulls)
         plane.apply(found.changes)
         watcher = Watcher(self.scenario, tasks_of(self.model, found.later), self.decisions)
         new = watcher.follow(plane, recorder.advance)
@@ -127,11 +128,11 @@ class Passes:
         """The longest wait of control messages, where that is longer than a probe waits for its answer."""
         if self.load is None or not self.load.heeded:
             return
-        wait, where, at = self.load.worst(self.lines)
+        wait, where = self.load.worst(self.lines)
         if wait >= swarm_table().probe_timeout_ps:
             yield (
-                f"heartbeats and gossip wait behind data, at {where} for up to {wait / PS_PER_S:.2g} s "
-                f"(at {at / PS_PER_S:.3g} s of replication {self.replication}): gossip gives up a probe after "
+                f"heartbeats and gossip wait behind data, at {where} for up to {wait / PS_PER_S:.1g} s: "
+                "gossip gives up a probe after "
                 f"{swarm_table().probe_timeout_ps / PS_PER_S:g} s and a heartbeat after "
                 f"{swarm_table().rpc_timeout_ps / PS_PER_S:g} s, so deaths are seen later and the living may be held for dead"
             )
@@ -151,6 +152,15 @@ class Passes:
             f"after {MOST_PASSES} passes the data's load and what the swarm does about it still change one another from "
             f"{since_ps / PS_PER_S:.3g} s on (replication {self.replication}): what is told of later is one of several possible courses"
         )
+
+
+def _pulls(scenario: Scenario) -> bool:
+    """Whether anything is ever pulled."""
+    updates = [words for operation in scenario.operations for words in (operation.update or {}).values()]
+    return bool(
+        any(service.image.size for service in scenario.services.values())
+        or any("image" in words for words in updates)
+    )
 
 
 def _untouched(model: Model) -> Managed:

@@ -87,7 +87,7 @@ def look_at_links(memory, links, wire, found):
         full = M[k + L_RING] >= 0 and M[k + L_PACKETS] > 0 and M[k + L_PACKETS] + 1 > M[k + L_RING]
         found[3 * link] = max(0, M[k + L_FREE] - now)
         found[3 * link + 1] = 1 if over or full else 0
-        found[3 * link + 2] = M[M[B_STATION] + M[k + L_STATION] * W_STATION + S_BYTES]
+        found[3 * link + 2] = M[M[B_STATION] + M[k + L_STATION] * W_STATION + S_BYTES] - M[k + L_BYTES]
 
 
 @entry
