@@ -278,6 +278,43 @@ def test_the_background_takes_its_rate_of_a_card(kind: type[Machinery], tmp_path
 
 
 @PLANES
+def test_control_traffic_takes_its_rate_of_a_port_from_its_time_on(
+    kind: type[Machinery], tmp_path: Path
+) -> None:
+    running = messages(kind, tmp_path)
+    alone = running.path_delay("m-1", "m-2", 1_250_000)
+    pull = Change(What.BACKGROUND, "m-2", S, 9 * 10**9, link=LinkState(direction="receives"))
+    running.apply([pull, replace(pull, at_ps=2 * S, value=0)])
+    assert running.path_delay("m-1", "m-2", 1_250_000) == alone and alone is not None
+    running.advance(S + MS)
+    loaded = running.path_delay("m-1", "m-2", 1_250_000)
+    assert loaded is not None and 10.0e9 < loaded < 10.7e9
+    assert running.path_delay("m-2", "m-1", 1_250_000) == alone  # the other direction
+    running.advance(2 * S + MS)
+    assert running.path_delay("m-1", "m-2", 1_250_000) == alone
+    with pytest.raises(ValueError, match="direction sends or receives, got both"):
+        running.apply([replace(pull, at_ps=0, link=LinkState())])
+    with pytest.raises(ValueError, match="at least 0 bit/s of m-2, got -1"):
+        running.apply([replace(pull, at_ps=0, value=-1)])
+
+
+@PLANES
+def test_who_looks_at_a_card_sees_what_waits_there(kind: type[Machinery], tmp_path: Path) -> None:
+    """10,000 B in 7 packets with 90 B around each are 85.04 ms of 1 Mbit/s."""
+    running = messages(kind, tmp_path)
+    card, port = "m-1/eth0.tx", "switch/m-2"
+    assert running.look([port, card], 300)[:, :2].tolist() == [[0, 0], [0, 0]]
+    running.apply([Change(What.LINK, "m-1", link=LinkState(rate_bps=10**6))])
+    running.send([Message(7, "m-1", "m-2", 10_000)])
+    running.advance(501 * MS)
+    waits, full, sent = running.look([port, card], 300).T.tolist()
+    assert near(waits[1], 84_040 * MS // 1000) and waits[0] == 0 and full == [0, 0]
+    assert sent == [0, 0]
+    running.advance(600 * MS)
+    assert running.look([card], 300).tolist() == [[0, 0, 10_630]]
+
+
+@PLANES
 def test_a_worker_that_writes_to_nobody_comes_back(kind: type[Machinery], tmp_path: Path) -> None:
     # 4 MiB do not fit a socket's 2.5 MiB: the one worker writes for longer than the client waits.
     load = "arrivals: {constant: 5/s}, connection: new, response: 4MiB, timeout: 40ms"

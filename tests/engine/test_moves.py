@@ -21,7 +21,7 @@ from netsim.engine.machinery import Machinery
 from netsim.engine.record import FATES, RequestLog, RunRecord
 from netsim.engine.reference import Reference
 from netsim.model.build import build_model
-from netsim.swarm.loaded import simulate
+from netsim.swarm.passes import simulate
 
 MOVING = """netsim: 1
 duration: 3s

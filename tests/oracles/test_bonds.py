@@ -13,7 +13,7 @@ from netsim.engine.machinery import run_out
 from netsim.engine.record import FATES, RunRecord
 from netsim.engine.world import World
 from netsim.model.build import build_model
-from netsim.swarm.loaded import simulate
+from netsim.swarm.passes import simulate
 
 TEXT = """netsim: 1
 duration: {duration}

@@ -286,7 +286,7 @@ def changes(draw: st.DrawFn) -> Step:
             [
                 What.TASK_GONE, What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.NODE_DOWN,
                 What.NODE_DOWN, What.NODE_UP, What.LINK, What.LINK, What.PART, What.STEAL, What.ENTRY_OUT, What.ENTRY_IN,
-                What.CABLE, What.LANES, What.DETACH, What.DETACH, What.ATTACH, What.NAME_REMOVE, What.NAME_ADD,
+                What.BACKGROUND, What.BACKGROUND, What.CABLE, What.LANES, What.DETACH, What.DETACH, What.ATTACH, What.NAME_REMOVE, What.NAME_ADD,
                 None,
             ]
         )
@@ -306,6 +306,14 @@ def changes(draw: st.DrawFn) -> Step:
     if what in (What.CABLE, What.LANES):
         link = LinkState(draw(st.booleans())) if what == What.CABLE else None
         return Change(what, draw(st.sampled_from(NODES)), value=draw(st.integers(1, 3)), link=link)
+    if what == What.BACKGROUND:
+        link = LinkState(direction=draw(st.sampled_from(["sends", "receives"])))
+        return Change(
+            what,
+            draw(st.sampled_from(NODES)),
+            value=draw(st.sampled_from([0, 10**6, 19 * 10**6, 10**9])),
+            link=link,
+        )
     if what == What.PART:
         return Change(
             what, "", groups=draw(st.sampled_from([(), (("m-1",), ("m-2", "m-3")), (("m-2",), ("m-1",))]))
@@ -340,6 +348,7 @@ def carried_out(
     for number, (at, step) in enumerate(sorted(plan, key=lambda step: step[0])):
         while plane.advance(at) < at:
             told.append((plane.now_ps, plane.outcomes()))
+        told.append(plane.look(sorted(plane.world.machine.links), 300).tolist())
         if isinstance(step, str):
             old, new = model.tasks.get(step), f"{step}x"
             if old is not None and new not in plane.world.model.tasks:
@@ -362,7 +371,7 @@ def carried_out(
 
 def wires(step: Change | str) -> bool:
     """Whether it is about links or cores alone: the language has no other changes beside datagrams."""
-    return isinstance(step, Change) and step.what in (What.LINK, What.PART, What.STEAL)
+    return isinstance(step, Change) and step.what in (What.LINK, What.PART, What.STEAL, What.BACKGROUND)
 
 
 def fits(step: Change, model: Model) -> bool:

@@ -10,13 +10,14 @@ from helpers import S, scenario_from
 from test_loaded import record
 
 from netsim.engine.fast.simulate import FastPlane
+from netsim.engine.machinery import drain
 from netsim.engine.record import RunRecord
 from netsim.engine.reference import Reference
 from netsim.model.build import build_model
 from netsim.results.run import EngineError, fitting_engine
 from netsim.scenario.schema_service import Autoscale
 from netsim.swarm.autoscale import Decision, wanted
-from netsim.swarm.loaded import one_pass
+from netsim.swarm.passes import Passes
 
 TEXT = """netsim: 1
 duration: {duration}s
@@ -129,7 +130,10 @@ def test_what_comes_before_a_decision_is_the_same_in_every_pass(tmp_path: Path) 
     model = build_model(scenario)
 
     def run(decisions: list[Decision]) -> RunRecord | Decision:
-        return one_pass(FastPlane, model, 3, 0, decisions, lambda now_ps: False, True)
+        passes = Passes(FastPlane, model, 3, 0, lambda now_ps: False, True)
+        passes.decisions = decisions
+        plane, _, decision = passes.one_pass(passes.managed())
+        return decision or drain(plane)
 
     first = run([])
     assert isinstance(first, Decision) and (first.at_ps, first.before) == (5 * S, 2)

@@ -22,7 +22,7 @@ from netsim.engine.record import FATES, RunRecord
 from netsim.engine.reference import Reference
 from netsim.model.build import build_model
 from netsim.scenario.schema_entry import PRIORITY, TrackScript, Vrrp
-from netsim.swarm.loaded import simulate
+from netsim.swarm.passes import simulate
 from netsim.swarm.vrrp import State, master_down_ps, skew_ps
 from netsim.swarm.vrrp import Vrrp as Instances
 from netsim.tables import table, values

@@ -133,6 +133,20 @@ class Link:
         self.settle(now_ps)
         self.meter.drop(now_ps)
 
+    def look(self, now_ps: int, wire_bytes: int) -> tuple[int, bool, int]:
+        """What a packet of so many bytes would meet: its wait (ps), and whether it finds no room; bytes sent so far."""
+        self.settle(now_ps)
+        if self.shared is not None:
+            over = not self.shared.takes(self, now_ps, wire_bytes)
+        else:
+            over = self.buffer_bytes is not None and self.queued_bytes + wire_bytes > self.buffer_bytes
+        full = self.ring_packets is not None and self._packets and self._packets + 1 > self.ring_packets
+        return (
+            max(0, self.free_at - now_ps),
+            bool(over or full),
+            self.meter.record.bytes_sent - self.queued_bytes,
+        )
+
     def clear(self, now_ps: int) -> None:
         """Its node has lost power: what waits is lost."""
         self.settle(now_ps)

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from netsim.datapath.stage import Context
 from netsim.engine.border import Change, Message, Outcome, What
 from netsim.engine.control import ControlRoutes, flow_of, path_delay
@@ -27,6 +30,8 @@ DRAIN_STEP_PS = PS_PER_S // 10
 #: Told the clock (ps) now and then; True stops the run.
 Progress = Callable[[int], bool]
 Plane = TypeVar("Plane")
+#: Rows of links: wait (ps), whether there is no room, bytes sent.
+Looks = npt.NDArray[np.int64]
 
 #: Changes of rows that every node keeps for itself: handed over at once, with one effective time per node.
 ROWS = frozenset(
@@ -132,6 +137,15 @@ class Machinery(ABC):
     @abstractmethod
     def rewire(self) -> None:
         """Links, or who reaches whom, have changed in ``wiring``."""
+
+    @abstractmethod
+    def set_rate(self, station: str) -> None:
+        """A link has another rate in ``wiring`` from now on."""
+
+    @abstractmethod
+    def look(self, stations: Sequence[str], wire_bytes: int) -> Looks:
+        """What a packet of so many bytes would meet now at each of these links: a row of its wait (ps), whether it finds
+        no room (0 or 1), and the bytes that have left the link in the measured period."""
 
     @abstractmethod
     def use_lanes(self, station: str, used: list[int]) -> None:

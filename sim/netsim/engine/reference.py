@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
+
+import numpy as np
 
 from netsim.datapath.stage import Context
 from netsim.engine import backends as backends  # its handlers
@@ -14,7 +16,7 @@ from netsim.engine.balance import Choice
 from netsim.engine.border import Message, Outcome
 from netsim.engine.connection import Connection
 from netsim.engine.control import HostWays, flow_of, message_key
-from netsim.engine.machinery import REFERENCE_HANDLERS, Machinery, Progress, run_out, watch
+from netsim.engine.machinery import REFERENCE_HANDLERS, Looks, Machinery, Progress, run_out, watch
 from netsim.engine.peer import Peer
 from netsim.engine.record import RunRecord
 from netsim.engine.sources import Bulk, Requests
@@ -118,6 +120,16 @@ class Reference(Machinery):
         for station, link in self.world.machine.links.items():
             link.rate_bps = self.wiring.rate_bps(station)
             link.trouble = self.wiring.trouble(link.node, link.port, link.cable)
+
+    def set_rate(self, station: str) -> None:
+        """A link has another rate from now on."""
+        self.world.machine.links[station].rate_bps = self.wiring.rate_bps(station)
+
+    def look(self, stations: Sequence[str], wire_bytes: int) -> Looks:
+        """What a packet of so many bytes would meet now at each of these links."""
+        links = self.world.machine.links
+        rows = [links[name].look(self.now_ps, wire_bytes) for name in stations]
+        return np.array(rows, np.int64).reshape(-1, 3)
 
     def use_lanes(self, station: str, used: list[int]) -> None:
         """Of a bond's cables, only those at these places."""

@@ -13,6 +13,12 @@ def _rewired(plane: Machinery, change: Change) -> None:
     plane.rewire()
 
 
+@both_take(What.BACKGROUND)
+def _loaded(plane: Machinery, change: Change) -> None:
+    for station in plane.wiring.take_share(change):
+        plane.set_rate(station)
+
+
 @both_take(What.LANES)
 def _lanes(plane: Machinery, change: Change) -> None:
     node = plane.world.model.nodes[change.subject]

@@ -28,6 +28,9 @@ class Wiring:
         self.cables: set[tuple[str, int]] = set()  # those of bonds that are unplugged
         self.steal: dict[str, int] = {}  # millionths of a node's processor time
         self.background: dict[str, float] = {}  # bit/s that control traffic takes of a card
+        self.taken: dict[
+            tuple[str, bool], int
+        ] = {}  # the same that changes have told, by node and whether it is the port's
         self.places = {name: (link.node, link.port) for name, link in world.machine.links.items()}
         self.rates = {name: link.rate_bps for name, link in world.machine.links.items()}
 
@@ -80,7 +83,8 @@ class Wiring:
             return self.rates[station]
         rate = self.state(node, port).rate_bps
         rate = self.nodes[node].nic.rate if rate is None else rate
-        return rate if port else background_rate(rate, self.background.get(node, 0.0))
+        taken = self.taken.get((node, port), 0) + (0.0 if port else self.background.get(node, 0.0))
+        return background_rate(rate, taken) if taken else rate
 
     def set_background(self, rates_bps: Mapping[str, float]) -> None:
         """Raises ``KeyError`` for a node that does not exist, ``ValueError`` for a negative rate."""
@@ -89,6 +93,19 @@ class Wiring:
                 raise ValueError(f"expected at least 0 bit/s from {self.nodes[name].name}, got {rate}")
             self.nodes[name]
         self.background = dict(rates_bps)
+
+    def take_share(self, change: Change) -> list[str]:
+        """Control traffic takes so much of a link from now on; the stations of the link. Raises ``KeyError`` for a node and
+        ``ValueError`` for a direction that does not exist, or less than nothing."""
+        direction = "" if change.link is None else change.link.direction
+        if direction not in ("sends", "receives"):
+            raise ValueError(f"expected the direction sends or receives, got {direction or 'none'}")
+        if change.value < 0:
+            raise ValueError(f"expected at least 0 bit/s of {change.subject}, got {change.value}")
+        node, port = self.nodes[change.subject], direction == "receives"
+        stations = node.switch_stations if port else node.tx_stations
+        self.taken[node.name, port] = change.value // len(stations)  # a bond's cables carry equal shares
+        return list(stations)
 
     def state(self, node: str, port: bool) -> LinkState:
         """The state of a card (sends) or of the switch port to it (receives)."""

@@ -56,7 +56,7 @@ def simulator(engine: str) -> Simulator:
         return managed
     if engine == "fast-swarm":
         from netsim.engine.fast.simulate import FastPlane
-        from netsim.swarm.loaded import simulate as loaded
+        from netsim.swarm.passes import simulate as loaded
 
         return partial(loaded, FastPlane)
     if engine == "flow-swarm":
@@ -65,7 +65,7 @@ def simulator(engine: str) -> Simulator:
         return simulate_flow
     if engine == "reference-swarm":
         from netsim.engine.reference import Reference
-        from netsim.swarm.loaded import simulate as loaded
+        from netsim.swarm.passes import simulate as loaded
 
         return partial(loaded, Reference)
     if engine == "fast":
@@ -101,6 +101,12 @@ def fitting_engine(engine: str, scenario: Scenario, model: Model) -> str:
         if what is not None:
             raise EngineError(f"UNSUPPORTED: the flow engine cannot run {what} yet; use fast or auto")
     return engine
+
+
+def _watched(scenario: Scenario, engine: str) -> bool:
+    """Whether links are looked at though nothing is to happen: full ones let a swarm take the living for dead."""
+    several = sum(group.count for group in scenario.nodes.values()) > 1
+    return several and bool(scenario.services) and engine in ("fast", "reference")
 
 
 def _chosen(engine: str, scenario: Scenario, model: Model, replications: int) -> Choice | None:
@@ -167,7 +173,7 @@ def run(
     resolved = fitting_engine(resolved if choice is None else choice.engine, scenario, model)
     if check is not None:
         refuse_unfit(scenario, resolved, check)
-    managed = bool(scenario.load and scenario.changes)
+    managed = bool(scenario.load and (scenario.changes or _watched(scenario, resolved)))
     if resolved == "fast" or check is not None or (resolved == "flow" and managed):
         from netsim.engine.fast.warmup import warm_up
 

@@ -47,8 +47,12 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
                 path: PathTuple = ("operations", i, "update", changed, word)
                 yield path, f"an update of {word} together with load", "leave out load"
     yield from _cut_off(scenario)
-    if not scenario.changes:
-        return
+    if scenario.changes:
+        yield from beside_changes(scenario, datagrams=False)
+
+
+def beside_changes(scenario: Scenario, datagrams: bool = True) -> Iterator[Finding]:
+    """What the data planes cannot have while a control plane changes anything. ``datagrams``: those, too."""
     for name, load in scenario.load.items():
         if load.from_ != "outside" and not scenario.only_rewires:
             yield (
@@ -71,6 +75,9 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
                     "host together with load and faults or operations",
                     "use ingress",
                 )
+    for name, load in scenario.load.items() if datagrams else ():
+        if load.datagram is not None:
+            yield ("load", name, "datagram"), "datagrams", "leave out datagrams"
 
 
 def _datagrams(scenario: Scenario) -> Iterator[Finding]:

@@ -203,7 +203,8 @@ class Agents:
             if not self.ways.live[node]:
                 return
         batch = self.chance.uniform(self.ways.names[node], "status batch", 0, self.table.status_batch_ps)
-        yield self.env.timeout(max(1, round(batch) + self.ways.base_ps))
+        late = self.swarm.streams.late("report", *self.swarm.dispatcher.path(node))
+        yield self.env.timeout(max(1, round(batch) + self.ways.base_ps + late))
         yield from self.swarm.raft.commit()
         self.swarm.task_reported(task, state)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,14 +83,17 @@ class Watcher:
         self.free_at: dict[str, int] = defaultdict(int)
         self.before: dict[str, tuple[int, int]] = {}
 
-    def follow(self, plane: Machinery) -> Decision | None:
-        """Let a data plane run from look to look, until a rule decides what is not decided yet; None at the end."""
+    def follow(
+        self, plane: Machinery, advance: Callable[[Machinery, int], None] = advance_to
+    ) -> Decision | None:
+        """Let a data plane run from look to look (by ``advance``), until a rule decides what is not decided yet; None at the
+        end."""
         duration = self.scenario.duration
         looks = sorted(
             {(at, name) for name, rule in self.rules.items() for at in range(0, duration, rule.interval)}
         )
         for at, name in looks:
-            advance_to(plane, at)
+            advance(plane, at)
             if plane.stopped:
                 return None
             decision = self.look(plane, at, name)

@@ -65,6 +65,12 @@ class SwarmTable:
     table_message_bytes: int
     gossip_to_dead_ps: int
     push_pull_ps: int
+    stream_timeout_ps: int
+    control_packet_bytes: int
+    heeded_wait_ps: int
+    heeded_share: float
+    pull_share: float
+    raft_send_ps: int
     bulk_sync_ps: int
     reconnect_ps: int
 

@@ -36,6 +36,9 @@ class Sessions(Protocol):
     def lose_agent(self, node: int) -> None:
         """The node's dockerd is gone."""
 
+    def path(self, node: int) -> tuple[int, ...]:
+        """The nodes over which what a node reports gets to the leader, itself first; none without a session."""
+
     def reachable(self, node: int) -> bool:
         """Whether what the node reports can be committed, and assignments get to it."""
 
@@ -72,6 +75,11 @@ class Dispatcher:
         session = self.sessions[node]
         session.manager = None
         session.epoch += 1
+
+    def path(self, node: int) -> tuple[int, ...]:
+        """From the node over its manager to the leader."""
+        manager, lead = self.sessions[node].manager, self.swarm.raft.leader
+        return () if manager is None or lead is None else (node, manager, lead)
 
     def reachable(self, node: int) -> bool:
         """Whether assignments get to the agent and its reports back."""
@@ -119,18 +127,12 @@ class Dispatcher:
                 return
             if self.reachable(session.node):
                 first_loss = None
-                wait = self._draw_period(session.node)
-                session.deadline = self.env.now + self.table.grace_multiplier * wait
-                self._watch(session)
-                lost = self.ways.lost(session.node, session.node)
-                if lost:
-                    # TCP repeats lost segments: each loss costs a timeout that doubles from 0.2 s.
-                    rto = 200_000_000_000
-                    while (
-                        self.chance.uniform(self.ways.names[session.node], "beat loss") < lost
-                        and rto < 2**7 * 10**11
-                    ):
-                        wait, rto = wait + rto, 2 * rto
+                answered = yield from self._beat(session)
+                if session.epoch != epoch or not self.ways.live[session.node]:
+                    return
+                if answered is None:
+                    break
+                wait = answered
                 continue
             if first_loss is None:
                 # The request is on its way for as long as the agent waits; a link that returns in time saves it.
@@ -144,6 +146,24 @@ class Dispatcher:
         session.manager = None
         session.epoch += 1
         self.env.process(self._connect(session, session.epoch))
+
+    def _beat(self, session: Session) -> Generator[simpy.Event, object, int | None]:
+        """A heartbeat, which starts the node's clock anew where it gets to the leader, and its answer, with the time to the
+        next one; None if the agent has waited for it in vain."""
+        path, patience = self.path(session.node), self.table.rpc_timeout_ps
+        there = self.swarm.streams.late("beat", *path)
+        if there:
+            yield self.env.timeout(min(there, patience))
+            gone = self.swarm.nodes[session.node].state == "down"  # its session is not known any more
+            if there > patience or gone or not self.reachable(session.node):
+                return None
+        period = self._draw_period(session.node)
+        session.deadline = self.env.now + self.table.grace_multiplier * period
+        self._watch(session)
+        back = self.swarm.streams.late("beat", *reversed(path))
+        if back:
+            yield self.env.timeout(min(back, patience - there + 1))
+        return None if there + back > patience else period
 
     def _connect(self, session: Session, epoch: int) -> Generator[simpy.Event, object, None]:
         """Session after session, with back-off, until one stands."""
@@ -165,13 +185,19 @@ class Dispatcher:
                     return
                 if self.env.now == given_up:
                     session.manager = None
-            if not self.reachable(session.node) or self._limited(session):
+            # TLS, session and registration: some round trips, then the node's new state is committed.
+            takes = self._handshake(session.node, manager)
+            in_time = takes <= given_up - self.env.now
+            if self.reachable(session.node) and not in_time:
+                yield self.env.timeout(max(1, given_up - self.env.now))
+                if session.epoch != epoch:
+                    return
+            if not in_time or not self.reachable(session.node) or self._limited(session):
                 self._observe(session, good=False)
                 session.manager = None
                 continue
             self._observe(session, good=True)
-            # TLS, session and registration: some round trips, then the node's new state is committed.
-            yield self.env.timeout(4 * self.ways.delay(session.node, manager))
+            yield self.env.timeout(takes)
             yield from self.swarm.raft.commit()
             if session.epoch != epoch or not self.reachable(session.node):
                 session.manager = None
@@ -184,6 +210,12 @@ class Dispatcher:
             self.swarm.node_ready(session.node)
             self.env.process(self._beats(session, period))
             return
+
+    def _handshake(self, node: int, manager: int) -> int:
+        """Two round trips (ps)."""
+        repeats = self.swarm.streams.repeats
+        ways = [(node, manager), (manager, node)] * 2
+        return sum(self.ways.delay(a, b) + repeats("handshake", a, b) for a, b in ways)
 
     def _limited(self, session: Session) -> bool:
         """More than 3 registrations within 8 s are refused."""

@@ -7,7 +7,8 @@ members change nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,6 +80,9 @@ class Members:
         self.spread = Broadcasts(count, max(1, table.member_packet_bytes // table.member_message_bytes))
         self.push_ps = push_pull_ps(table.push_pull_ps, count)
         self.next_push = (self.env.now + self.luck.random(count) * self.push_ps).astype(np.int64)
+        self.coming: list[
+            tuple[int, Callable[[], None]]
+        ] = []  # what takes longer than a tick: when it is there
         self.awake = False
         self.quiet_since = self.env.now
 
@@ -107,7 +111,8 @@ class Members:
         live = self.ways.live
         if self.ways.cut or not self.agree(live):
             return False
-        return not (self.spread.left[:, live] > 0).any() and not self.spread.under_way
+        spreads = (self.spread.left[:, live] > 0).any() or self.spread.under_way
+        return not (spreads or self.coming)
 
     def agree(self, present: Bools) -> bool:
         """Whether those present hold one another for alive and all others for dead."""
@@ -131,11 +136,25 @@ class Members:
                 self.awake, self.quiet_since = False, self.env.now
                 self.spread.drop(lambda _: False)
                 return
+            self._arrive()
             self._probe()
             self._gossip()
             self._bury()
             self._rejoin()
             self._push_pull()
+
+    def _after(self, takes_ps: int, act: Callable[[], None]) -> None:
+        """Something arrives: within this tick, or later."""
+        if takes_ps <= self.table.gossip_ps:
+            act()
+        else:
+            self.coming.append((self.env.now + takes_ps, act))
+
+    def _arrive(self) -> None:
+        there = [act for due, act in self.coming if due <= self.env.now]
+        self.coming = [one for one in self.coming if one[0] > self.env.now]
+        for act in there:
+            act()
 
     def _next(self, node: int) -> int | None:
         """The next member that a node probes: shuffled round robin over those not dead."""
@@ -210,7 +229,8 @@ class Members:
             a, b = askers[suspects], asked[suspects]
             there = self.ways.arrive(a, b, self.luck)
             for i, j in zip(a[there].tolist(), b[there].tolist(), strict=True):
-                self._refute(j, int(self.heard[i, j]))
+                number = int(self.heard[i, j])
+                self._after(self.ways.delay(i, j), partial(self._refute, j, number))
 
     def _ask(self, node: int) -> int:
         target = self._next(node)
@@ -351,7 +371,7 @@ class Members:
             lambda a, b: self.ways.arrive(a, b, self.luck),
             self.table.gossip_nodes,
             each=True,
-            delay=self.ways.delays if self.ways.delay_ps.any() else None,
+            delay=self.ways.delays if self.ways.slow else None,
             now=self.env.now,
             soon=self.table.gossip_ps,
         )
@@ -377,13 +397,24 @@ class Members:
             if not len(gone):
                 continue
             j = int(self.luck.choice(gone))
-            if not self.ways.both(i, j):
-                continue
-            for a, b in ((i, j), (j, i)):
-                if self.view[a, b] == DEAD:
-                    self._refute(b, int(max(self.heard[a, b], self.incarnation[b])))
-                    self._alive(a, b, int(self.incarnation[b]))
-            self._exchange(i, j)
+            if self.ways.both(i, j):
+                self._by_stream(i, j, self._meet)
+
+    def _meet(self, i: int, j: int) -> None:
+        """A node that was held for dead answers."""
+        for a, b in ((i, j), (j, i)):
+            if self.view[a, b] == DEAD:
+                self._refute(b, int(max(self.heard[a, b], self.incarnation[b])))
+                self._alive(a, b, int(self.incarnation[b]))
+        self._exchange(i, j)
+
+    def _by_stream(self, i: int, j: int, act: Callable[[int, int], None]) -> None:
+        """Two round trips later, if both live then and TCP has not been given up."""
+        takes = 2 * (self.ways.delay(i, j) + self.ways.delay(j, i))
+        if takes <= self.table.gossip_ps:
+            act(i, j)
+        elif takes <= self.table.stream_timeout_ps:
+            self._after(takes, lambda: act(i, j) if self.ways.both(i, j) else None)
 
     def _push_pull(self) -> None:
         """Now and then each node exchanges all it knows with one that it holds for alive."""
@@ -395,7 +426,7 @@ class Members:
             if len(alive):
                 j = int(self.luck.choice(alive))
                 if self.ways.both(i, j):
-                    self._exchange(i, j)
+                    self._by_stream(i, j, self._exchange)
 
     def _exchange(self, i: int, j: int) -> None:
         """Push and pull: what the other knows to be alive, with a newer number; whom it suspects or holds for dead becomes

@@ -93,6 +93,11 @@ class Journal:
         value = sum(1 << (cable - 1) for cable in used)
         self.changes.append(Change(What.LANES, self.swarm.ways.names[node], self.swarm.env.now, value=value))
 
+    def background(self, node: int, rate_bps: int) -> None:
+        """Image pulls leave the data so much less of the link to a node from now on."""
+        name, way = self.swarm.ways.names[node], LinkState(direction="receives")
+        self.changes.append(Change(What.BACKGROUND, name, self.swarm.env.now, value=rate_bps, link=way))
+
     def steals(self, node: int, share: float) -> None:
         """A hypervisor takes a share of the node's processor time from now on."""
         value = min(MOST_STOLEN, round(share * 1e6))

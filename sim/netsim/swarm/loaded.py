@@ -1,8 +1,4 @@
-"""One replication of a swarm under load: the control plane runs first, and the data plane takes up its changes.
-
-Nothing of the load reaches the control plane (its messages do not queue behind data) but what rules of autoscaling
-read, so the order of the two does not matter for the outcome; see docs/design.md.
-"""
+"""What a control plane does in a run under load, as changes for the data plane; `netsim.swarm.passes` lets both run."""
 
 from __future__ import annotations
 
@@ -12,80 +8,37 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from netsim.engine.border import NEVER_PS, Change, What
-from netsim.engine.machinery import DRAIN_PS, Machinery, Progress, run_out, watch
+from netsim.engine.machinery import DRAIN_PS
 from netsim.engine.record import RunRecord
-from netsim.engine.world import World
-from netsim.model.build import build_model
+from netsim.model.build import Later, build_model
 from netsim.model.entities import DEFAULT_BRIDGE, Model
 from netsim.scenario.schema import Scenario
-from netsim.swarm.autoscale import Decision, Watcher
+from netsim.swarm.autoscale import Decision
 from netsim.swarm.counted import counted
 from netsim.swarm.journal import Journal
+from netsim.swarm.lines import Load
 from netsim.swarm.moves import moves
+from netsim.swarm.pulls import Pulls
 from netsim.swarm.simulate import build, failovers, views
-
-
-def simulate(
-    kind: type[Machinery],
-    scenario: Scenario,
-    model: Model,
-    seed: int,
-    replication: int,
-    on_progress: Callable[[int], None] | None = None,
-    stop: Callable[[], bool] | None = None,
-    keep_requests: bool = False,
-) -> RunRecord:
-    """Like `netsim.engine.reference.simulate`, on a machinery of the given kind, with ``timeline`` and ``failovers``.
-
-    Stations of tasks that the scenario did not place (replacements) are simulated and not told: they are others
-    in every replication. What rules decide is found in passes (see `netsim.swarm.autoscale`).
-    """
-    decisions: list[Decision] = []
-    progress = _forward(watch(on_progress, stop))
-    while True:
-        found = one_pass(kind, model, seed, replication, decisions, progress, keep_requests)
-        if isinstance(found, RunRecord):
-            return found
-        decisions.append(found)
-
-
-def one_pass(
-    kind: type[Machinery],
-    model: Model,
-    seed: int,
-    replication: int,
-    decisions: Sequence[Decision],
-    progress: Progress,
-    keep_requests: bool,
-) -> RunRecord | Decision:
-    """A run with these decisions: its record, or the first decision that they do not have."""
-    scenario = model.scenario
-    found = managed(model, seed, replication, decisions)
-    world = World(scenario, found.model, seed, replication, keep_requests)
-    for task in found.journal.later:
-        world.servers[task.name].listens, world.servers[task.name].awaited = False, True
-    plane = kind(world, progress)
-    plane.apply(found.changes)
-    new = Watcher(scenario, tasks_of(model, found.journal), decisions).follow(plane)
-    return found.told(run_out(plane)) if new is None else new
 
 
 @dataclass(frozen=True, slots=True)
 class Managed:
-    """What a control plane has done in a run: its changes for a data plane whose ``model`` has all tasks of later, too,
-    and what is told of it."""
+    """What a control plane has done in a run: its changes for a data plane whose ``model`` has all tasks of ``later``, too,
+    and what is told of it. ``pulls``: those of images."""
 
     model: Model
-    journal: Journal
+    later: list[Later]
     changes: list[Change]
     timeline: list[dict[str, object]]
     failovers: list[dict[str, str | float | None]]
     views: list[dict[str, float]]
     services: dict[str, dict[str, float | None]]
+    pulls: Pulls | None = None
 
     def told(self, record: RunRecord) -> RunRecord:
         """A data plane's record with it."""
-        later = {f"{task.name}/workers" for task in self.journal.later}
+        later = {f"{task.name}/workers" for task in self.later}
         return replace(
             record,
             timeline=self.timeline,
@@ -96,10 +49,12 @@ class Managed:
         )
 
 
-def managed(model: Model, seed: int, replication: int, decisions: Sequence[Decision] = ()) -> Managed:
-    """Let a control plane run by itself, with these decisions of rules."""
+def managed(
+    model: Model, seed: int, replication: int, decisions: Sequence[Decision] = (), load: Load | None = None
+) -> Managed:
+    """Let a control plane run by itself, with these decisions of rules, and with the data's load where its messages pass."""
     scenario, start_ps = model.scenario, -model.scenario.warmup_ps
-    swarm = build(model, seed, replication, decisions)
+    swarm = build(model, seed, replication, decisions, load)
     swarm.env.run(until=scenario.duration)
     timeline, marks, seen = list(swarm.timeline), failovers(swarm), views(swarm)
     services = counted(swarm, decisions)
@@ -114,7 +69,7 @@ def managed(model: Model, seed: int, replication: int, decisions: Sequence[Decis
         *entry_checks(scenario, model, journal.changes),
         *addresses(scenario, journal, start_ps),
     ]
-    return Managed(whole, journal, changes, timeline, marks, seen, services)
+    return Managed(whole, journal.later, changes, timeline, marks, seen, services, swarm.agents.pulls)
 
 
 def simulate_flow(
@@ -130,29 +85,8 @@ def simulate_flow(
     from netsim.engine.flow.simulate import simulate as fluid
 
     found = managed(model, seed, replication)
-    course = Course(found.model, found.changes, frozenset(task.name for task in found.journal.later))
+    course = Course(found.model, found.changes, frozenset(task.name for task in found.later))
     return found.told(fluid(scenario, model, seed, replication, on_progress, stop, course))
-
-
-def tasks_of(model: Model, journal: Journal) -> dict[str, list[str]]:
-    """The names of all tasks that a service has in a run."""
-    found = {name: [task.name for task in tasks] for name, tasks in model.services.items()}
-    for task in journal.later:
-        found[task.service].append(task.name)
-    return found
-
-
-def _forward(progress: Progress) -> Progress:
-    """A clock that does not go back when a pass begins anew."""
-    reached: list[int] = []
-
-    def told(now_ps: int) -> bool:
-        if reached and now_ps < reached[0]:
-            now_ps = reached[0]
-        reached[:] = [now_ps]
-        return progress(now_ps)
-
-    return told
 
 
 def absent(journal: Journal, now_ps: int, nodes: int) -> Iterator[Change]:

@@ -63,6 +63,9 @@ class Rows:
                 self._targets,
                 lambda a, b: self.ways.arrive(a, b, self.luck),
                 self.table.gossip_nodes,
+                delay=self.ways.delays if self.ways.slow else None,
+                now=self.env.now,
+                soon=self.table.gossip_ps,
             )
             self.spread.known[message, node] = True
             for k, new in zip(message.tolist(), node.tolist(), strict=True):

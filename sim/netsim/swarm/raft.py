@@ -154,7 +154,7 @@ class Raft:
             lead = self.acting
             if lead is not None:
                 trips = sorted(
-                    2 * self.ways.delay(lead, node) + self._fsync(node)
+                    self._append(lead, node) + self._fsync(node)
                     for node in self.peers
                     if node != lead and self.ways.both(lead, node)
                 )
@@ -166,6 +166,12 @@ class Raft:
             else:
                 yield self.env.timeout(self.table.tick_ps // 10)
 
+    def _append(self, lead: int, node: int) -> int:
+        """A proposal on its way to a follower, and the answer."""
+        repeats = self.swarm.streams.repeats
+        there = self.ways.delay(lead, node) + repeats("append", lead, node)
+        return there + self.ways.delay(node, lead) + repeats("append", node, lead)
+
     def _fsync(self, node: int) -> int:
         draw = self.chance.exponential(self.ways.names[node], "fsync", self.table.fsync_ps)
         return round(draw * self.slow.get(node, 1.0)) + self.late_ps.get(node, 0)
@@ -174,13 +180,15 @@ class Raft:
         """A message between peers; lost if there is no way now or the receiver is gone by then."""
         if not self.ways.one_way(src, dst) or not self.ways.live[src]:
             return
-        # TCP repeats what is lost; only a link that loses nearly everything loses messages of 1 s.
-        lossy = bool(self.ways.loss.any())
-        if lossy and self.chance.uniform(self.ways.names[src], "raft loss") < self.ways.lost(src, dst) ** 3:
+        # TCP repeats what is lost, for as long as the sender waits.
+        repeats = self.swarm.streams.repeats("raft", src, dst)
+        if repeats > self.table.raft_send_ps:
             return
 
+        takes = self.ways.delay(src, dst) + repeats
+
         def later() -> Generator[simpy.Event, object, None]:
-            yield self.env.timeout(self.ways.delay(src, dst))
+            yield self.env.timeout(takes)
             if dst in self.peers and self.ways.live[dst] and self.ways.one_way(src, dst):
                 act(self.peers[dst])
 

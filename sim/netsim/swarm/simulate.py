@@ -11,6 +11,7 @@ from netsim.swarm.autoscale import Autoscaler, Decision
 from netsim.swarm.clock import NUMBERS
 from netsim.swarm.counted import counted
 from netsim.swarm.faults import Faults
+from netsim.swarm.lines import Load, Replay
 from netsim.swarm.operations import Operations
 from netsim.swarm.world import Swarm
 
@@ -73,8 +74,11 @@ def views(swarm: Swarm) -> list[dict[str, float]]:
     ]
 
 
-def build(model: Model, seed: int, replication: int, decisions: Iterable[Decision] = ()) -> Swarm:
-    """A swarm with its faults and operations and what rules have decided, before its clock starts."""
+def build(
+    model: Model, seed: int, replication: int, decisions: Iterable[Decision] = (), load: Load | None = None
+) -> Swarm:
+    """A swarm with its faults and operations and what rules have decided, before its clock starts; ``load``: that of the
+    data, which its messages feel."""
     if model.scenario.cluster_store is not None:
         from netsim.swarm.kv.cluster import Cluster  # it is a Swarm itself
 
@@ -84,5 +88,7 @@ def build(model: Model, seed: int, replication: int, decisions: Iterable[Decisio
     Autoscaler(swarm, decisions)
     Faults(swarm)
     Operations(swarm)
+    if load is not None:
+        Replay(swarm, load)
     swarm.env.process(swarm.watch())
     return swarm

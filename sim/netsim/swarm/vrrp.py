@@ -319,9 +319,11 @@ class Vrrp:
     def _announce(self, router: Router) -> None:
         """Gratuitous ARPs: one that gets there tells the router in front where the address is."""
         node, ways = router.node, self.ways
-        lost = float(ways.loss[SENDS, node]) ** self.words.garp_master_repeat
+        lost = (1 - ways.empty(SENDS, node)) ** self.words.garp_master_repeat
         if ways.switch and ways.on[node] and ways.sends[node] and (not lost or self.luck.random() >= lost):
-            self.env.process(self._arrives(node, int(ways.base_ps + ways.delay_ps[SENDS, node])))
+            self.env.process(
+                self._arrives(node, int(ways.base_ps + ways.delay_ps[SENDS, node] + ways.queue_ps[node]))
+            )
         self._settle()
 
     def _arrives(self, node: int, late_ps: int) -> Generator[simpy.Event, object, None]:

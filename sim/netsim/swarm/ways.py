@@ -1,6 +1,7 @@
 """Who reaches whom: power, cables, loss, delay, partitions. The light data plane of a swarm without load.
 
-Delays are fixed (two cards and the switch); nothing queues. A message is lost, or there after the delay.
+Delays are fixed (two cards and the switch), but for what messages wait behind data, which is told from outside
+(`Ways.load`). A message is lost, or there after the delay.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from netsim.model.entities import Model
 from netsim.model.fabric import rack_of, site_of
+from netsim.swarm.lines import Lines
 
 Bools = npt.NDArray[np.bool_]
 #: One way through two idle hosts besides the switch: about half of a quiet host's round trip of 80 us.
@@ -25,7 +27,8 @@ class Ways:
 
     ``on``: powered; ``daemon``: dockerd runs; ``sends``, ``receives``: directions of the cable. Of the node's link, a row
     for what it sends and one for what it receives: ``loss``: share lost; ``delay_ps``: added; ``rate_bps``: left of the
-    card's (0: all of it). ``group``: side of a partition.
+    card's (0: all of it). ``group``: side of a partition. Of each row of ``lines``: ``queue_ps``: what control messages wait
+    there behind data; ``full``: the share of their packets that finds no room. ``busy``: whether there is any of these.
     """
 
     def __init__(self, model: Model) -> None:
@@ -41,6 +44,10 @@ class Ways:
         self.rate_bps = np.zeros((2, count), np.int64)
         self.group = np.zeros(count, np.int64)
         self.switch = True
+        self.lines = Lines(model)
+        self.queue_ps = np.zeros(len(self.lines.stations), np.int64)
+        self.full = np.zeros(len(self.lines.stations))
+        self.busy = False
         self.base_ps = model.fabric.latency + HOSTS_PS
         nodes, fabric = list(model.nodes.values()), model.fabric
         self.hop_ps = fabric.latency
@@ -76,14 +83,40 @@ class Ways:
 
     def lost(self, a: int, b: int) -> float:
         """The share of packets from ``a`` to ``b`` that links lose."""
-        return float(1 - (1 - self.loss[SENDS, a]) * (1 - self.loss[RECEIVES, b]))
+        kept = (1 - self.loss[SENDS, a]) * (1 - self.loss[RECEIVES, b])
+        if self.busy:
+            kept *= float(self.lines.kept(self.full, np.array(a), np.array(b)))
+        return float(1 - kept)
+
+    def late(self, a: int, b: int) -> int:
+        """How much longer one way takes than on an idle network (ps)."""
+        if a == b:
+            return 0
+        queued = int(self.lines.queued(self.queue_ps, np.array(a), np.array(b))) if self.busy else 0
+        return int(self.delay_ps[SENDS, a] + self.delay_ps[RECEIVES, b]) + queued
+
+    def load(self, queue_ps: npt.NDArray[np.int64], full: npt.NDArray[np.float64]) -> bool:
+        """What control messages meet at each row of ``lines`` from now on; whether they met nothing before and do now."""
+        before = self.busy
+        self.queue_ps, self.full = queue_ps, full
+        self.busy = bool(queue_ps.any() or full.any())
+        return self.busy and not before
+
+    def empty(self, row: int, node: int) -> float:
+        """The share of packets that a node's own link does not lose in a direction."""
+        return float((1 - self.loss[row, node]) * (1 - self.full[row * len(self.names) + node]))
+
+    @property
+    def slow(self) -> bool:
+        """Whether any message is later than on an idle network."""
+        return bool(self.delay_ps.any()) or self.busy
 
     def delay(self, a: int, b: int) -> int:
         """One way (ps), at least 1."""
         if a == b:
             return 1
         between = 2 * self.hop_ps * (self.rack[a] != self.rack[b]) + self.wan_ps[self.site[a], self.site[b]]
-        return int(self.base_ps + between + self.delay_ps[SENDS, a] + self.delay_ps[RECEIVES, b])
+        return int(self.base_ps + between + self.late(a, b))
 
     def delays(self, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The same of many pairs."""
@@ -92,6 +125,8 @@ class Ways:
         found: npt.NDArray[np.int64] = (
             self.base_ps + between + self.delay_ps[SENDS, a] + self.delay_ps[RECEIVES, b]
         )
+        if self.busy:
+            found = found + self.lines.queued(self.queue_ps, a, b)
         return np.where(a == b, 1, found)
 
     def arrive(self, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], luck: np.random.Generator) -> Bools:
@@ -103,6 +138,8 @@ class Ways:
         if self.loss.any():
             kept = (1 - self.loss[SENDS, a]) * (1 - self.loss[RECEIVES, b])
             there &= (kept >= 1) | (luck.random(len(a)) < kept)
+        if self.busy and self.full.any():
+            there &= luck.random(len(a)) < self.lines.kept(self.full, a, b)
         return np.asarray(there, np.bool_)
 
     def present(self, centre: int | None) -> Bools:
@@ -129,7 +166,7 @@ class Ways:
             and self.sends.all()
             and self.receives.all()
             and not self.loss.any()
-            and not self.delay_ps.any()
+            and not self.slow
             and (self.group == self.group[0]).all()
         )
 

@@ -21,6 +21,7 @@ from netsim.swarm.orchestrator import Orchestrator
 from netsim.swarm.raft import Raft
 from netsim.swarm.scheduler import Scheduler
 from netsim.swarm.store import NodeRow, ServiceRow, State, TaskRow
+from netsim.swarm.streams import Streams
 from netsim.swarm.time import Clockwork
 from netsim.swarm.updates import Updater
 from netsim.swarm.vrrp import Vrrp
@@ -37,6 +38,7 @@ class Swarm:
         self.env = Clockwork(initial_time=-self.scenario.warmup_ps)
         self.chance = Chance(seed, replication)
         self.ways = Ways(model)
+        self.streams = Streams(self.ways, self.chance)
         self.nodes = [NodeRow() for _ in model.nodes]
         self.timeline: list[dict[str, object]] = []
         self.voters, self.apart = (
@@ -164,7 +166,8 @@ class Swarm:
 
     def _assign(self, task: TaskRow) -> Generator[simpy.Event, object, None]:
         assert task.node is not None
-        yield self.env.timeout(self.table.assignment_batch_ps + self.ways.base_ps)
+        late = self.streams.late("assignment", *reversed(self.dispatcher.path(task.node)))
+        yield self.env.timeout(self.table.assignment_batch_ps + self.ways.base_ps + late)
         if self.dispatcher.reachable(task.node):
             self.agents.assigned(task)
 

@@ -11,7 +11,7 @@ from netsim.engine.fast.simulate import FastPlane
 from netsim.engine.record import FATES, RunRecord
 from netsim.engine.reference import Reference
 from netsim.model.build import build_model
-from netsim.swarm.loaded import simulate as loaded
+from netsim.swarm.passes import simulate as loaded
 from netsim.swarm.simulate import simulate
 
 TEXT = """netsim: 1

@@ -22,7 +22,7 @@ from netsim.engine.fast.memory import (
 )
 from netsim.engine.fast.messages import reset_flow, send_reset
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import datagram, settle_link
+from netsim.engine.fast.plane import datagram, memory_takes, settle_link
 from netsim.engine.fast.requests import finished, forget_time_out, message_ended, think
 from netsim.engine.fast.rings import settle_ring
 from netsim.engine.fast.tcp import begin_windows, close, measured, new_transfer, start_transfer
@@ -70,6 +70,24 @@ def close_books(memory, links, rings, servers, cores):
             if M[z + P_BUSY]:
                 busy(M, M[s + V_STATION], M[z + P_SINCE], now)
     fill_slice(M)
+
+
+@entry
+def look_at_links(memory, links, wire, found):
+    """What a packet of so many bytes would meet now at each link: its wait, whether it finds no room, and bytes sent."""
+    M = pointer(memory)
+    now = M[H_NOW]
+    for link in range(links):
+        settle_link(M, link, now)
+        k = M[B_LINK] + link * W_LINK
+        if M[k + L_LIMITS] & LIMIT_SHARED:
+            over = not memory_takes(M, k, now, wire)
+        else:
+            over = M[k + L_BUFFER] >= 0 and M[k + L_BYTES] + wire > M[k + L_BUFFER]
+        full = M[k + L_RING] >= 0 and M[k + L_PACKETS] > 0 and M[k + L_PACKETS] + 1 > M[k + L_RING]
+        found[3 * link] = max(0, M[k + L_FREE] - now)
+        found[3 * link + 1] = 1 if over or full else 0
+        found[3 * link + 2] = M[M[B_STATION] + M[k + L_STATION] * W_STATION + S_BYTES] - M[k + L_BYTES]
 
 
 @entry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -19,12 +19,13 @@ from netsim.engine.fast import layout as y
 from netsim.engine.fast.engine import Fast
 from netsim.engine.fast.entries import (
     begin_message,
+    look_at_links,
     lost_message,
     next_outcome,
 )
 from netsim.engine.fast.ops import GROW
 from netsim.engine.fast.records import run_record
-from netsim.engine.machinery import FAST_HANDLERS, Machinery, Progress, run_out, watch
+from netsim.engine.machinery import FAST_HANDLERS, Looks, Machinery, Progress, run_out, watch
 from netsim.engine.record import RunRecord
 from netsim.engine.world import World
 from netsim.model.entities import Model, Task
@@ -90,6 +91,19 @@ class FastPlane(Machinery):
     def rewire(self) -> None:
         """Every link's rate, and what is wrong at it."""
         changes.rewire(self)
+
+    def set_rate(self, station: str) -> None:
+        """A link has another rate from now on."""
+        M, row = self.fast.M, self.fast.builder.link_index[station]
+        o = int(M[y.B_LINK]) + row * y.W_LINK
+        M[o + y.L_RATE], M[o + y.L_WIRE] = self.wiring.rate_bps(station) or 0, -1
+
+    def look(self, stations: Sequence[str], wire_bytes: int) -> Looks:
+        """What a packet of so many bytes would meet now at each of these links."""
+        index = self.fast.builder.link_index
+        found = np.zeros((len(index), 3), np.int64)
+        look_at_links(self.fast.M, len(index), wire_bytes, found.reshape(-1))
+        return found[[index[name] for name in stations]]
 
     def use_lanes(self, station: str, used: list[int]) -> None:
         """Of a bond's cables, only those at these places."""

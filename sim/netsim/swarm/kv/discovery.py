@@ -37,6 +37,11 @@ class Discovery:
             self.env.process(self._beats(node, self.epoch[node], self.period - phase))
             self.env.process(self._expire(node))
 
+    def path(self, node: int) -> tuple[int, ...]:
+        """From the engine to the store's leader."""
+        lead = self.cluster.raft.acting
+        return () if lead is None else (node, lead)
+
     def reachable(self, node: int) -> bool:
         """Whether the engine's writes get to a store that can commit."""
         lead = self.cluster.raft.acting
