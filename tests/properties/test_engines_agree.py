@@ -129,7 +129,10 @@ def bulk(draw: st.DrawFn, name: str) -> str:
             ]
         )
     )
-    return f"  {name}: {{from: {source}, to: '{target}', bulk: {size}, flows: {draw(st.integers(1, 3))}, start: {start}{tls}}}\n"
+    write = draw(
+        st.sampled_from(["", "", ", write: 128KiB", ", write: 130000B", ", write: 5000B", ", write: 200B"])
+    )
+    return f"  {name}: {{from: {source}, to: '{target}', bulk: {size}, flows: {draw(st.integers(1, 3))}, start: {start}{write}{tls}}}\n"
 
 
 @st.composite

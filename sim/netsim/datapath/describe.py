@@ -61,6 +61,9 @@ LIMITS = """
   come; where ports share a buffer, and in rings, all or none.
 - No acknowledgement is delayed (40 ms and more for one packet alone): a sender waits for one only with a window of one packet, after a time-out,
   and then it is answered at once, since it fills a hole. Small writes are not held back either (Nagle).
+- A bulk transfer's sender writes `write` bytes at a time: full units, then the whole segments that are left, then what is left of a segment.
+  So TCP cuts them while a small packet is not acknowledged, which then is there at once (Nagle's rule holds nothing for long). A sender that had to wait for its window has
+  written more in the meantime, so that its next unit is full whatever it writes; so are all units without `write`, and those from the outside, which has no processor.
 - The receive window is `window_limit_bytes` from the start, less what is not read. The kernel begins with 64 KiB and lets it grow to twice what was read in a
   round trip, so that it does not hold back slow start.
 - Segmentation is by TSO and reassembly by GRO in units of up to 45 packets; GRO's misses are in the per-packet cost.

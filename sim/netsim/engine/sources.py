@@ -107,13 +107,14 @@ class Bulk:
 class BulkFlow:
     """One connection of a bulk transfer. ``over``: it has ended, one way or the other."""
 
-    __slots__ = ("recorder", "client", "key", "size", "slot", "span", "number", "over")
+    __slots__ = ("recorder", "client", "key", "size", "slot", "span", "number", "over", "write")
 
     def __init__(self, bulk: Bulk, client: Client, key: Key, number: int, size: int) -> None:
         self.recorder = bulk.recorder
         self.client = client
         self.key = key
         self.size = size
+        self.write = bulk.load.write or 0
         self.slot: Slot | None = Slot(
             number + 1, client.make_thread() if client.make_thread is not None else None
         )
@@ -145,7 +146,7 @@ class BulkFlow:
             receiver = Party(conn.server.node, conn.server.spare_thread())
         Transfer(
             conn, False, self.size, fold(self.key, Tag.REQUEST), self._done, self._end, party, receiver,
-            self.recorder.received,
+            self.recorder.received, self.write,
         ).start()  # fmt: skip
 
     def _done(self, split: Split, now: int) -> None:

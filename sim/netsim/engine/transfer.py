@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from netsim.datapath.writes import unit_of_write
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold
 from netsim.engine.machine import AWAY, MTU, Split
@@ -50,7 +51,7 @@ class Transfer:
 
     __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
                  "on_bytes", "next", "flying", "arrived", "count", "sending", "free", "unread", "pending", "lost", "holes",
-                 "armed", "timers", "waits", "waited", "pieces", "begun", "ends", "heard", "probed", "backoff")  # fmt: skip
+                 "armed", "timers", "waits", "waited", "pieces", "begun", "ends", "write", "heard", "probed", "backoff")  # fmt: skip
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Transfer:
         sender: Party | None = None,
         receiver: Party | None = None,
         on_bytes: Callable[[int, int], None] | None = None,
+        write: int = 0,
     ) -> None:
         self.conn = conn
         self.backward = backward
@@ -76,6 +78,8 @@ class Transfer:
         self.sender = sender
         self.receiver = receiver
         self.on_bytes = on_bytes
+        #: Bytes that a sending thread writes at a time; 0: a unit at the least.
+        self.write = write if sender is not None and sender.thread is not None else 0
         self.next = 0
         self.flying = 0
         self.arrived = 0
@@ -105,10 +109,11 @@ class Transfer:
     def start(self) -> None:
         """Send what the window allows."""
         self.conn.rest(self.flow)
-        self._pump()
+        self._pump(True)
 
-    def _pump(self) -> None:
-        """Send what is lost and then what is new, as far as the windows allow."""
+    def _pump(self, writing: bool = False) -> None:
+        """Send what is lost and then what is new, as far as the windows allow; ``writing``: new data are not there before the
+        thread writes them. Of a sender that had to wait for its window, the next unit is full whatever it writes."""
         mss = self.route.mss_bytes
         units, now = 0, self.conn.kernel.now
         while not self.conn.closed:
@@ -116,7 +121,10 @@ class Transfer:
             if self.lost:
                 size = self._fitting(self.lost[0][0], window, mss)
             elif self.next < self.size and not self.sending:
-                left = min(self.size - self.next, self._limit(mss))
+                most = self._limit(mss)
+                if writing:
+                    most = unit_of_write(self.next, self.write, most, mss)
+                left = min(self.size - self.next, most)
                 if self.pieces:
                     left = min(left, self.pieces * mss)
                 if self.flying + left > window:
@@ -219,7 +227,7 @@ class Transfer:
                 self._let_go()
                 return
             self._send(size, number, 0)
-            self._pump()
+            self._pump(True)
 
         assert sender.thread is not None
         self.conn.machine.run(sender.thread, sender.node, self.route.send_cost(size, goes_on), paid, None)

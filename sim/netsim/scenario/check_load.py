@@ -41,6 +41,8 @@ def _kind(finder: Finder, name: str, load: Load) -> None:
         finder.add((*path, "dns"), "BAD_LOAD", "a load from a container with dns", "from: outside", help)
     if load.bulk is None and load.datagram is None and "flows" in load.model_fields_set:
         finder.add((*path, "flows"), "BAD_LOAD", "bulk or datagram with flows", "flows without either")
+    if load.write is not None and load.bulk is None:
+        finder.add((*path, "write"), "BAD_LOAD", "bulk with write", "write without bulk")
     if load.arrivals is not None and all(rate == 0 for _, rate in load.arrivals.points):
         finder.add((*path, "arrivals"), "OUT_OF_RANGE", "a rate above zero somewhere", "0/s")
 

@@ -154,6 +154,10 @@ class Load(Strict):
         default=None,
         description="Arrivals are UDP datagrams of so many bytes (size) and not requests: nobody answers or sends them again.",
     )
+    write: PositiveSize | None = Field(
+        default=None,
+        description="Bytes that a bulk transfer's sender writes at a time (size). Without it, what it writes always fills units.",
+    )
     start: Duration = Field(default=0, description="When it starts (duration after t = 0).")
     flows: Annotated[int, whole(1, 100_000)] = Field(
         default=1,

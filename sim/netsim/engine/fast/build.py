@@ -331,6 +331,7 @@ class Builder:
             WL_GAP_KEY=gap_key, WL_CV=cv, WL_LINE=line, WL_THINK_KIND=kind, WL_THINK=where,
             WL_RESPONSE=load.response if load.datagram is None else load.datagram, WL_SOCKETS=self._sockets(name),
             WL_BEGIN=begin, WL_END=world.scenario.duration, WL_BULK=load.bulk or 0, WL_FLOWS=load.flows,
+            WL_WRITE=load.write or 0,
         )  # fmt: skip
 
     def _sockets(self, name: str) -> int:

@@ -62,6 +62,8 @@ def send_flow(M, x):
     t = begin_transfer(M, x, 0, M[e + X_BYTES], TAG_REQUEST, TK_BULK)
     o = M[B_T] + t * W_T
     M[o + T_THREAD] = thread_of(M, x)
+    if M[o + T_THREAD] >= 0:
+        M[o + T_WRITE] = M[M[B_WL] + (M[e + X_BULK] - 1) * W_WL + WL_WRITE]
     if server >= 0:
         if not M[k + O_ACCEPTED]:
             M[k + O_ACCEPTED] = 1

@@ -162,9 +162,9 @@ W_QUOTA = 3
 # Workloads
 (
     WL_SOURCES, WL_CLIENTS, WL_KEY, WL_GAP_KIND, WL_GAP_KEY, WL_CV, WL_LINE, WL_THINK_KIND, WL_THINK, WL_THINK_MEAN, WL_RESPONSE, WL_BEGIN, WL_END,
-    WL_COMPLETED, WL_GOODPUT, WL_BULK, WL_FLOWS, WL_SOCKETS, WL_JITTER, WL_JITTERS,
-) = range(20)  # fmt: skip
-W_WL = 20
+    WL_COMPLETED, WL_GOODPUT, WL_BULK, WL_FLOWS, WL_SOCKETS, WL_JITTER, WL_JITTERS, WL_WRITE,
+) = range(21)  # fmt: skip
+W_WL = 21
 # Streams of datagrams
 DG_ROUTE, DG_BYTES, DG_GAP, DG_KEY, DG_UNTIL, DG_SENT, DG_ARRIVED, DG_LOST = range(8)
 W_STREAM = 8
@@ -222,10 +222,11 @@ W_R = 16
     T_WAITS,
     T_WAITED,
     T_BEGUN,
+    T_WRITE,  # bytes that its thread writes at a time, 0: a unit at the least
     T_HEARD,
     T_PROBED,
     T_BACKOFF,  # time-outs since the last acknowledgement
-) = range(31)
+) = range(32)
 W_T = 32
 # Connections
 (

@@ -188,7 +188,7 @@ def rare(M, D, HIST, op, a, b, c):
         timer(M, a, b)
     elif op == OP_PACE:
         M[M[B_T] + a * W_T + T_WAITS] = 0
-        pump(M, a)
+        pump(M, a, False)
     elif op == OP_ACKED:
         acked(M, a, b // 2, c, -1, b % 2)
     elif op == OP_RETRY:

@@ -28,7 +28,7 @@ def acked(M, t, size, sent, rtt, again):
         if M[M[B_Q] + M[o + T_PENDING] * W_Q + 2] > M[f + CC_NEWEST]:
             break
         found(M, t)
-    pump(M, t)
+    pump(M, t, False)
     if M[o + T_PENDING] >= 0 and not M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_CLOSED]:
         arm(M, t)
 
@@ -162,7 +162,7 @@ def timer(M, t, number):
     steps.timed_out(M, flow_cell(M, t))
     while M[o + T_PENDING] >= 0:
         found(M, t)
-    pump(M, t)
+    pump(M, t, False)
 
 
 @inner

@@ -19,6 +19,7 @@ from netsim.datapath.congestion.layout import (
 )
 from netsim.datapath.flows.layout import PORT_FREE
 from netsim.datapath.flows.steps import end as end_flow
+from netsim.datapath.writes import unit_of_write
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, at, pop_front, row
@@ -66,6 +67,7 @@ def new_transfer(M, conn, back, size, key, kind, x):
     M[o + T_WAITS] = 0
     M[o + T_WAITED] = 0
     M[o + T_BEGUN] = 0
+    M[o + T_WRITE] = 0
     return t
 
 
@@ -123,12 +125,13 @@ def start_transfer(M, t):
     now = M[H_NOW]
     steps.rested(M, f, now, now - M[k + O_LAST], rto(M, M[f + CC_SRTT], 0), M[H_IW])
     M[k + O_LAST] = now
-    pump(M, t)
+    pump(M, t, True)
 
 
 @inner
-def pump(M, t):
-    """Send what is lost and then what is new, as far as the windows allow."""
+def pump(M, t, writing):
+    """Send what is lost and then what is new, as far as the windows allow; ``writing``: new data are not there before the
+    thread writes them. Of a sender that had to wait for its window, the next unit is full whatever it writes."""
     o = M[B_T] + t * W_T
     k, f, mss = M[B_CONN] + M[o + T_CONN] * W_CONN, flow_cell(M, t), mss_of(M, t)
     units = 0
@@ -137,7 +140,10 @@ def pump(M, t):
         if M[o + T_LOST] >= 0:
             size = fitting(M, o, M[M[B_Q] + M[o + T_LOST] * W_Q], window, mss)
         elif M[o + T_NEXT] < M[o + T_SIZE] and not M[o + T_SENDING]:
-            left = min(M[o + T_SIZE] - M[o + T_NEXT], largest(M, o, f, mss))
+            most = largest(M, o, f, mss)
+            if writing:
+                most = unit_of_write(M[o + T_NEXT], M[o + T_WRITE], most, mss)
+            left = min(M[o + T_SIZE] - M[o + T_NEXT], most)
             if pieces_of(M, t) > 0:
                 left = min(left, pieces_of(M, t) * mss)
             if M[o + T_FLYING] + left > window:
@@ -246,7 +252,7 @@ def paid(M, t, size):
     if M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_CLOSED]:
         return True
     send_unit(M, t, size, M[o + T_NUMBER], 0)
-    pump(M, t)
+    pump(M, t, True)
     return False
 
 
