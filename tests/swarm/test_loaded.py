@@ -359,3 +359,59 @@ def test_addresses_of_tasks_that_come_and_go_do_not_run_out(tmp_path: Path) -> N
     # row is gone, 16 s on, some requests meet a task that has ended. The new ones are met by none of it.
     wrong = failed(log(text, tmp_path))
     assert wrong and min(wrong) > 4 and max(wrong) < 17
+
+
+SENDING = """netsim: 1
+duration: 12s
+warmup: 500ms
+nodes: {m: {role: manager}, w: {count: 2}}
+networks: {shop: {attachable: true}}
+services:
+  web: {replicas: 2, networks: [shop], work: {cpu: 100us}, placement: {constraints: [node.role == worker]}}
+  src: {replicas: 3, networks: [shop], restart_policy: {delay: 1s}, update_config: {order: start-first}, placement: {constraints: [node.role == manager]}}
+load:
+  sent: {from: src, to: web, arrivals: {constant: 60/s}, connection: new, timeout: 500ms}
+  kept: {from: src, to: web, users: 6, think: 100ms, timeout: 500ms}
+"""
+
+
+def test_load_comes_from_the_task_that_takes_a_dead_ones_slot(tmp_path: Path) -> None:
+    """A third of the load is not sent from the end of src.1 on until its replacement runs: a second's delay and its start."""
+    text = SENDING + "faults: [{at: 3s, kill_task: src.1}]\n"
+    one, other = (record(kind, text, tmp_path) for kind in (Reference, FastPlane))
+    for name in ("sent", "kept"):
+        a, b = one.workloads[name].log, other.workloads[name].log
+        assert np.array_equal(a.fate, b.fate) and np.array_equal(a.finish_ps, b.finish_ps), name
+    starts = other.workloads["sent"].log.start_ps / S
+    (ended,) = (float(row["t_s"]) for row in other.timeline if row["what"] == "failed")
+    (began,) = (float(row["t_s"]) for row in other.timeline if row["what"] == "running")
+    assert 3 < ended < 3.5 and 1 < began - ended < 3
+    starts = starts[starts >= 0]
+    gap = (starts > 3) & (starts < began)  # the process ends at once, and is told of a little later
+    assert gap.sum() == pytest.approx(40 * (began - 3), abs=2)
+    assert (~gap).sum() == pytest.approx(60 * (12 - (began - 3)), abs=2)
+
+
+def test_an_update_of_the_senders_leaves_the_load_as_it_is(tmp_path: Path) -> None:
+    """start-first: each new task takes the place of the one in its slot, which is then stopped."""
+    text = SENDING + "operations: [{at: 1s, update: {src: {image: new}}}]\n"
+    found = record(FastPlane, text, tmp_path).workloads["sent"].log
+    assert np.histogram(found.start_ps / S, np.arange(13))[0].tolist() == [60] * 12
+    assert not found.fate.any()
+
+
+def test_a_process_of_a_node_sends_again_when_the_node_is_up_again(tmp_path: Path) -> None:
+    text = SENDING[: SENDING.index("load:")].replace("12s", "45s") + (
+        "load: {sent: {from: w-1, to: 'web:8080', arrivals: {constant: 20/s}, timeout: 500ms}}\n"
+        "faults: [{at: 5s, crash: w-1, for: 2s}]\n"
+    )
+    text = text.replace(
+        "{replicas: 2, networks: [shop],", "{replicas: 2, networks: [shop], ports: ['8080:80'],"
+    )
+    found = record(FastPlane, text, tmp_path)
+    starts, up = (
+        found.workloads["sent"].log.start_ps / S,
+        5 + 2 + 30,
+    )  # the power is back after 2 s, and the boot takes 30 s
+    assert not ((starts > 5) & (starts < up)).any()
+    assert len(starts) == pytest.approx(20 * (5 + 45 - up), abs=2)

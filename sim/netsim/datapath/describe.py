@@ -85,9 +85,11 @@ LIMITS = """
 - ipvlan's mode l3s costs a conntrack lookup for every packet, and no entry for the first.
 - Frames to a router carry their VLAN tag as far as the outside; a router itself takes no time.
 - TCP knows from the start what its own node's card takes of an overlay that is not encrypted, and the outside what the
-  ingress node's takes. Such a network is a limit exceeded, and `netsim run` refuses it; told to go on
+  ingress node's takes. A network whose packets a receiver's card does not take is a limit exceeded, and `netsim run` refuses it; told to go on
   (`--ignore-limits`), a card drops an skb with packets larger than it takes as a whole, its last and smaller one, too.
-- Fragments are not followed: an encrypted overlay over a card that takes less than it sends is refused.
+- Netfilter is on the way where it decides something: what a bridge routes, published ports, balancers, a task's redirect. Nodes and
+  containers with a resolver of Docker's also track what merely comes in and goes out (VXLAN's and a node's own packets, a container's
+  in its own namespace): those look-ups, of a fifth of a microsecond each, and their entries are left out.
 - What look-ups in conntrack cost beside other cores and in long chains is counted in receive work alone.
 - IPVS counts a client's packets as two for the handshake and two for each request (for drop_entry).
 - A name is looked up before a connection is opened, by containers alone, and its answer never gets lost (but see `insert_race`,

@@ -17,6 +17,9 @@ def _listens(plane: Reference, change: Change) -> None:
     server = plane.world.servers[change.subject]
     if not server.gone:
         server.listens, server.awaited = True, False
+        clients = {name: workload.clients for name, workload in plane.workloads.items()}
+        for _ in plane.world.begin_sources(change.subject, clients):
+            pass
 
 
 @HANDLERS.takes(What.TASK_TERMS)

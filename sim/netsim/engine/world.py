@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from netsim.datapath.paths import link_specs
@@ -48,6 +49,8 @@ class World:
         self.draws = Draws(seed, replication)
         self.machine.chance = self.draws.base
         #: Clients by which workloads come from nodes themselves.
+        #: Clients of workloads whose tasks begin while the clock runs, by task, each with its workload.
+        self.later_sources: dict[str, list[tuple[str, Client]]] = {}
         self.node_sources: dict[str, list[Client]] = {name: [] for name in model.nodes}
         #: All clients, in the order in which they were made.
         self.clients: list[Client] = []
@@ -92,7 +95,8 @@ class World:
         )
 
     def sources(self, workload: str) -> list[Client]:
-        """The clients of a workload: the outside as one, or one for each task that it comes from."""
+        """The clients of a workload: the outside as one, or one for each task that it comes from. Those of tasks that are still
+        awaited are put by, until `begin_sources`."""
         load = self.scenario.load[workload]
         ask = self._asks(load)
         if load.from_ == OUTSIDE:
@@ -103,8 +107,15 @@ class World:
                 )
             ]
         names = self.source_names(load.from_)
-        pool = max(1, -(-load.connection.pool // max(1, len(names))))
-        return [self._source(workload, name, ask, pool) for name in names]
+        now = [name for name in names if name not in self.servers or not self.servers[name].awaited]
+        pool = max(1, -(-load.connection.pool // max(1, len(now))))
+        found = [self._source(workload, name, ask, pool) for name in now]
+        for name in names:
+            if name not in now:
+                self.later_sources.setdefault(name, []).append(
+                    (workload, self._source(workload, name, ask, pool))
+                )
+        return found
 
     @staticmethod
     def _asks(load: Load) -> Ask:
@@ -134,13 +145,27 @@ class World:
             return None
         ask = self._asks(load)
         pool = sources[0].limit if sources else load.connection.pool
-        new = self._source(workload, task.name, ask, pool)
-        for place, old in enumerate(sources):
-            if old.dead:
-                sources[place] = new
-                return place
-        sources.append(new)
-        return len(sources) - 1
+        return self._stands(sources, self._source(workload, task.name, ask, pool))
+
+    def begin_sources(self, task: str, sources: Mapping[str, list[Client]]) -> Iterator[tuple[str, int]]:
+        """A task that was awaited has begun: the workloads that come from it, and the place of its client in their ``sources``."""
+        for workload, client in self.later_sources.pop(task, []):
+            yield workload, self._stands(sources[workload], client)
+
+    def _stands(self, sources: list[Client], new: Client) -> int:
+        """Put a client where that of its task's slot stands (of a global service: its node), or one whose task is gone, or at the
+        end; its place."""
+        place = next(
+            (i for i, old in enumerate(sources) if self._slot(old) == self._slot(new)),
+            next((i for i, old in enumerate(sources) if old.dead), len(sources)),
+        )
+        sources[place : place + 1] = [new]
+        return place
+
+    def _slot(self, client: Client) -> tuple[str | None, object]:
+        task = self.model.tasks[client.source]
+        spread = task.service is not None and self.scenario.services[task.service].is_global
+        return task.service, task.node.name if spread else task.slot
 
     def tls_handshake_ps(self, node: str) -> int:
         """Processor time of one side of a TLS handshake; the outside costs nothing."""

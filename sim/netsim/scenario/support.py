@@ -54,12 +54,9 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
 def beside_changes(scenario: Scenario, datagrams: bool = True) -> Iterator[Finding]:
     """What the data planes cannot have while a control plane changes anything. ``datagrams``: those, too."""
     for name, load in scenario.load.items():
-        if load.from_ != "outside" and not scenario.only_rewires:
-            yield (
-                ("load", name, "from"),
-                f"load from {load.from_} together with faults or operations",
-                "load from outside",
-            )
+        if load.from_ in scenario.services and _scaled(scenario, load.from_):
+            found = f"load from {load.from_}, whose replicas change"
+            yield ("load", name, "from"), found, "load from outside, or from a service that is not scaled"
     yield from _single_tasks(scenario)
     for name, service in scenario.services.items():
         if service.endpoint_mode == "dnsrr":
@@ -78,6 +75,18 @@ def beside_changes(scenario: Scenario, datagrams: bool = True) -> Iterator[Findi
     for name, load in scenario.load.items() if datagrams else ():
         if load.datagram is not None:
             yield ("load", name, "datagram"), "datagrams", "leave out datagrams"
+
+
+def _scaled(scenario: Scenario, service: str) -> bool:
+    """Whether the number of a service's tasks changes: what they send then is not said by the rate of all together."""
+    spec = scenario.services[service]
+    updates = [
+        words for o in scenario.operations for name, words in (o.update or {}).items() if name == service
+    ]
+    said = any(service in (o.scale or {}) for o in scenario.operations) or any(
+        "replicas" in w for w in updates
+    )
+    return said or spec.autoscale is not None
 
 
 def _datagrams(scenario: Scenario) -> Iterator[Finding]:

@@ -310,6 +310,10 @@ class Builder:
         world, load = self.world, self.world.scenario.load[name]
         self.sources[name] = world.sources(name)
         self.source_rows[name] = [self.client(client, None) for client in self.sources[name]]
+        for later in world.later_sources.values():
+            for workload, client in later:
+                if workload == name:
+                    self.client(client, None)
         begin = -world.scenario.warmup_ps if load.start == 0 else load.start
         kind, where = self.spread(load.think)
         gap, gap_key, cv, line = -1, 0, 0, 0
@@ -351,6 +355,12 @@ class Builder:
         """Where the rows of a workload's clients stand in the lists."""
         self.lists += self.source_rows[name]
         return len(self.lists) - len(self.source_rows[name])
+
+    def stand(self, name: str, place: int) -> tuple[int, int]:
+        """A client has come into a workload's list at a place: where its rows stand now, and how many."""
+        rows = self.source_rows[name]
+        rows[place : place + 1] = [self.client_rows[self.sources[name][place]]]
+        return self._source_list(name), len(rows)
 
     def add_task(self, server: Server) -> dict[int, tuple[int, int]]:
         """Rows of a new task; of each workload that comes from it too, where its clients stand and how many."""

@@ -46,6 +46,7 @@ def _listens(plane: FastPlane, change: Change) -> None:
     if not fast.M[server_cell(fast, server, y.V_GONE)]:
         fast.M[server_cell(fast, server, y.V_LISTENS)] = 1
         fast.world.servers[change.subject].awaited = False
+        fast.begin_sources(change.subject)
 
 
 @HANDLERS.takes(What.TASK_TERMS)

@@ -180,6 +180,19 @@ class Fast:
             o = int(self.M[y.B_WL]) + number * y.W_WL
             self.M[o + y.WL_SOURCES], self.M[o + y.WL_CLIENTS] = where, count
 
+    def begin_sources(self, task: str) -> None:
+        """Workloads come from a task that was awaited, too."""
+        b = self.builder
+        began = list(self.world.begin_sources(task, b.sources))
+        if not began:
+            return
+        lists = {name: b.stand(name, place) for name, place in began}
+        self._lay_out()
+        self.point()
+        for name, (where, count) in lists.items():
+            o = int(self.M[y.B_WL]) + sorted(b.sources).index(name) * y.W_WL
+            self.M[o + y.WL_SOURCES], self.M[o + y.WL_CLIENTS] = where, count
+
     def add_ways(self) -> None:
         """Put the ways that the builder has just made into memory; new memory if the room is used up."""
         M, new = self.M, {}

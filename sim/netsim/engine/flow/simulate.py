@@ -73,6 +73,8 @@ def unsupported(scenario: Scenario) -> str | None:
     for name, load in scenario.load.items():
         if load.datagram is not None:
             return f"the datagrams of {name}"
+        if load.from_ != "outside" and scenario.changes and not scenario.only_rewires:
+            return f"the load {name} from {load.from_} together with faults or operations"
     limits = {name: spec.resources.limits for name, spec in scenario.services.items()}
     limits |= {name: spec.resources.limits for name, spec in scenario.containers.items()}
     for name, limit in limits.items():
