@@ -50,7 +50,7 @@ def costs() -> dict[str, float]:
 def choose(scenario: Scenario, model: Model, replications: int, unfit: str | None) -> Choice:
     """The fast engine, which is exact, unless it would take long and the flow engine far less. ``unfit``: what of the
     scenario the flow engine cannot run."""
-    from netsim.engine.flow.simulate import DRAWN
+    from netsim.engine.flow.constants import constants
 
     cost = costs()
     per_request = {name: visits_per_request(scenario, model, name) for name in scenario.load}
@@ -58,7 +58,7 @@ def choose(scenario: Scenario, model: Model, replications: int, unfit: str | Non
     requests = {name: rate_per_s(scenario, model, name) * span for name in scenario.load}
     visits = replications * sum(requests[name] * per_request[name] for name in scenario.load)
     asked = sum(per_request[name] * _asked(load) for name, load in scenario.load.items())
-    drawn = replications * sum(min(requests[name], DRAWN) for name in scenario.load)
+    drawn = replications * sum(min(requests[name], constants().drawn) for name in scenario.load)
     seconds = {
         "fast": cost["fast_visit_s"] * visits,
         "flow": cost["reference_visit_s"] * asked + cost["flow_draw_s"] * drawn,
