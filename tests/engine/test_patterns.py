@@ -60,7 +60,7 @@ def test_filled_in_ways_are_those_made_stage_by_stage(scenario: Scenario) -> Non
                 entry = reach.vias[via] if reach.vias else None
                 _, way = builder.make_ways(row, via, cand)
                 ways = Ways(builder.world.model, reach, client.source, name, entry, client.ask.udp)
-                made, state = builder.way(ways), builder.world.state
+                made, state = builder.routes.columns(ways), builder.world.state
                 columns = {c: builder.ways.rows[way][getattr(y, c)] for c in made}
                 met = builder.ways.rows[way][y.WA_NAMESPACES]
                 assert met == state.namespaces(ways.passed, name, reach.network)

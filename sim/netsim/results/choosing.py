@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NS_PER_S = 1_000_000_000
 PS_PER_S = 1_000_000_000_000
+PACKET_BYTES = 1448  # of data in a packet of 1500 B (IP and TCP with time stamps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def costs() -> dict[str, float]:
 def choose(scenario: Scenario, model: Model, replications: int, unfit: str | None) -> Choice:
     """The fast engine, which is exact, unless it would take long and the flow engine far less. ``unfit``: what of the
     scenario the flow engine cannot run."""
-    from netsim.engine.flow.simulate import DRAWN
+    from netsim.engine.flow.constants import constants
 
     cost = costs()
     per_request = {name: visits_per_request(scenario, model, name) for name in scenario.load}
@@ -58,10 +59,16 @@ def choose(scenario: Scenario, model: Model, replications: int, unfit: str | Non
     requests = {name: rate_per_s(scenario, model, name) * span for name in scenario.load}
     visits = replications * sum(requests[name] * per_request[name] for name in scenario.load)
     asked = sum(per_request[name] * _asked(load) for name, load in scenario.load.items())
-    drawn = replications * sum(min(requests[name], DRAWN) for name in scenario.load)
+    drawn = replications * sum(min(requests[name], constants().drawn) for name in scenario.load)
+    begins, replayed = cost["start_s"], 0.0
+    if scenario.changes:  # the control plane runs first on both, and flow replays requests around its changes
+        begins += replications * (cost["control_s"] + cost["control_node_s"] * len(model.nodes) * span)
+        most = constants().replayed_around_changes + constants().replayed_between_changes
+        share = min(1.0, most / max(1.0, sum(requests.values())))
+        replayed = cost["fast_visit_s"] * share * visits
     seconds = {
-        "fast": cost["fast_visit_s"] * visits,
-        "flow": cost["reference_visit_s"] * asked + cost["flow_draw_s"] * drawn,
+        "fast": begins + cost["fast_visit_s"] * visits,
+        "flow": begins + cost["reference_visit_s"] * asked + cost["flow_draw_s"] * drawn + replayed,
     }
     about = f"about {_short(visits)} visits take it about {_time(seconds['fast'])}"
     if unfit is not None:
@@ -86,11 +93,9 @@ def rate_per_s(scenario: Scenario, model: Model, name: str) -> float:
 
     load = scenario.load[name]
     if load.bulk is not None:
-        from netsim.datapath.tcp import tcp_table
-
         span = (scenario.duration + scenario.warmup_ps) / PS_PER_S
         cards = sum(node.nic.rate for node in model.nodes.values()) / 8  # at most what all of them send
-        return min(load.bulk / span, cards) / tcp_table().unit_bytes * costs()["pieces"]
+        return min(load.bulk / span, cards) / _unit_bytes(model, load)
     if load.arrivals is not None:
         from netsim.engine.flow.rates import mean_rate
 
@@ -107,6 +112,21 @@ def rate_per_s(scenario: Scenario, model: Model, name: str) -> float:
     most = max([ns for station, ns in each_ns.items() if station not in (None, "-")], default=0.0)
     back_ends = max(1, len(model.services.get(party_of(scenario, load.to, load.from_), ())))
     return float(min((load.users or 0) / max(idle_s, 1e-9), back_ends * NS_PER_S / max(most, 1e-3)))
+
+
+def _unit_bytes(model: Model, load: Load) -> float:
+    """Of a bulk transfer: a few packets where its receiver does not merge them."""
+    from netsim.datapath.paths import ReachError, reach, request_path
+    from netsim.datapath.tcp import tcp_table
+
+    source = model.services[load.from_][0].name if model.services.get(load.from_) else load.from_
+    try:
+        found = reach(model, source, load.to)
+        via = found.vias[0] if found.vias else None
+        path = request_path(model, found, source, found.candidates[0], via, False)
+    except (ReachError, IndexError):
+        return tcp_table().unit_bytes
+    return float(path.pieces * path.mss_bytes or tcp_table().unit_bytes)
 
 
 def _work_ps(scenario: Scenario, load: Load) -> float:
@@ -128,8 +148,9 @@ def visits_per_request(scenario: Scenario, model: Model, name: str) -> float:
 
     load = scenario.load[name]
     size = (0, 0) if load.bulk is not None else load.sizes
-    total = _message(model, load.from_, load.to, size, load.connection)
-    for party, times in asked_of(scenario, load.to, load.from_).items():
+    total = _message(model, load.from_, load.to, size, load.connection, load.datagram is not None)
+    asked = {} if load.bulk is not None else asked_of(scenario, load.to, load.from_)  # bytes lead to no calls
+    for party, times in asked.items():
         spec = spec_of(scenario, party)
         for call in spec.calls if spec is not None else ():
             each = _message(model, party, call.to, (call.request, call.response), call.connection)
@@ -137,7 +158,9 @@ def visits_per_request(scenario: Scenario, model: Model, name: str) -> float:
     return total
 
 
-def _message(model: Model, src: str, dst: str, size: tuple[int, int], connection: Connection) -> float:
+def _message(
+    model: Model, src: str, dst: str, size: tuple[int, int], connection: Connection, datagram: bool = False
+) -> float:
     """A request and its answer, the worker and the thread's work between them, and the handshake if it is new."""
     from netsim.datapath.paths import ReachError
     from netsim.datapath.tcp import tcp_table
@@ -150,9 +173,17 @@ def _message(model: Model, src: str, dst: str, size: tuple[int, int], connection
     ways = [_stations(found["request"]), _stations(found["reply"])]
     whole = [bytes_ / tcp_table().unit_bytes for bytes_ in size]
     units = [1 if share <= 1 else math.ceil(share * costs()["pieces"]) for share in whole]
-    # Of a message of several units all but the last are acknowledged while the sender waits; 2: worker and its core.
-    total = ways[0] * (units[0] + units[1] - 1) + ways[1] * (units[1] + units[0] - 1) + 2.0
-    return total + (2 * ways[0] + ways[1] if connection.kind == "new" else 0)
+    if connection.kind == "new":  # a window of its own each round trip, which doubles
+        first = tcp_table().initial_window_packets * PACKET_BYTES
+        units = [max(k, math.ceil(math.log2(size[i] / first + 1))) for i, k in enumerate(units)]
+    if datagram:  # nobody answers
+        return ways[0] * units[0] + 2.0
+    # Of a message of several units all but the last are acknowledged while the sender waits, where its window has not yet grown
+    # to the message; 2: worker and its core.
+    acks = [units[1] - 1, units[0] - 1] if connection.kind == "new" else [0, 0]
+    total = ways[0] * (units[0] + acks[0]) + ways[1] * (units[1] + acks[1]) + 2.0
+    # A SYN and its answer meet no thread at their ends.
+    return total + (ways[0] + ways[1] - 2 if connection.kind == "new" else 0)
 
 
 def _stations(lines: list[dict[str, Any]]) -> int:

@@ -84,7 +84,7 @@ def simulator(engine: str) -> Simulator:
 def _unfit_for_flow(scenario: Scenario, model: Model) -> str | None:
     """What the flow engine cannot run of a scenario; None if nothing."""
     from netsim.audit.flows import used_up
-    from netsim.engine.flow.simulate import unsupported
+    from netsim.engine.flow.unfit import unsupported
 
     found = used_up(model)
     return unsupported(scenario) or (

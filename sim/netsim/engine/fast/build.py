@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from netsim.datapath.dns import Asking, lookup_cost, picks
 from netsim.datapath.paths import Reach
-from netsim.datapath.stage import Context, PathStage
 from netsim.datapath.udp import truesize_bytes
 from netsim.engine.client import Client
 from netsim.engine.control import HostWays
@@ -18,11 +17,12 @@ from netsim.engine.cpu import Core, Quota
 from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.patterns import Patterns
+from netsim.engine.fast.routes import RouteTables
+from netsim.engine.fast.table import COLUMNS, Table
 from netsim.engine.keys import name_key
 from netsim.engine.links import Link
 from netsim.engine.netstate import Passed
 from netsim.engine.parts import PART
-from netsim.engine.route import Route, Visit
 from netsim.engine.routes import Ways
 from netsim.engine.server import _KINDS, Server
 from netsim.engine.streams import GAPS, stream_key
@@ -44,29 +44,6 @@ def signed(key: int) -> int:
 #: Source, entry and target of ways, the kind of their reach, its network, and whether they are a datagram's.
 Ends = tuple[str, str | None, str, str, str, bool]
 
-#: The columns by their names in the layout.
-COLUMNS: dict[str, int] = vars(y)
-
-
-class Table:
-    """Rows that are collected before they are put into memory."""
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self.rows: list[list[int]] = []
-
-    def add(self, **values: int) -> int:
-        """One row; its number."""
-        row = [0] * self.width
-        for name, value in values.items():
-            row[COLUMNS[name]] = int(value)
-        self.rows.append(row)
-        return len(self.rows) - 1
-
-    def array(self) -> Ints:
-        """All rows, flat."""
-        return np.array(self.rows, np.int64).reshape(-1)
-
 
 class Builder:
     """The tables of one run, from a world whose machine is used for its names and sizes only."""
@@ -78,9 +55,6 @@ class Builder:
         self.cores = Table(y.W_CORE)
         self.nodes = Table(y.W_NODE)
         self.rings = Table(y.W_RING)
-        self.routes = Table(y.W_ROUTE)
-        self.visits = Table(y.W_VISIT)
-        self.stages = Table(y.W_STAGE)
         self.ways = Table(y.W_WAYS)
         self.clients = Table(y.W_CLIENT)
         self.lists: list[int] = []
@@ -101,9 +75,7 @@ class Builder:
         self.node_index = {name: i for i, name in enumerate(world.model.nodes)}
         self.server_index = {name: i for i, name in enumerate(world.servers)}
         self.link_index: dict[str, int] = {}
-        self.route_cache: dict[Any, int] = {}
-        self.visit_cache: dict[Any, int] = {}
-        self.stage_cache: dict[Any, int] = {}
+        self.routes = RouteTables(self.node_index, self.link_index)
         self.way_cache: dict[Any, int] = {}
         self.patterns = Patterns(self)
         self.ways_between: dict[Any, tuple[dict[str, int], Passed]] = {}
@@ -301,7 +273,7 @@ class Builder:
     def stream(self, stream: Datagrams) -> int:
         """A stream's row."""
         return self.streams.add(
-            DG_ROUTE=self.route(stream.route), DG_BYTES=stream.payload_bytes, DG_GAP=stream.gap_ps, DG_KEY=stream.key,
+            DG_ROUTE=self.routes.route(stream.route), DG_BYTES=stream.payload_bytes, DG_GAP=stream.gap_ps, DG_KEY=stream.key,
             DG_UNTIL=stream.until_ps,
         )  # fmt: skip
 
@@ -383,80 +355,6 @@ class Builder:
         self.other_networks([*server.clients, *server.sources])
         return changed
 
-    def route(self, route: Route) -> int:
-        """A route's row with its visits and stages; equal routes share theirs."""
-        visits = tuple(self._visit(visit) for visit in route.visits)
-        return self.route_row(
-            visits, route.mss_bytes, self.stage_rows(route.send), self.stage_rows(route.recv), route.pieces
-        )
-
-    def route_row(
-        self,
-        visits: tuple[tuple[int, ...], ...],
-        mss_bytes: int,
-        send: tuple[int, int],
-        recv: tuple[int, int],
-        pieces: int,
-    ) -> int:
-        """The row of a route of these visits."""
-        key = (visits, mss_bytes, send, recv, pieces)
-        found = self.route_cache.get(key)
-        if found is None:
-            rows = self.routes.rows
-            found = self.route_cache[key] = len(rows)
-            rows.append([len(visits), mss_bytes, *send, *recv, pieces, 0])  # in the layout's order
-            steps = [self._visit_row(visit) for visit in visits]
-            for first in range(0, len(steps), y.W_ROUTE):
-                some = steps[first : first + y.W_ROUTE]
-                rows.append(some + [0] * (y.W_ROUTE - len(some)))
-        return found
-
-    def _visit_row(self, visit: tuple[int, ...]) -> int:
-        found = self.visit_cache.get(visit)
-        if found is None:
-            found = self.visit_cache[visit] = len(self.visits.rows)
-            self.visits.rows.append([*visit, -1, *[0] * (y.W_VISIT - len(visit) - 1)])
-        return found
-
-    def _visit(self, visit: Visit) -> tuple[int, ...]:
-        """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES, V_POLL,
-        V_FRAGMENTS."""
-        where = self.node_index.get(visit.node, -1)
-        if visit.context == Context.LINK:
-            where = self.link_index[visit.stations[0]]  # the others stand behind it
-        return (
-            int(visit.context),
-            where,
-            len(visit.stations),
-            visit.overhead_bytes,
-            int(visit.chooses),
-            visit.most_bytes,
-            int(visit.crowded),
-            *self.stage_rows(visit.stages),
-            visit.poll_ps,
-            visit.fragments,
-        )
-
-    def stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:
-        """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER), and how many they are."""
-        key = tuple(
-            (
-                PART[s.stage],
-                s.fixed_ps,
-                s.per_packet_ps,
-                s.per_byte_fs,
-                s.per_core_ppt,
-                s.chain_ps,
-                s.over_bytes,
-            )
-            for s in stages
-        )
-        first = self.stage_cache.get(key)
-        if first is None:
-            first = self.stage_cache[key] = len(self.stages.rows)
-            self.stages.rows += [[*row, *[0] * (y.W_STAGE - len(row))] for row in key]
-        return first, len(key)
-
     def make_ways(self, client: int, via: int, cand: int) -> tuple[int, int]:
         """The ways of a client to a candidate by an entry, when they are first chosen: the cell of the map of ways
         and their row. Tasks on the same nodes share their routes."""
@@ -507,19 +405,11 @@ class Builder:
         made = Ways(self.world.model, reach, source, name, entry, ends[5])  # not kept: rows are enough
         if shape not in self.patterns.known:
             self.patterns.learn(shape, made, nodes)
-        return self.way(made), made.passed
+        return self.routes.columns(made), made.passed
 
     def host_ways(self, src: str, dst: str, ways: HostWays) -> int:
         """The row of the ways of control messages between two nodes."""
         key = (src, dst)
         if key not in self.way_cache:
-            self.way_cache[key] = self.ways.add(WA_SERVER=-1, **self.way(ways))
+            self.way_cache[key] = self.ways.add(WA_SERVER=-1, **self.routes.columns(ways))
         return self.way_cache[key]
-
-    def way(self, ways: Ways | HostWays) -> dict[str, int]:
-        """The columns of the routes between two ends."""
-        return {
-            "WA_SYN": self.route(ways.syn), "WA_SYN_ACK": self.route(ways.syn_ack), "WA_REQUEST": self.route(ways.request),
-            "WA_REPLY": self.route(ways.reply), "WA_REQUEST_ACK": self.route(ways.request_ack),
-            "WA_REPLY_ACK": self.route(ways.reply_ack),
-        }  # fmt: skip

@@ -74,7 +74,8 @@ class Fast:
         self.laid: dict[int, int] = {}  # numbers of each table that are in memory
         #: What ways are made of: added to while the run goes on.
         self.ways: dict[int, Rows] = {
-            y.B_ROUTE: builder.routes.rows, y.B_VISIT: builder.visits.rows, y.B_STAGE: builder.stages.rows,
+            y.B_ROUTE: builder.routes.routes.rows, y.B_VISIT: builder.routes.visits.rows,
+            y.B_STAGE: builder.routes.stages.rows,
             y.B_WAYS: builder.ways.rows,
         }  # fmt: skip
         self.HIST: npt.NDArray[np.int32] = np.zeros(len(builder.station_names) * BUCKETS, np.int32)

@@ -155,12 +155,12 @@ class Patterns:
                 int(visit.chooses),
                 visit.most_bytes,
                 int(visit.crowded),
-                *self.builder.stage_rows(visit.stages),
+                *self.builder.routes.stage_rows(visit.stages),
                 visit.poll_ps,
                 visit.fragments,
             )
             visits.append(OpenVisit(int(visit.context), *place, len(visit.stations), rest))
-        rows = self.builder.stage_rows
+        rows = self.builder.routes.stage_rows
         return OpenRoute(tuple(visits), route.mss_bytes, rows(route.send), rows(route.recv), route.pieces)
 
     @staticmethod
@@ -192,7 +192,7 @@ class Patterns:
                 (v.context, v.role if v.kind == FIXED else where[v.role][v.kind - 1], v.lanes, *v.rest)
                 for v in route.visits
             )
-            rows.append(b.route_row(visits, route.mss_bytes, route.send, route.recv, route.pieces))
+            rows.append(b.routes.route_row(visits, route.mss_bytes, route.send, route.recv, route.pieces))
         columns = dict(zip((f"WA_{name.upper()}" for name in ROUTES), rows, strict=True))
         entries = tuple((str(nodes[role]), kind) for role, kind in pattern.tracked)
         return columns, Passed(entries, nodes[pattern.snat] if pattern.snat >= 0 else None)

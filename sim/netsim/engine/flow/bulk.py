@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from netsim.engine.flow.constants import constants
 from netsim.engine.flow.fluid import Fluid, Transfers
 from netsim.engine.flow.ways import PS_PER_S, Price, Pricing, Way, opened
 from netsim.engine.parts import PART
-from netsim.engine.record import FATES, StationRecord, WorkloadRecord
+from netsim.engine.record import FATES, RunRecord, StationRecord, WorkloadRecord
 from netsim.engine.tally import (
     E_BYTES,
     E_FATE,
@@ -29,14 +30,15 @@ from netsim.engine.tally import (
     W_ENDED,
     W_ROW,
     Tally,
+    slice_ps,
 )
 from netsim.engine.world import World
+from netsim.model.entities import Model
+from netsim.scenario.schema import Scenario
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 ROUNDS = 3
-FULL = 0.9  # share of a station from which on it is what limits flows, or nearly so
-SMALL = 4  # packets of a unit after losses, counted in the fast engine: 3 to 10 where a receive queue loses
 #: Why rates of bulk transfers may be others.
 WITHIN = "flows stay within a node, and whether a thread comes to the core of its receive work is chance"
 CROSSED = "flows meet more than one full station, and lose at each of them"
@@ -242,7 +244,9 @@ def small_units(
     a few packets at a time."""
     found: dict[str, float] = {}
     for way, rate in zip(ways, rates_bps, strict=True):
-        for name, seconds in pricing.price(way, rate, 0.0, busy, SMALL).seconds.items():
+        for name, seconds in pricing.price(
+            way, rate, 0.0, busy, constants().small_unit_packets
+        ).seconds.items():
             if is_core(name):
                 found[name] = found.get(name, 0.0) + float(rate) * seconds
     return found
@@ -257,7 +261,7 @@ def is_core(station: str) -> bool:
 def doubts(found: Moved) -> list[str]:
     """Where the shares of TCP are known to be others than these: a sentence for each reason, with the first place."""
     told: dict[str, str] = {}
-    full = {name for name, share in found.fullest.items() if share > FULL}
+    full = {name for name, share in found.fullest.items() if share > constants().full}
     flows: dict[str, set[int]] = {}
     for k, price in enumerate(found.prices):
         for name in price.seconds:
@@ -273,10 +277,29 @@ def doubts(found: Moved) -> list[str]:
         behind = next((name for name in price.back if name in full and k not in flows.get(name, ())), None)
         if behind is not None:
             told.setdefault(BEHIND, behind)
-    for name in [*full, *(name for name, share in found.small.items() if share > FULL)]:
+    for name in [*full, *(name for name, share in found.small.items() if share > constants().full)]:
         if name.rsplit("/", 1)[-1].startswith("cpu"):
             told.setdefault(CORES, name)
     return [
         f"The flow engine shares fairly, and TCP may not: {reason} ({place}). Look at the rates of bulk transfers with the fast engine."
         for reason, place in told.items()
     ]
+
+
+def simulate(scenario: Scenario, model: Model, seed: int, replication: int) -> RunRecord:
+    """One replication of bulk transfers alone."""
+    world = World(scenario, model, seed, replication)
+    width, names = slice_ps(scenario.duration), sorted(scenario.load)
+    edges = [*range(0, scenario.duration, width), scenario.duration]
+    found = play(world, [edge / PS_PER_S for edge in edges], {})
+    records = world.machine.records()
+    for record in records.values():  # what opening the connections cost is in no account
+        records[record.name] = StationRecord(record.name, record.kind, record.node, record.servers)
+    add_stations(found, records, {node.name: node.cores for node in model.nodes.values()})
+    tally = Tally(names, scenario.duration)
+    done = tally.records([0] * len(names), [0] * len(names)) | workload_records(found, names, tally)
+    return RunRecord(
+        seed=seed, replication=replication, duration_ps=scenario.duration, complete=True,
+        simulated_ps=scenario.duration + scenario.warmup_ps, visits=visits(found), slice_ps=width,
+        workloads=done, stations=records, warnings=doubts(found),
+    )  # fmt: skip

@@ -8,15 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from netsim.engine.flow.constants import constants
 from netsim.engine.flow.probe import PS_PER_S, Demand, Probe
 from netsim.engine.flow.shares import Cell, Sharing
 from netsim.engine.record import StationRecord
 from netsim.model.entities import OUTSIDE
-
-#: A node that forwards what comes to its published port sends and receives each message twice (assumed of all sizes).
-FORWARDED = 2.0
-#: Of a visit's thread time beside its work (s), system calls and wake-ups: an assumption, not measured; it only weighs parties.
-OWN_S = 50e-6
 
 
 def times(demand: Demand, factor: float, slower: float = 1.0) -> Demand:
@@ -33,12 +29,12 @@ def weights(sharing: Sharing, cell: Cell) -> dict[str, tuple[float, float]]:
     for name, (party, k) in sharing.place.items():
         visits, task = float(cell.visits[party][k]), sharing.model.tasks[name]
         cpu, wire = found.get(task.node.name, (0.0, 0.0))
-        own = task.spec.work.cpu.mean / PS_PER_S + OWN_S
+        own = task.spec.work.cpu.mean / PS_PER_S + constants().own_s
         found[task.node.name] = cpu + visits * own, wire + visits
     for node, k in sharing.nodes.items():
         if cell.entries[k]:
             cpu, wire = found.get(node, (0.0, 0.0))
-            found[node] = cpu, wire + FORWARDED * float(cell.entries[k])
+            found[node] = cpu, wire + constants().forwarded * float(cell.entries[k])
     return found
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsim.engine.border import NEVER_PS, Change, LinkState, What
+from netsim.engine.flow.constants import constants
 from netsim.engine.flow.probe import PS_PER_S, narrowed
 from netsim.engine.flow.rates import mean_rate
 from netsim.engine.flow.shares import Course
@@ -30,8 +31,6 @@ from netsim.scenario.schema_work import Connection
 from netsim.workload.arrivals import Line
 
 Ints = npt.NDArray[np.int64]
-BUSY = 60_000  # requests that are replayed around changes, over all workloads
-CALM = 20_000  # and in all other time from the first change on
 LEAD_PS = PS_PER_S // 2
 TAIL_PS = 2 * PS_PER_S
 MOST_TAIL_PS = 30 * PS_PER_S
@@ -218,7 +217,12 @@ def replay(
     for name, old in scenario.load.items():
         begin = old.start or start_ps
         load[name], shares[name] = thinned(
-            old, spans, min(begin, spans[0].start_ps), scenario.duration, BUSY / count, CALM / count
+            old,
+            spans,
+            min(begin, spans[0].start_ps),
+            scenario.duration,
+            constants().replayed_around_changes / count,
+            constants().replayed_between_changes / count,
         )
     changed = scenario.model_copy(update={"load": load})
     there = narrowed(course.model, changed, *sorted(load), later=course.later)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from netsim.datapath.reach import ReachError, reach
 from netsim.engine.border import NEVER_PS, Change, What
+from netsim.engine.flow.constants import constants
 from netsim.engine.flow.probe import PS_PER_S, Probe, parties
 from netsim.engine.wiring import stolen
 from netsim.model.entities import OUTSIDE, Model
@@ -23,8 +24,6 @@ from netsim.scenario.schema_work import Connection
 
 Floats = npt.NDArray[np.float64]
 ENDS = (What.TASK_TERMS, What.TASK_GONE, What.SANDBOX_GONE)
-#: Of a workload's requests, how many may go elsewhere before stations are computed anew.
-ALIKE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +85,12 @@ class Cell:
 
     def same(self, other: Cell) -> bool:
         """Whether the shares are about those of another step."""
+        alike = constants().alike
         return (
             self.slower == other.slower
             and self.sending == other.sending
-            and np.abs(self.entries - other.entries).sum() <= ALIKE
-            and all(np.abs(v - other.visits[p]).sum() <= ALIKE * v.sum() for p, v in self.visits.items())
+            and np.abs(self.entries - other.entries).sum() <= alike
+            and all(np.abs(v - other.visits[p]).sum() <= alike * v.sum() for p, v in self.visits.items())
         )
 
 

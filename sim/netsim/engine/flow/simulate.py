@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from netsim.engine.flow import bulk
 from netsim.engine.flow.books import station_records
+from netsim.engine.flow.constants import constants
 from netsim.engine.flow.moved import moved
 from netsim.engine.flow.probe import Probe, narrowed, probe
 from netsim.engine.flow.queues import MOST
@@ -19,7 +20,7 @@ from netsim.engine.flow.sample import Sampler
 from netsim.engine.flow.shares import Course, Sharing
 from netsim.engine.flow.solve import PS_PER_S, State, Stations
 from netsim.engine.parts import NS, PART
-from netsim.engine.record import FATES, RunRecord, StationRecord, WorkloadRecord
+from netsim.engine.record import FATES, RunRecord, WorkloadRecord
 from netsim.engine.streams import gaps, stream_key
 from netsim.engine.tally import (
     E_BYTES,
@@ -34,53 +35,15 @@ from netsim.engine.tally import (
     Tally,
     slice_ps,
 )
-from netsim.engine.world import World
 from netsim.model.entities import Model
 from netsim.scenario.schema import Scenario
 from netsim.workload.arrivals import arrival_times
 
-DRAWN = 200_000  # requests of a workload that are drawn; each stands for as many as it takes
-VALID = 0.8  # utilisation up to which the formulas were held against the fast engine
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 #: What the last scenario's probes said, for its other replications.
 KEPT: list[tuple[Scenario, int, dict[str, Probe]]] = []
 TIMEOUT = FATES.index("timeout")
-
-
-def unsupported(scenario: Scenario) -> str | None:
-    """What of a scenario the flow engine cannot run; None if nothing."""
-    if any(service.autoscale is not None for service in scenario.services.values()):
-        return "services that scale themselves"
-    if scenario.hypervisors:
-        return "nodes that share a machine"
-    if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None:
-        return "a fabric of several switches"
-    if scenario.fabric.alpha is not None:
-        return "a buffer that ports share"
-    for name, group in scenario.nodes.items():
-        if group.nic.burst is not None:
-            return f"the burst credit of {name}"
-        if group.smt is not None:
-            return f"the hardware threads of {name}"
-        if group.nic.bond is not None:
-            return f"the bond of {name}"
-    large = [name for name, load in scenario.load.items() if load.bulk is not None]
-    if large and len(large) < len(scenario.load):
-        return f"the bulk transfer {large[0]} beside requests"
-    if large and scenario.changes:
-        return f"the bulk transfer {large[0]} while the swarm changes"
-    for name, load in scenario.load.items():
-        if load.datagram is not None:
-            return f"the datagrams of {name}"
-        if load.from_ != "outside" and scenario.changes and not scenario.only_rewires:
-            return f"the load {name} from {load.from_} together with faults or operations"
-    limits = {name: spec.resources.limits for name, spec in scenario.services.items()}
-    limits |= {name: spec.resources.limits for name, spec in scenario.containers.items()}
-    for name, limit in limits.items():
-        if limit.cpus is not None:
-            return f"the processor limit of {name}"
-    return None
 
 
 @dataclass(slots=True)
@@ -231,10 +194,11 @@ class Flow:
             yield stations, {name: cell.sending for name, cell in cells.items()}
 
     def _judge(self, periods: list[Period]) -> None:
+        valid = constants().valid
         top = max(((share, name) for p in periods for name, share in p.state.busy.items()), default=(0.0, ""))
-        if top[0] > VALID:
+        if top[0] > valid:
             self.warnings.append(
-                f"The flow engine's formulas are held against the fast engine up to {VALID:.0%} utilisation; "
+                f"The flow engine's formulas are held against the fast engine up to {valid:.0%} utilisation; "
                 f"{top[1]} comes to {min(top[0], 9.99):.0%}: look at waiting times with the fast engine."
             )
 
@@ -265,7 +229,7 @@ class Flow:
         tally = Tally(names, self.scenario.duration)
         load = self.scenario.load[name]
         total = sum(p.offered.get(name, 0.0) * p.seconds for p in self.periods)
-        each = max(1, -(-round(total) // DRAWN))
+        each = max(1, -(-round(total) // constants().drawn))
         rng = np.random.default_rng(stream_key(self.seed, self.replication, name, "flow") & (2**63 - 1))
         completed = 0.0
         exact: Ints | None = None
@@ -391,25 +355,6 @@ class Flow:
         rows[after, W_ENDED:] = found[:, W_ENDED:]
 
 
-def transfers(scenario: Scenario, model: Model, seed: int, replication: int) -> RunRecord:
-    """One replication of bulk transfers alone."""
-    world = World(scenario, model, seed, replication)
-    width, names = slice_ps(scenario.duration), sorted(scenario.load)
-    edges = [*range(0, scenario.duration, width), scenario.duration]
-    found = bulk.play(world, [edge / PS_PER_S for edge in edges], {})
-    records = world.machine.records()
-    for record in records.values():  # what opening the connections cost is in no account
-        records[record.name] = StationRecord(record.name, record.kind, record.node, record.servers)
-    bulk.add_stations(found, records, {node.name: node.cores for node in model.nodes.values()})
-    tally = Tally(names, scenario.duration)
-    done = tally.records([0] * len(names), [0] * len(names)) | bulk.workload_records(found, names, tally)
-    return RunRecord(
-        seed=seed, replication=replication, duration_ps=scenario.duration, complete=True,
-        simulated_ps=scenario.duration + scenario.warmup_ps, visits=bulk.visits(found), slice_ps=width,
-        workloads=done, stations=records, warnings=bulk.doubts(found),
-    )  # fmt: skip
-
-
 def simulate(
     scenario: Scenario, model: Model, seed: int, replication: int, on_progress: Callable[[int], None] | None = None,
     stop: Callable[[], bool] | None = None, course: Course | None = None,
@@ -418,7 +363,7 @@ def simulate(
     (the record then has ``complete`` False). ``course``: what the control plane changes meanwhile."""
     try:
         if any(load.bulk is not None for load in scenario.load.values()):
-            return transfers(scenario, model, seed, replication)
+            return bulk.simulate(scenario, model, seed, replication)
         record = Flow(scenario, model, seed, replication, stop, course).record()
     except InterruptedError:
         return RunRecord(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from netsim.datapath.congestion.steps import LARGEST, TICK_PS
 from netsim.datapath.stage import Context
 from netsim.engine.client import Client
 from netsim.engine.connection import Connection, Party
@@ -21,11 +22,9 @@ from netsim.engine.world import World
 
 PS_PER_S = 1_000_000_000_000
 BITS = 8
-#: A unit holds about 1/1024 s of the rate at which TCP paces, 1.2 times that of the window (tcp_tso_autosize,
-#: tcp_update_pacing_rate), and more over short paths: 45 packets, halved for each 512 us (the same rule as in
-#: `netsim.datapath.congestion.steps.unit`).
-PACED_S = 1.2 / 1024
-LARGEST = 45
+#: A unit holds about a tick of the rate at which TCP paces, 1.2 times that of the window (tcp_update_pacing_rate), and more over
+#: short paths: `LARGEST` packets, halved for each 512 us (tcp_tso_autosize; the same rule as `netsim.datapath.congestion.steps.unit`).
+PACED_S = 1.2 * TICK_PS / PS_PER_S
 HALVED_PS = 512 * 1_000_000
 
 
