@@ -77,7 +77,7 @@ def build_result(
             [*warnings, *([] if spent else settling_warnings(scenario, complete))],
             interrupted or len(complete) < len(records),
         ),
-        "setup": {**setup(scenario, model), "validity": validity(scenario, engine)},
+        "setup": {**setup(scenario, model, engine), "validity": validity(scenario, engine)},
         "workloads": {name: found.to_dict() for name, found in workloads.items()},
         "stations": dict(islice(all_stations.items(), MOST_STATIONS)),
         "nodes": {name: node.to_dict() for name, node in nodes.items()},

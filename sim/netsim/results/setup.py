@@ -18,7 +18,7 @@ _RATES = ((10**12, "Tbit/s"), (10**9, "Gbit/s"), (10**6, "Mbit/s"), (10**3, "kbi
 _SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
-def setup(scenario: Scenario, model: Model) -> dict[str, object]:
+def setup(scenario: Scenario, model: Model, engine: str) -> dict[str, object]:
     """``setup`` of ``result.json``: times (s), nodes, services and loads, and the assumptions made."""
     return {
         "description": scenario.description,
@@ -29,7 +29,7 @@ def setup(scenario: Scenario, model: Model) -> dict[str, object]:
         "networks": [_network(scenario, model, name) for name in model.addresses],
         "loads": [{"name": name, "text": load_text(load)} for name, load in scenario.load.items()],
         "fabric": fabric_text(model),
-        "assumptions": assumptions(scenario, model),
+        "assumptions": [*assumptions(scenario, model), *_control_traffic(scenario, engine)],
     }
 
 
@@ -94,6 +94,23 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
     if not scenario.changes:
         found.append("Nothing fails and nobody changes anything during the run.")
     return found
+
+
+def _control_traffic(scenario: Scenario, engine: str) -> Iterator[str]:
+    """What the load and the control plane's messages do to each other."""
+    if not (scenario.load and scenario.changes):
+        return
+    if engine == "flow":
+        yield (
+            "The flow engine leaves out what the load and control traffic do to each other: a full network delays no "
+            "heartbeat, vote or probe, and image pulls and requests do not slow each other. The fast engine has both."
+        )
+        return
+    yield (
+        "Heartbeats, Raft and gossip wait behind the load on links and are lost where these are full, as the links' backlog was "
+        "up to 20 ms before, in steps of 10 ms. Image pulls and the load share the link to a node, half each where both want "
+        "more; other control messages are too small to take anything from the load."
+    )
 
 
 def _machines(scenario: Scenario) -> Iterator[str]:

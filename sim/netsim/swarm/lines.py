@@ -25,6 +25,8 @@ Tenths = npt.NDArray[np.int8]
 LOOKS = 10
 #: Gossip ticks between two looks at links that are at rest, at most.
 SELDOM_TICKS = 32
+#: The same during the warm-up, of which what links carried is not known.
+WARM_TICKS = 4
 
 
 class Lines:
@@ -200,9 +202,8 @@ class Recorder:
         """Twice the time to the next look if no link has carried more than a hundredth of the slowest one's rate since the last
         one (stations count bytes from 0 on)."""
         busy = 800 * most_bytes * PS_PER_S >= self.slowest_bps * self.gap_ps
-        self.gap_ps = (
-            self.tick_ps if busy or now_ps <= 0 else min(2 * self.gap_ps, SELDOM_TICKS * self.tick_ps)
-        )
+        most = SELDOM_TICKS if now_ps > 0 else WARM_TICKS
+        self.gap_ps = self.tick_ps if busy else min(2 * self.gap_ps, most * self.tick_ps)
 
     def _count(self, now_ps: int, sent: Ints) -> None:
         total = np.zeros(len(self.sent), np.int64)

@@ -131,7 +131,7 @@ class Passes:
         wait, where = self.load.worst(self.lines)
         if wait >= swarm_table().probe_timeout_ps:
             yield (
-                f"heartbeats and gossip wait behind data, at {where} for up to {wait / PS_PER_S:.1g} s: "
+                f"heartbeats and gossip wait behind data, at {where} for up to {wait / PS_PER_S:.2g} s: "
                 "gossip gives up a probe after "
                 f"{swarm_table().probe_timeout_ps / PS_PER_S:g} s and a heartbeat after "
                 f"{swarm_table().rpc_timeout_ps / PS_PER_S:g} s, so deaths are seen later and the living may be held for dead"
