@@ -28,6 +28,7 @@ def scenario_from(text: str, folder: Path) -> Scenario:
     (folder / "cores.yaml").write_text(
         "name: cores\nbase: tuned\nstages:\n  nic.rx: {per_packet: 230, poll: 900, cross: 0.9}\n"
         "  ip.recv: {fixed: 450, cross: 1.3}\n  tcp.recv: {fixed: 350, per_byte: 0.11, cross: 0.45}\n"
+        "  tcp.send: {fixed: 850, per_byte: 0.06, held: 9000}\n"
     )
     path = folder / "scenario.yaml"
     path.write_text(text)

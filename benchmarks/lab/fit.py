@@ -5,8 +5,10 @@
 
 Fitted are loopback, host to host and the bridge on one node alone: the round trips of `tests/data/lab/paths.json`, and
 the throughput of `tests/data/lab/blocks.json`, of two lengths of writes the one that is faster on a path, medians of
-both. What makes the other one slow the model does not follow (docs/validation.md). Found are what a sleeping core adds, the copy of a byte, and what a veth pair and the card's driver add to a unit and to its bytes. In
-this lab a card is a veth pair too: it takes units whole, and no interrupt is held back. All other costs are those of
+both, of units that are full. Found are what a sleeping core adds, the copy of a byte, and what a veth pair and the card's driver add to a unit and to its bytes. In
+this lab a card is a veth pair too: it takes units whole, and no interrupt is held back. What the end of a write costs the sender
+that TCP cuts in two (`held`) is what a write of 130,000 B takes longer on the bridge than its share of one of 131,072 B: both
+are three units, and only the first is cut in two. All other costs are those of
 the profile ``stock``. Throughput comes from the fast engine, one connection that is always full between two nodes on
 a hypervisor of two cores; the round trip from the stages of the trace on idle stations.
 """
@@ -33,6 +35,8 @@ FILES = {
     "bulk_130000_bps": DATA / "blocks.json",
     "rtt_us": DATA / "paths.json",
 }
+#: The length of the writes of each.
+WRITES = {"bulk_bps": 128 << 10, "bulk_130000_bps": 130_000}
 PROFILE = ROOT / "sim" / "netsim" / "data" / "profiles" / "lab.yaml"
 PING_BYTES = 14
 FITTED = ("loopback", "host_to_host", "bridge_same_node")
@@ -69,7 +73,7 @@ base: stock
 stages:
   irq.moderation: {{fixed: 0, unit: ns, source: "a veth pair has no interrupt", confidence: high}}
   core.wake: {{fixed: {wake:.0f}, unit: ns, source: "{note}loopback's round trip", confidence: low}}
-  tcp.send: {{fixed: 850, per_byte: {copy:.4f}, unit: ns, source: "{note}loopback's throughput, the copy alike on both sides", confidence: low}}
+  tcp.send: {{fixed: 850, per_byte: {copy:.4f}, held: {held:.0f}, unit: ns, source: "{note}loopback's throughput, the copy alike on both sides; held: the bridge with writes of two lengths", confidence: low}}
   tcp.recv: {{fixed: 350, per_byte: {copy:.4f}, unit: ns, source: "{note}loopback's throughput, the copy alike on both sides", confidence: low}}
   veth: {{fixed: {veth:.0f}, per_byte: {veth_byte:.4f}, unit: ns, source: "{note}the bridge's round trip and throughput", confidence: low}}
   nic.xmit: {{fixed: {nic:.0f}, per_byte: {nic_byte:.4f}, unit: ns, source: "{note}host to host, alike on both sides", confidence: low}}
@@ -89,16 +93,28 @@ def fastest() -> dict[str, list[float]]:
     return {name: max(one[name], other[name], key=statistics.median) for name in ENDS}
 
 
+def medians(what: str) -> dict[str, float]:
+    """By path."""
+    return {name: statistics.median(found) for name, found in values(what).items()}
+
+
+def held_ns() -> float:
+    """What the end of a write costs that is cut in two."""
+    cut, whole = (medians(what)["bridge_same_node"] for what in ("bulk_130000_bps", "bulk_bps"))
+    return WRITES["bulk_130000_bps"] * 8e9 * (1 / cut - 1 / whole)
+
+
 def measured() -> dict[str, tuple[float, float]]:
     """Medians by path: bit/s and the round trip (us)."""
     speeds, trips = fastest(), values("rtt_us")
     return {name: (statistics.median(speeds[name]), statistics.median(trips[name])) for name in ENDS}
 
 
-def bulk_bps(path: str, profile: str) -> float:
-    """One connection that is always full, by the fast engine."""
+def bulk_bps(path: str, profile: str, write_bytes: int | None = None) -> float:
+    """One connection that is always full, by the fast engine; without a length of writes its units are full, too."""
     source, target = ENDS[path]
-    text = SWARM % profile + f"load: {{bulk: {{from: {source}, to: {target}, bulk: 2GB}}}}\n"
+    write = "" if write_bytes is None else f", write: {write_bytes}B"
+    text = SWARM % profile + f"load: {{bulk: {{from: {source}, to: {target}, bulk: 2GB{write}}}}}\n"
     result = netsim.run(loads(text)).to_dict()
     return float(result["workloads"]["bulk"]["goodput_bps"]["value"])
 
@@ -113,6 +129,11 @@ def predict(profile: str) -> dict[str, tuple[float, float]]:
     return {name: (bulk_bps(name, profile), rtt_us(name, profile)) for name in ENDS}
 
 
+def with_writes(profile: str, what: str) -> dict[str, float]:
+    """By path: bit/s of a sender that writes so many bytes at a time."""
+    return {name: bulk_bps(name, profile, WRITES[what]) for name in ENDS}
+
+
 def solve(wanted: float, found: Callable[[float], float], high: float) -> float:
     """Where a falling function has a value, by halving."""
     low = 0.0
@@ -125,7 +146,15 @@ def solve(wanted: float, found: Callable[[float], float], high: float) -> float:
 def fit() -> str:
     """The profile's text."""
     truth = measured()
-    costs = {"wake": 0.0, "copy": 0.0, "veth": 0.0, "veth_byte": 0.0, "nic": 0.0, "nic_byte": 0.0}
+    costs = {
+        "wake": 0.0,
+        "copy": 0.0,
+        "veth": 0.0,
+        "veth_byte": 0.0,
+        "nic": 0.0,
+        "nic_byte": 0.0,
+        "held": held_ns(),
+    }
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "lab.yaml"
 
@@ -170,6 +199,16 @@ def main() -> None:
             f"| {name.replace('_', ' ')}{' (fitted)' if name in FITTED else ''} | {bps / 1e9:.1f}, {speed[0]} "
             f"| {bps / base[0]:.2f}, {speed[1]} | {rtt:.1f}, {trip:.1f} | {rtt / base[1]:.2f}, {trip / model[1]:.2f} |"
         )
+    for what, write in WRITES.items():
+        truth_bps, found_bps = medians(what), with_writes("lab", what)
+        base_bps, model_bps = truth_bps["bridge_same_node"], found_bps["bridge_same_node"]
+        print(f"\n| writes of {write:,} B | Gbit/s measured, model | to the bridge |\n|---|---:|---:|")
+        for name in ENDS:
+            bps, mine_bps = truth_bps[name], found_bps[name]
+            speeds = (
+                f"{bps / 1e9:.1f}, {mine_bps / 1e9:.1f} | {bps / base_bps:.2f}, {mine_bps / model_bps:.2f}"
+            )
+            print(f"| {name.replace('_', ' ')} | {speeds} |")
 
 
 if __name__ == "__main__":

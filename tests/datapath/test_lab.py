@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import json
 import statistics
 from types import ModuleType
 
@@ -75,11 +76,45 @@ def test_order_of_throughput_that_the_measurement_tells_apart(model: Numbers) ->
     assert [(a, b) for a, b in pairs if model[a][0] >= model[b][0]] == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the length of writes makes two speeds, of which the model knows the faster one"
-)
-@pytest.mark.parametrize("path", ["overlay_same_node", "overlay_across"])
-def test_overlays_with_the_writes_of_iperf3(path: str, model: Numbers) -> None:
-    truth = {name: statistics.median(found) for name, found in FIT.values("bulk_bps").items()}
+@pytest.fixture(scope="module", params=list(FIT.WRITES))
+def writes(request: pytest.FixtureRequest) -> tuple[str, dict[str, float]]:
+    """What the model says of writes of one length."""
+    return request.param, FIT.with_writes("lab", request.param)
+
+
+@pytest.mark.parametrize("path", [name for name in FIT.ENDS if name != "loopback"])
+def test_throughput_to_the_bridge_by_the_length_of_writes(
+    path: str, writes: tuple[str, dict[str, float]]
+) -> None:
+    what, found = writes
+    truth = FIT.medians(what)
     ratio = truth[path] / truth["bridge_same_node"]
-    assert model[path][0] / model["bridge_same_node"][0] == pytest.approx(ratio, rel=0.25)
+    assert found[path] / found["bridge_same_node"] == pytest.approx(ratio, rel=0.25)
+
+
+def test_the_overlay_and_the_bridge_change_places(writes: tuple[str, dict[str, float]]) -> None:
+    what, found = writes
+    truth = FIT.medians(what)
+    faster = truth["overlay_same_node"] > truth["bridge_same_node"]
+    assert faster == (what == "bulk_130000_bps")
+    assert faster == (found["overlay_same_node"] > found["bridge_same_node"])
+
+
+@pytest.mark.xfail(strict=True, reason="loopback's segments of 64 KiB are not modelled")
+def test_loopback_by_the_length_of_writes(writes: tuple[str, dict[str, float]]) -> None:
+    what, found = writes
+    truth = FIT.medians(what)
+    ratio = truth["loopback"] / truth["bridge_same_node"]
+    assert found["loopback"] / found["bridge_same_node"] == pytest.approx(ratio, rel=0.25)
+
+
+@pytest.mark.parametrize("path", ["overlay_same_node", "overlay_across"])
+def test_overlays_in_the_first_run(path: str, writes: tuple[str, dict[str, float]]) -> None:
+    """The five rounds with iperf3's own writes that nothing was fitted on but round trips."""
+    what, found = writes
+    if what != "bulk_bps":
+        pytest.skip("that run had one length")
+    first = json.loads((FIT.DATA / "paths.json").read_text(encoding="utf-8"))["paths"]
+    truth = {name: statistics.median(first[name][what]) for name in first}
+    ratio = truth[path] / truth["bridge_same_node"]
+    assert found[path] / found["bridge_same_node"] == pytest.approx(ratio, rel=0.25)

@@ -57,12 +57,13 @@ LIMITS = """
   lasts until all of that has come. BBR is version 1 without its long-term rate for policers; a sender that waits for its
   processor counts as one that sends.
 - Messages of up to 45 packets are sent in units as large as the window. Of larger ones, a unit holds what a connection sends in about a millisecond, more over round trips below 2 ms (TSO autosizing), two packets at
-  the least, a 64th of its window, and 45 packets at the most. A port takes as many of its packets as find room while they
+  the least, a 64th of its window, and 64 KiB (45 packets of 1500 B) at the most. A port takes as many of its packets as find room while they
   come; where ports share a buffer, and in rings, all or none.
 - No acknowledgement is delayed (40 ms and more for one packet alone): a sender waits for one only with a window of one packet, after a time-out,
   and then it is answered at once, since it fills a hole. Small writes are not held back either (Nagle).
 - A bulk transfer's sender writes `write` bytes at a time: full units, then the whole segments that are left, then what is left of a segment.
-  So TCP cuts them while a small packet is not acknowledged, which then is there at once (Nagle's rule holds nothing for long). A sender that had to wait for its window has
+  So TCP cuts them while a small packet is not acknowledged, which then is there at once (Nagle's rule holds nothing for long). What
+  the cut costs the sender beside one more unit is the profile's `held`. A sender that had to wait for its window has
   written more in the meantime, so that its next unit is full whatever it writes; so are all units without `write`, and those from the outside, which has no processor.
 - The receive window is `window_limit_bytes` from the start, less what is not read. The kernel begins with 64 KiB and lets it grow to twice what was read in a
   round trip, so that it does not hold back slow start.
@@ -140,12 +141,14 @@ def page() -> str:
 
 
 def _beside(cost: StageCost) -> str:
-    """What receive work costs more beside other cores, in a full table, for another core's reader, and by interrupt."""
+    """What receive work costs more beside other cores, in a full table, for another core's reader, and by interrupt; what a sender pays
+    more for the end of a write."""
     texts = (
         (cost.per_core_ppt, f"+{cost.per_core_ppt / 10:g} % a core"),
         (cost.chain_ps, f"+{cost.chain_ps / 1e3:g} ns an entry a bucket"),
         (cost.cross_ppt, f"+{cost.cross_ppt / 10:g} % across cores"),
         (cost.poll_ps, f"+{cost.poll_ps / 1e3:g} ns an interrupt"),
+        (cost.held_ps, f"+{cost.held_ps / 1e3:g} ns an end of a write that is cut in two"),
     )
     return ", ".join(text for value, text in texts if value)
 

@@ -77,7 +77,8 @@ class StageCost:
     """``fixed_ps + per_packet_ps * packets + per_byte_fs * bytes / 1000`` (ps), and where that is from. In receive work it
     grows by ``per_core_ppt`` thousandths for each other core at receive work, and by ``chain_ps`` times the node's entries
     in a bucket of conntrack's table (`netsim.datapath.crowd`). ``cross_ppt``: by so many thousandths it grows where a flow's
-    packets are received on another core than they are read on; ``poll_ps``: an interrupt, when the card raises one."""
+    packets are received on another core than they are read on; ``poll_ps``: an interrupt, when the card raises one; ``held_ps``:
+    what a sender pays more for the end of a write that TCP cuts in two (`netsim.datapath.writes`)."""
 
     fixed_ps: int = 0
     per_packet_ps: int = 0
@@ -88,6 +89,7 @@ class StageCost:
     chain_ps: int = 0
     cross_ppt: int = 0
     poll_ps: int = 0
+    held_ps: int = 0
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,7 @@ class _Reader:
 
     def stage(self, name: str, value: object) -> StageCost:
         path = ("stages", name)
-        times, shares = ("fixed", "per_packet", "per_byte", "chain", "poll"), ("per_core", "cross")
+        times, shares = ("fixed", "per_packet", "per_byte", "chain", "poll", "held"), ("per_core", "cross")
         keys = (*times, *shares, "unit", "source", "confidence")
         if not self.known(path, value, keys):
             return StageCost()
@@ -238,13 +240,13 @@ class _Reader:
         if confidence not in CONFIDENCES:
             expected = f"one of {', '.join(CONFIDENCES)}"
             self.wrong((*path, "confidence"), "BAD_VALUE", expected, confidence)
-        fixed, packet, byte, chain, poll = (
+        fixed, packet, byte, chain, poll, held = (
             self.number((*path, key), value.get(key, 0), 1e15 / unit) * unit for key in times
         )
         core, cross = (round(self.number((*path, key), value.get(key, 0), 10) * 1000) for key in shares)
         source = str(value.get("source", "user"))
         costs = (round(fixed), round(packet), round(byte * FS_PER_PS))
-        return StageCost(*costs, source, str(confidence), core, round(chain), cross, round(poll))
+        return StageCost(*costs, source, str(confidence), core, round(chain), cross, round(poll), round(held))
 
     def unit(self, path: tuple[str, ...], value: dict[str, object]) -> int:
         """Picoseconds of the unit that a value names; ns without one."""

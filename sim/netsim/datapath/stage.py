@@ -61,6 +61,7 @@ class PathStage:
     per_core_ppt: int = 0  # of SOFTIRQ: what it costs beside others (netsim.datapath.crowd)
     chain_ps: int = 0
     poll_ps: int = 0  # of a card's receive work: its interrupt, when it raises one
+    held_ps: int = 0  # of a sender: what the end of a write costs more that TCP cuts in two
     fragments: int = 1  # of LINK: into so many a larger packet has been cut
     over_bytes: int = -1  # it costs nothing for units of at most so many bytes, whose packets need not be cut
 

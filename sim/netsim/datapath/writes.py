@@ -21,3 +21,10 @@ def unit_of_write(at: int, write: int, most: int, mss: int) -> int:
     if left >= most:
         return most
     return left // mss * mss if left > mss else left
+
+
+@entry
+def cut_in_two(at: int, write: int, most: int, mss: int) -> bool:
+    """Whether the unit that begins there is the first of two into which the end of a write is cut."""
+    left = write - at % write if write > 0 else most
+    return mss < left < most and left % mss > 0

@@ -134,6 +134,10 @@ class Route:
         """What the receiving thread does, by stage; ``goes_on``: within the same system call."""
         return self._ends(self.recv, payload_bytes, goes_on)
 
+    def held_ps(self) -> int:
+        """What the sending thread pays more for the end of a write that is cut in two."""
+        return sum(s.held_ps for s in self.send)
+
     def _ends(self, stages: tuple[PathStage, ...], payload_bytes: int, goes_on: bool) -> Cost:
         packets = self.packets(payload_bytes)
         return [

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from netsim.datapath.writes import unit_of_write
+from netsim.datapath.writes import cut_in_two, unit_of_write
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold
 from netsim.engine.machine import AWAY, MTU, Split
@@ -115,7 +115,7 @@ class Transfer:
         """Send what is lost and then what is new, as far as the windows allow; ``writing``: new data are not there before the
         thread writes them. Of a sender that had to wait for its window, the next unit is full whatever it writes."""
         mss = self.route.mss_bytes
-        units, now = 0, self.conn.kernel.now
+        units, now, held = 0, self.conn.kernel.now, False
         while not self.conn.closed:
             window = self.flow.packets * mss
             if self.lost:
@@ -123,6 +123,7 @@ class Transfer:
             elif self.next < self.size and not self.sending:
                 most = self._limit(mss)
                 if writing:
+                    held = cut_in_two(self.next, self.write, most, mss)
                     most = unit_of_write(self.next, self.write, most, mss)
                 left = min(self.size - self.next, most)
                 if self.pieces:
@@ -150,7 +151,7 @@ class Transfer:
             if self.sender is None or self.sender.thread is None:
                 self._send(size, self.count, 0)
             else:
-                self._pay(self.sender, size, self.count)
+                self._pay(self.sender, size, self.count, held)
 
     def _limit(self, mss: int) -> int:
         """The largest unit: what TSO takes, or less where the connection is slow and the message more than one unit."""
@@ -214,7 +215,7 @@ class Transfer:
         if free is not None:
             free()
 
-    def _pay(self, sender: Party, size: int, number: int) -> None:
+    def _pay(self, sender: Party, size: int, number: int, held: bool) -> None:
         self.sending = True
         goes_on = self.pieces > 0 and self.begun > 0
         if not goes_on:
@@ -230,7 +231,10 @@ class Transfer:
             self._pump(True)
 
         assert sender.thread is not None
-        self.conn.machine.run(sender.thread, sender.node, self.route.send_cost(size, goes_on), paid, None)
+        cost = self.route.send_cost(size, goes_on)
+        if held:
+            cost.append(("tcp.send", self.route.held_ps()))
+        self.conn.machine.run(sender.thread, sender.node, cost, paid, None)
 
     def _send(self, size: int, number: int, losses: int) -> None:
         if self.conn.closed:

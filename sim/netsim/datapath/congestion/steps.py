@@ -49,6 +49,7 @@ from netsim.datapath.congestion.layout import (
 
 TICK_PS = 10**12 // 1024  # a unit holds about this long of sending (sk_pacing_shift, tcp_tso_autosize)
 LARGEST = 45  # packets of a unit of 64 KiB
+MOST_PACKETS = 48  # the same where segments are shorter: 1,348 B in an overlay over cards of 1400 B; bytes are bounded elsewhere
 MOST_UNITS = 64  # of a window
 
 
@@ -94,7 +95,7 @@ def unit(M, f):
         ratio = 200 if M[f + CC_WINDOW] < M[f + CC_THRESHOLD] // 2 else 120
         packets = M[f + CC_WINDOW] * ratio * TICK_PS // (100 * M[f + CC_SRTT])
     packets += LARGEST >> min((M[f + CC_LEAST] // 1_000_000) >> 9, 60)
-    return min(max(packets, 2, M[f + CC_WINDOW] // MOST_UNITS), LARGEST)
+    return min(max(packets, 2, M[f + CC_WINDOW] // MOST_UNITS), MOST_PACKETS)
 
 
 @inner

@@ -112,7 +112,7 @@ W_ROUTE = 8
     V_COST,
 ) = range(14)
 W_VISIT = 16
-SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER = range(7)
+SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER, SG_HELD = range(8)
 W_STAGE = 8
 # Ways between one source and one destination
 (

@@ -90,7 +90,7 @@ class RouteTables:
         )
 
     def stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:
-        """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER), and how many they are."""
+        """Where equal stages in a row stand (SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER, SG_HELD), and how many they are."""
         key = tuple(
             (
                 PART[s.stage],
@@ -100,6 +100,7 @@ class RouteTables:
                 s.per_core_ppt,
                 s.chain_ps,
                 s.over_bytes,
+                s.held_ps,
             )
             for s in stages
         )

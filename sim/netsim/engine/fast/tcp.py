@@ -19,7 +19,7 @@ from netsim.datapath.congestion.layout import (
 )
 from netsim.datapath.flows.layout import PORT_FREE
 from netsim.datapath.flows.steps import end as end_flow
-from netsim.datapath.writes import unit_of_write
+from netsim.datapath.writes import cut_in_two, unit_of_write
 from netsim.engine.fast.cores import start_work
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, at, pop_front, row
@@ -134,7 +134,7 @@ def pump(M, t, writing):
     thread writes them. Of a sender that had to wait for its window, the next unit is full whatever it writes."""
     o = M[B_T] + t * W_T
     k, f, mss = M[B_CONN] + M[o + T_CONN] * W_CONN, flow_cell(M, t), mss_of(M, t)
-    units = 0
+    units, held = 0, False
     while not M[k + O_CLOSED]:
         window = M[f + CC_WINDOW] * mss
         if M[o + T_LOST] >= 0:
@@ -142,6 +142,7 @@ def pump(M, t, writing):
         elif M[o + T_NEXT] < M[o + T_SIZE] and not M[o + T_SENDING]:
             most = largest(M, o, f, mss)
             if writing:
+                held = cut_in_two(M[o + T_NEXT], M[o + T_WRITE], most, mss)
                 most = unit_of_write(M[o + T_NEXT], M[o + T_WRITE], most, mss)
             left = min(M[o + T_SIZE] - M[o + T_NEXT], most)
             if pieces_of(M, t) > 0:
@@ -169,7 +170,7 @@ def pump(M, t, writing):
         if M[o + T_THREAD] < 0:
             send_unit(M, t, size, M[o + T_COUNT], 0)
         else:
-            pay(M, t, size)
+            pay(M, t, size, held)
 
 
 @inner
@@ -229,7 +230,7 @@ def end_cost(M, r, first, count, size, goes_on):
 
 
 @inner
-def pay(M, t, size):
+def pay(M, t, size, held):
     """The sending thread pays for a unit of a large message before it leaves."""
     o = M[B_T] + t * W_T
     M[o + T_SENDING] = 1
@@ -241,6 +242,9 @@ def pay(M, t, size):
         M[o + T_BEGUN] = largest(M, o, flow_cell(M, t), M[r + RO_MSS])
     M[o + T_BEGUN] -= size
     cost = end_cost(M, r, M[r + RO_SEND], M[r + RO_SENDS], size, goes_on)
+    if held:
+        for g in range(M[r + RO_SEND], M[r + RO_SEND] + M[r + RO_SENDS]):
+            cost += M[M[B_STAGE] + g * W_STAGE + SG_HELD]
     start_work(M, M[o + T_THREAD], cost, TH_PAID, t, size)
 
 
