@@ -76,6 +76,9 @@ WAYS = [
     ("br-a", "m-2", f"{OUT} |", f"| {BACK}"),
     ("br-a", "m-1", "veth bridge conntrack.hit", "conntrack.hit bridge veth"),
     ("m-1", "br-a", "conntrack.hit bridge veth", "veth bridge conntrack.hit"),
+    # An internal bridge has its node's end, too.
+    ("inbr-a", "m-1", "veth bridge conntrack.hit", "conntrack.hit bridge veth"),
+    ("inbr-a", "host-a", "veth bridge conntrack.hit", "conntrack.hit bridge veth"),
     ("outside", "br-a:7000", "| conntrack.hit nat.dnat ip.forward bridge veth", "veth bridge conntrack.hit nat.dnat ip.forward |"),
     ("m-1", "localhost:7000", "ip.recv proxy conntrack.hit bridge veth", "veth bridge conntrack.hit ip.recv proxy"),
     # The same port asked on the node itself: DNAT in OUTPUT, and no forwarding; from another node as from outside.

@@ -203,6 +203,8 @@ def _by_localhost(model: Model, src: str, port: str) -> Reach:
 def _to_underlay(model: Model, source: Task, name: str, by: str | None = None) -> Reach:
     """From a container to the outside or to a node: by its default route."""
     gateway = by or source.egress
+    if gateway is None and name == source.node.name:
+        gateway = _bridge_of(model, source)
     if gateway is None:
         only = "a loopback interface" if "none" in source.networks else "internal networks"
         raise ReachError(f"{source.name} has only {only}, so there is no way to {name}")
@@ -218,6 +220,16 @@ def _to_underlay(model: Model, source: Task, name: str, by: str | None = None) -
         raise ReachError(f"{source.name} cannot reach {name}: the switch does not route VLAN {number}")
     nat = name != source.node.name and "nat.snat" in plan.driver.egress(plan.spec, False)
     return Reach("nat" if nat else "routed", None, (name,), (), gateway)
+
+
+def _bridge_of(model: Model, source: Task) -> str | None:
+    """An internal bridge has an address on its node all the same, unless it is isolated: what is dropped is forwarding alone
+    (``setupInternalNetworkRules`` in drivers/bridge/internal/iptabler/network.go)."""
+    for name in source.networks:
+        driver, network = model.addresses[name].driver, model.addresses[name].spec
+        if driver.publishes and driver.host_barrier(network) is None:
+            return name
+    return None
 
 
 def _to_hosted(model: Model, source: Task, name: str, tasks: list[Task], by: str | None) -> Reach:

@@ -321,7 +321,8 @@ def shares_network(finder: Finder, path: PathTuple, source: str, target: str) ->
         links = getattr(parties[source], "links", ())
         if target in links:
             return True
-        help = f"attach both to a network of your own, or set containers.{source}.links: [{target}]"
+        linked = f", or set containers.{source}.links: [{target}]" if source in scenario.containers else ""
+        help = f"attach both to a network of your own{linked}"
         finder.add(
             path,
             "NO_NAME",

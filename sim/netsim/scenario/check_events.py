@@ -253,7 +253,7 @@ def _operation(finder: Finder, path: PathTuple, operation: Operation) -> None:
             if finder.reference((*path, verb, name), name, services, "service"):
                 _words(finder, (*path, verb, name), words)
                 for i, network in enumerate(dict(operation.new_networks()).get(name, ())):
-                    known = (*finder.scenario.networks, "host", "none")
+                    known = (*finder.scenario.networks, "bridge", "host", "none")
                     finder.reference((*path, verb, name, "networks", i), network, known, "network")
                 if words.get("mode", services[name].mode) != services[name].mode:
                     finder.add((*path, verb, name, "mode"), "BAD_VALUE", f"{services[name].mode}, which it is",
