@@ -362,8 +362,14 @@ def simulate(
     """Compute one replication. ``on_progress(now_ps)`` is told the end; ``stop()`` ends it early by returning True
     (the record then has ``complete`` False). ``course``: what the control plane changes meanwhile."""
     try:
-        if any(load.bulk is not None for load in scenario.load.values()):
-            return bulk.simulate(scenario, model, seed, replication)
+        large = [load.bulk is not None for load in scenario.load.values()]
+        if any(large):
+            from netsim.engine.flow import beside
+
+            return (
+                bulk.simulate(scenario, model, seed, replication) if all(large)
+                else beside.simulate(scenario, model, seed, replication, stop)
+            )  # fmt: skip
         record = Flow(scenario, model, seed, replication, stop, course).record()
     except InterruptedError:
         return RunRecord(

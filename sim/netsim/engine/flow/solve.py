@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netsim.engine.flow.probe import Demand, Probe
 from netsim.engine.flow.queues import MOST, NONE, Wait, sliced, wait
@@ -49,6 +49,8 @@ class Stations:
                 self.known[pool] = StationRecord(pool, "workers", task.node.name, task.spec.work.workers)
         self.names = sorted({name for probe in probes.values() for name in probe.demands})
         self.quantum_s = {n.name: n.profile.quantum_ps / PS_PER_S for n in model.nodes.values()}
+        #: What bulk transfers ask of stations, per second.
+        self.beside: dict[str, Demand] = {}
         self._squares: dict[tuple[Work, float], tuple[float, float, float]] = {}
         self._parallel = {name: self._side_by_side(name) for name in scenario.load}
 
@@ -78,7 +80,7 @@ class Stations:
 
     def totals(self, rates: Mapping[str, float]) -> dict[str, Demand]:
         """Visits, seconds and squares per second at every station."""
-        found = {name: Demand() for name in self.names}
+        found = {name: replace(self.beside.get(name, Demand())) for name in self.names}
         for workload, probe in self.probes.items():
             rate = rates[workload]
             for name, demand in probe.demands.items():

@@ -23,8 +23,6 @@ def unsupported(scenario: Scenario) -> str | None:
         if group.nic.bond is not None:
             return f"the bond of {name}"
     large = [name for name, load in scenario.load.items() if load.bulk is not None]
-    if large and len(large) < len(scenario.load):
-        return f"the bulk transfer {large[0]} beside requests"
     if large and scenario.changes:
         return f"the bulk transfer {large[0]} while the swarm changes"
     for name, load in scenario.load.items():

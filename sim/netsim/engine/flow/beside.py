@@ -1,0 +1,119 @@
+"""Bulk transfers beside requests: requests come first, transfers share what is left, and requests then wait behind both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
+
+from netsim.engine.flow import bulk
+from netsim.engine.flow.bulk import Moved
+from netsim.engine.flow.probe import PS_PER_S, Demand
+from netsim.engine.flow.simulate import Flow, Period
+from netsim.engine.flow.solve import State
+from netsim.engine.record import RunRecord, StationRecord
+from netsim.engine.tally import Tally
+from netsim.engine.world import World
+from netsim.model.entities import Model
+from netsim.scenario.schema import Scenario
+
+#: A station that transfers fill is reckoned as this busy: what waits there then is windows of data, of which no formula here knows.
+FILLED = 0.95
+#: The last scenario without its transfers, since probes are kept by scenario.
+KEPT: list[tuple[Scenario, Scenario]] = []
+
+
+def simulate(
+    scenario: Scenario, model: Model, seed: int, replication: int, stop: Callable[[], bool] | None
+) -> RunRecord:
+    """One replication. Raises ``InterruptedError`` if ``stop()`` says so."""
+    flow = Flow(_requests(scenario), model, seed, replication, stop)
+    before = {name: r.busy_by_slice_ps for name, r in flow.record().stations.items()}
+    world = World(scenario, model, seed, replication)
+    edges = [period.start_ps / PS_PER_S for period in flow.periods] + [scenario.duration / PS_PER_S]
+    moved = bulk.play(world, edges, _taken(flow))
+    flow.warnings.clear()
+    flow.periods = [_behind(flow, period, moved, k) for k, period in enumerate(flow.periods)]
+    flow._judge(flow.periods)
+    record = flow.record()
+    for name, station in record.stations.items():
+        station.busy_by_slice_ps = list(before[name])
+        station.busy_ps = sum(before[name])
+    for name, idle in world.machine.records().items():  # stations that no request meets
+        record.stations.setdefault(name, StationRecord(name, idle.kind, idle.node, idle.servers))
+    bulk.add_stations(moved, record.stations, {node.name: node.cores for node in model.nodes.values()})
+    names = sorted(name for name, load in scenario.load.items() if load.bulk is not None)
+    tally = Tally(names, scenario.duration)
+    transfers = tally.records([0] * len(names), [0] * len(names)) | bulk.workload_records(moved, names, tally)
+    return replace(
+        record, workloads=dict(sorted({**record.workloads, **transfers}.items())),
+        visits=record.visits + bulk.visits(moved), warnings=[*flow.warnings, *bulk.doubts(moved)],
+    )  # fmt: skip
+
+
+def _requests(scenario: Scenario) -> Scenario:
+    for old, rest in KEPT:
+        if old is scenario:
+            return rest
+    load = {name: load for name, load in scenario.load.items() if load.bulk is None}
+    rest = scenario.model_copy(update={"load": load, "warmup": scenario.warmup_ps})
+    KEPT[:] = [(scenario, rest)]
+    return rest
+
+
+def _cores(flow: Flow) -> dict[str, str]:
+    """By receive queue, the core that takes from it."""
+    nodes = flow.stations.model.nodes
+    rings = [(name, record.node) for name, record in flow.stations.known.items() if record.kind == "nic_rx"]
+    return {name: f"{node}/cpu{int(name.rsplit('.rx', 1)[1]) % nodes[node].cores}" for name, node in rings}
+
+
+def _taken(flow: Flow) -> dict[str, float]:
+    """The mean shares of links and cores that requests have."""
+    found: dict[str, float] = {}
+    cores, whole = _cores(flow), sum(period.seconds for period in flow.periods)
+    for period in flow.periods:
+        for name, busy in period.state.busy.items():
+            key = cores.get(name, name)
+            found[key] = found.get(key, 0.0) + busy * period.seconds / whole
+    return found
+
+
+def _behind(flow: Flow, period: Period, moved: Moved, k: int) -> Period:
+    """A period in which requests wait behind transfers, too."""
+    stations = copy(period.stations)
+    stations.beside = _demands(flow, period.state.busy, moved, k, period.seconds)
+    known: dict[tuple[float, ...], State] = {}
+    state = flow._state(stations, period.start_ps, period.end_ps, {}, known)
+    return replace(period, stations=stations, state=state, offered=dict(state.rates))
+
+
+def _demands(
+    flow: Flow, busy: Mapping[str, float], moved: Moved, k: int, seconds: float
+) -> dict[str, Demand]:
+    """What transfers ask of the stations that requests meet, per second of a slice."""
+    done = moved.moved[k + 1] - moved.moved[k]
+    share: dict[str, float] = {}
+    square: dict[str, float] = {}
+    for each, price in zip(done, moved.prices, strict=True):
+        for name, cost in price.seconds.items():
+            took = float(each) * cost / seconds
+            share[name] = share.get(name, 0.0) + took
+            square[name] = square.get(name, 0.0) + took * cost * price.unit_bytes
+    cores, found = _cores(flow), {}
+    for name in flow.stations.names:
+        key = cores.get(name, name)
+        if not share.get(key):
+            continue
+        wide, took = 1.0, share[key]
+        if name.endswith("/cpu"):  # of all cores, threads alone: receive work stands at its queues
+            node = name[: -len("/cpu")]
+            wide = float(flow.stations.cores(node))
+            took -= sum(
+                share.get(core, 0.0) for core in {c for c in cores.values() if c.startswith(f"{node}/cpu")}
+            )
+        part = min(took, max(0.0, FILLED - busy.get(name, 0.0)) * wide)
+        if part > 0:
+            service = square[key] / share[key]
+            found[name] = Demand(part / service, 0.0, part, part * service, part * service)
+    return found
