@@ -792,6 +792,31 @@ load:
 """
 LOSES_SOME: list[tuple[int, Step]] = [(25 * MS, Change(What.LINK, "w-1", link=LinkState(loss=0.003)))]
 
+#: Senders that are busier than their ways, by writes whose end is cut in two, or is a whole number of segments, or less than one; and
+#: one whose card is slower.
+WRITES = """netsim: 1
+duration: 15ms
+warmup: 5ms
+nodes: {m: {role: manager, count: 2, cores: 4, profile: cores.yaml, nic: {rate: 100Gbit}}, w: {cores: 2, profile: cores.yaml, nic: {rate: 1Gbit}}}
+outside: {rtt: 1ms}
+networks: {net: {driver: overlay, attachable: true}, br: {driver: bridge}}
+containers:
+  a: {node: m-1, networks: [net]}
+  b: {node: m-1, networks: [net]}
+  c: {node: m-2, networks: [net]}
+  d: {node: w-1, networks: [net]}
+  e: {node: m-2, networks: [br]}
+  f: {node: m-2, networks: [br]}
+load:
+  near: {from: a, to: b, bulk: 1GB, write: 128KiB}
+  far: {from: a, to: c, bulk: 1GB, write: 130000B}
+  slow: {from: d, to: c, bulk: 1GB, write: 70000B}
+  small: {from: e, to: f, bulk: 1GB, write: 5000B, connection: {congestion: bbr}}
+  whole: {from: f, to: e, bulk: 3MB, write: 130320B}
+  out: {from: b, to: outside, bulk: 1GB, write: 128KiB}
+"""
+LOSES_SOME_OF_THEM: list[tuple[int, Step]] = [(8 * MS, Change(What.LINK, "m-2", link=LinkState(loss=0.001)))]
+
 #: Datagrams to a port of the mesh, some of which are on their way before the first one has an entry, to a virtual address and to the
 #: outside; receive buffers, a card's ring and a slow port overflow, and who receives calls another service.
 DATAGRAMS = """netsim: 1
@@ -870,6 +895,8 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(FROM_NODES, A_SOURCE_DIES)
 @example(ONE_CARD, [])
 @example(UNMERGED, LOSES_SOME)
+@example(WRITES, [])
+@example(WRITES, LOSES_SOME_OF_THEM)
 @example(DATAGRAMS, [])
 @example(DATAGRAMS, LOSES_SOME)
 @settings(
