@@ -788,7 +788,7 @@ load:
   b: {from: src, to: two, bulk: 1GB, flows: 3, connection: {congestion: bbr}}
   c: {from: src, to: three, bulk: 1GB, flows: 3, connection: {congestion: reno}}
   up: {from: outside, to: 'src:8080', bulk: 1GB, flows: 3}
-  asks: {from: one, to: src, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}}
+  asks: {from: one, to: src, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}, timeout: 60ms}
 """
 LOSES_SOME: list[tuple[int, Step]] = [(25 * MS, Change(What.LINK, "w-1", link=LinkState(loss=0.003)))]
 
