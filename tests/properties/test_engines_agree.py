@@ -768,7 +768,7 @@ load:
 #: Cards without TSO and GRO, and with RFS: flows cut by the sender's kernel or not, that their receiver takes packet by packet or
 #: not, on the core of the thread that reads them or on another; lost packets among them.
 UNMERGED = """netsim: 1
-duration: 50ms
+duration: 35ms
 warmup: 0s
 nodes:
   m: {role: manager, cores: 4, profile: cores.yaml, nic: {rate: 1Gbit, offloads: [rfs]}}
@@ -788,7 +788,7 @@ load:
   b: {from: src, to: two, bulk: 1GB, flows: 3, connection: {congestion: bbr}}
   c: {from: src, to: three, bulk: 1GB, flows: 3, connection: {congestion: reno}}
   up: {from: outside, to: 'src:8080', bulk: 1GB, flows: 3}
-  asks: {from: one, to: src, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}, timeout: 60ms}
+  asks: {from: one, to: src, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}, timeout: 30ms}
 """
 LOSES_SOME: list[tuple[int, Step]] = [(25 * MS, Change(What.LINK, "w-1", link=LinkState(loss=0.003)))]
 

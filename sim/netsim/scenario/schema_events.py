@@ -38,6 +38,8 @@ def _one_verb(value: Any, verbs: tuple[str, ...], other: set[str], example: str)
         raise fail("WRONG_TYPE", f"a mapping like {example}")
     found = [verb for verb in verbs if verb in value]
     if len(found) == 1:
+        if value[found[0]] is None:
+            raise fail("WRONG_TYPE", f"a value for {found[0]}, as in {example}", at=(found[0],))
         return value
     if found:
         raise fail("BAD_VALUE", "one verb", found=" and ".join(found))
