@@ -91,7 +91,9 @@ def test_fresh_traces_are_reproduced(tmp_path: Path) -> None:
     cases.write_text(json.dumps(uml.cases(seed, 2) + uml.udp_cases(seed, 1) + settings))
     told = uml.run(HERE / "kernel_ipvs.py", str(cases), str(traces))
     if "put_fp_registers" in told and "Attempted to kill init" in told:
-        pytest.skip("user-mode Linux cannot take up this processor's registers, and ends before its first process")
+        pytest.skip(
+            "user-mode Linux cannot take up this processor's registers, and ends before its first process"
+        )
     assert traces.exists(), told
     found = json.loads(traces.read_text())
     wrong = [(i, r.first) for i, r in enumerate(map(replay, found)) if not r.same]
