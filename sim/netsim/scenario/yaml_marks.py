@@ -149,12 +149,13 @@ def parse(text: str, file: str, problems: list[Problem], *, at: tuple[int, int] 
     What leaves a usable tree (duplicate keys, tags) is added to ``problems``; what does not is raised
     as `ScenarioError`. ``at`` is added to every line and column.
     """
-    # libyaml, which PyYAML has nearly everywhere, is ten times as fast, but takes tabs, and places what has no value elsewhere.
-    quick = getattr(yaml, "CSafeLoader", None)
-    if quick is not None and "\t" not in text and "?" not in text:
+    quick = getattr(
+        yaml, "CSafeLoader", None
+    )  # libyaml, which PyYAML has nearly everywhere: ten times as fast
+    if quick is not None and "\t" not in text:  # it takes tabs
         told: list[Problem] = []
-        with suppress(ScenarioError, yaml.YAMLError, ValueError, OverflowError):
-            found = _Builder(file, told, at).build(_events(quick(text)))
+        with suppress(_Elsewhere, ScenarioError, yaml.YAMLError, ValueError, OverflowError):
+            found = _Builder(file, told, at).build(_alike(quick(text)))
             problems += told
             return found
     return parse_slowly(text, file, problems, at)  # its words for what is wrong are the better ones
@@ -183,6 +184,18 @@ def parse_slowly(text: str, file: str, problems: list[Problem], at: tuple[int, i
 def _events(loader: Any) -> Iterator[yaml.Event]:
     while loader.check_event():
         yield loader.get_event()
+
+
+class _Elsewhere(Exception):
+    """libyaml gives what has no value another place."""
+
+
+def _alike(loader: Any) -> Iterator[yaml.Event]:
+    """libyaml's events, as long as PyYAML's own are the same."""
+    for event in _events(loader):
+        if isinstance(event, yaml.ScalarEvent) and not event.value and event.style in ("", None):
+            raise _Elsewhere
+        yield event
 
 
 class _Builder:
