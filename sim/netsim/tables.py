@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-PS_PER_S = 1_000_000_000_000
+from netsim.picoseconds import PS_PER_S
 
 
 def table(name: str) -> dict[str, Any]:

@@ -19,12 +19,13 @@ from netsim.engine.border import Change, LinkState, What
 from netsim.engine.fast.simulate import FastPlane
 from netsim.engine.fast.simulate import simulate as fast
 from netsim.engine.kernel import Kernel
-from netsim.engine.machine import Machine, Unit
+from netsim.engine.machine import Machine
 from netsim.engine.machinery import Machinery, run_out
 from netsim.engine.record import FATES, RunRecord
 from netsim.engine.reference import Reference
 from netsim.engine.reference import simulate as reference
 from netsim.engine.route import Route
+from netsim.engine.unit import Unit
 from netsim.engine.world import World
 from netsim.model.build import build_model
 

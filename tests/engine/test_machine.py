@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from netsim.datapath.stage import Context, LinkSpec, Path, PathStage
 from netsim.engine.cpu import QUOTA_PERIOD_PS, Quota
-from netsim.engine.kernel import PS_PER_S, Kernel, Phase
+from netsim.engine.kernel import Kernel, Phase
 from netsim.engine.machine import Host, Machine
 from netsim.engine.route import Route
+from netsim.picoseconds import PS_PER_S
 
 US, MS = 10**6, 10**9
 TEN_G = 10 * 10**9

@@ -10,13 +10,14 @@ from helpers import ROOT, scenario_from
 from netsim.datapath.stage import Context, PathStage
 from netsim.datapath.stage import Path as DataPath
 from netsim.engine.fast.simulate import FastPlane
-from netsim.engine.kernel import PS_PER_S, Kernel, Phase
+from netsim.engine.kernel import Kernel, Phase
 from netsim.engine.machine import Host, Machine
 from netsim.engine.machinery import run_out
 from netsim.engine.record import RunRecord
 from netsim.engine.route import Route
 from netsim.engine.world import World
 from netsim.model.build import build_model
+from netsim.picoseconds import PS_PER_S
 
 SECONDS = 0.05
 

@@ -12,9 +12,10 @@ from statistics import fmean, stdev
 
 import pytest
 
-from netsim.engine.kernel import PS_PER_S, Kernel, Phase
+from netsim.engine.kernel import Kernel, Phase
 from netsim.engine.machine import Host, Machine
 from netsim.engine.streams import Kind, draw_ps, stream_key
+from netsim.picoseconds import PS_PER_S
 
 REPLICATIONS = 20
 T_99_19 = 2.861  # Student's t, 19 degrees of freedom, two-sided 99 %

@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario import ScenarioError, json_schema, load, loads
-from netsim.scenario.units import PS_PER_S
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))

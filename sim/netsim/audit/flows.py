@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netsim.audit.limit import Limit, rule
-from netsim.datapath.kernel_settings import PS_PER_S, entry_bytes, settings, timeouts_ps
+from netsim.datapath.kernel_settings import entry_bytes, settings, timeouts_ps
 from netsim.model.entities import Model
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.calls import asked_of, party_of, spec_of
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema_load import Load

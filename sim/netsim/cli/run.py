@@ -135,7 +135,8 @@ def read_budget(
     scenario: Scenario, precision: str | None, most: int | None, time: str | None
 ) -> tuple[float | None, int | None, float | None]:
     """Precision (share), most replications (count) and time (s). Raises `UsageError`."""
-    from netsim.scenario.units import PS_PER_S, UnitError, parse_duration, parse_precision
+    from netsim.picoseconds import PS_PER_S
+    from netsim.scenario.units import UnitError, parse_duration, parse_precision
 
     if precision is None and scenario.precision is None and (most is not None or time is not None):
         raise UsageError("--max-replications and --max-time go with --precision, like --precision 5%")

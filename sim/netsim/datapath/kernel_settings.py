@@ -7,8 +7,6 @@ from functools import cache
 
 from netsim.tables import table, values
 
-PS_PER_S = 1_000_000_000_000
-
 #: Name -> the smallest and the largest value that a profile may give.
 RANGES: dict[str, tuple[float, float]] = {
     "version": (3, 99),

@@ -12,12 +12,13 @@ from netsim.datapath.tcp import TcpTable
 from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold
-from netsim.engine.machine import Machine, Split
+from netsim.engine.machine import Machine
 from netsim.engine.peer import Cut, Peer, Stage
 from netsim.engine.route import Route
 from netsim.engine.routes import Ways
 from netsim.engine.span import Span
 from netsim.engine.transfer import Transfer, message_cost
+from netsim.engine.unit import Split
 
 if TYPE_CHECKING:
     from netsim.engine.balance import Choice

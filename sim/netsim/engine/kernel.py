@@ -16,7 +16,6 @@ import simpy
 from simpy.core import EmptySchedule
 from simpy.events import Event
 
-PS_PER_S = 1_000_000_000_000
 NEVER = 1 << 62
 
 Key = int  # see netsim.engine.keys

@@ -14,9 +14,9 @@ from netsim.datapath.shaping import MILLION, credit_now, fitting, spend, takes
 from netsim.datapath.stage import LinkSpec
 from netsim.engine.meter import Meter
 from netsim.engine.route import MIN_FRAME_BYTES
+from netsim.picoseconds import PS_PER_S
 
 PS_BITS = 8 * 10**12
-PS_PER_S = 10**12
 #: A GSO unit of 64 KiB with its headers on each packet.
 LARGEST_UNIT_BYTES = 72_000
 

@@ -9,11 +9,11 @@ from netsim.datapath.dns import dns_table, lookup_cost
 from netsim.engine.cpu import Thread
 from netsim.engine.kernel import Phase
 from netsim.engine.keys import Tag, fold, name_key
-from netsim.engine.machine import Split
+from netsim.engine.unit import Split
 
 if TYPE_CHECKING:
     from netsim.datapath.dns import Asking
-    from netsim.engine.client import Exchange
+    from netsim.engine.exchange import Exchange
 
 #: What the choice of one of several addresses is drawn for, and whether queries of a look-up are lost in a race.
 RECORD = name_key("dns")

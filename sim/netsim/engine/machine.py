@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -14,11 +13,12 @@ from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.links import Link, SharedBuffer, Trouble
 from netsim.engine.meter import Meter
 from netsim.engine.record import StationRecord
+from netsim.engine.rings import Ring
 from netsim.engine.route import FRAGMENT_BYTES, Cost, Route, Visit
 from netsim.engine.streams import uniform
+from netsim.engine.unit import Split, Unit
 from netsim.engine.workers import WorkerPool
 
-Split = dict[str, int]
 AWAY = "away"  # where a unit was dropped that came from the outside and met no connection of its own
 MTU = "mtu"  # where a unit was dropped whose packets are larger than a card takes
 
@@ -44,82 +44,6 @@ class Host:
     smt: int = 0
     rfs: bool = False
     moderation_ps: int = 0
-
-
-class Ring:
-    """A receive ring: wire packets wait here until softirq has taken them."""
-
-    __slots__ = ("meter", "size", "core", "moderation_ps", "raised_ps", "_waiting", "_packets")
-
-    def __init__(self, meter: Meter, size: int, core: int, moderation_ps: int) -> None:
-        self.moderation_ps = moderation_ps
-        self.raised_ps = -(1 << 62)  # its last interrupt
-        self.meter = meter
-        self.size = size
-        self.core = core
-        self._waiting: deque[tuple[int, int]] = deque()
-        self._packets = 0
-
-    def room(self, now_ps: int, packets: int) -> bool:
-        """Whether the ring takes these packets."""
-        waiting = self._waiting
-        while waiting and waiting[0][0] <= now_ps:
-            self._packets -= waiting.popleft()[1]
-            self.meter.record.served += 1
-        return not self._packets or self._packets + packets <= self.size
-
-    def hold(self, until_ps: int, packets: int) -> None:
-        """They stay until then."""
-        self._waiting.append((until_ps, packets))
-        self._packets += packets
-
-    def interrupts(self, now_ps: int, core: Core) -> bool:
-        """Whether what comes now raises an interrupt: not while its core takes what came before off the ring (NAPI polls),
-        nor before the last one's time is over."""
-        if core.softirq_free > now_ps or now_ps < self.raised_ps + self.moderation_ps:
-            return False
-        self.raised_ps = now_ps
-        return True
-
-    def clear(self, now_ps: int) -> None:
-        """Its node has lost power: what waits is lost."""
-        self.room(now_ps, 0)
-        for _ in self._waiting:
-            self.meter.drop(now_ps)
-        self._waiting.clear()
-        self._packets = 0
-
-
-class Unit:
-    """One skb on its way."""
-
-    __slots__ = ("route", "at", "payload", "packets", "key", "flow", "arrive", "drop", "split", "choose",
-                 "thin", "last_in", "accounted", "ends")  # fmt: skip
-
-    def __init__(self, route: Route, payload: int, key: Key, flow: int, arrive: Callable[[int], None],
-                 drop: Callable[[int, str], None], split: Split | None, choose: Callable[[], Route | None] | None,
-                 thin: Callable[[int, bool], None] | None, now: int, ends: tuple[Thread | None, ...]) -> None:  # fmt: skip
-        self.ends = ends
-        self.route = route
-        self.at = 0
-        self.payload = payload
-        self.packets = route.packets(payload)
-        self.key = key
-        self.flow = flow
-        self.arrive = arrive
-        self.drop = drop
-        self.split = split
-        self.choose = choose
-        self.thin = thin
-        self.last_in = now
-        self.accounted = now  # everything before this is in the split
-
-    def spend(self, what: str, until: int) -> None:
-        """The time up to ``until`` went into ``what``."""
-        if until > self.accounted:
-            if self.split is not None:
-                self.split[what] = self.split.get(what, 0) + until - self.accounted
-            self.accounted = until
 
 
 class Machine:

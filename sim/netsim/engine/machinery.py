@@ -18,12 +18,12 @@ from netsim.engine.record import RunRecord
 from netsim.engine.wiring import Wiring
 from netsim.engine.world import World
 from netsim.model.entities import Task
+from netsim.picoseconds import PS_PER_S
 
 if TYPE_CHECKING:
     from netsim.engine.fast.simulate import FastPlane
     from netsim.engine.reference import Reference
 
-PS_PER_S = 1_000_000_000_000
 DRAIN_PS = 30 * PS_PER_S  # how long requests that started in the measured period may still take
 DRAIN_STEP_PS = PS_PER_S // 10
 

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 from netsim.datapath.udp import has_to_fit, takes
 from netsim.engine.connection import Connection, Party
 from netsim.engine.cpu import Owner, Quota, Thread
+from netsim.engine.exchange import Request
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
-from netsim.engine.machine import Split
 from netsim.engine.peer import Peer, Stage
 from netsim.engine.span import Span
 from netsim.engine.streams import Kind, draw_ps, stream_key, uniform
 from netsim.engine.transfer import Transfer, message_cost
 from netsim.engine.udp import Datagram
+from netsim.engine.unit import Split
 
 if TYPE_CHECKING:
-    from netsim.engine.client import Client, Exchange
+    from netsim.engine.client import Client
+    from netsim.engine.exchange import Exchange
     from netsim.engine.world import World
     from netsim.model.entities import Task
     from netsim.scenario.schema_work import Distribution
@@ -267,7 +269,7 @@ class Service:
     def _call(self, number: int, copy: int, done: Callable[[str, Span, int], None]) -> None:
         exchange = self.exchange
         client = self.server.clients[number]
-        client.start(fold(exchange.key, Tag.CALL, number * 1024 + copy), done)
+        Request(client, fold(exchange.key, Tag.CALL, number * 1024 + copy), done).attempt()
 
     def _one_by_one(self, number: int, copy: int) -> None:
         def done(fate: str, span: Span, attempts: int) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from netsim.engine.client import Client, Slot
 from netsim.engine.connection import Connection, Handshake, Party
+from netsim.engine.exchange import Request
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
-from netsim.engine.machine import Split
 from netsim.engine.recorder import Recorder
 from netsim.engine.span import Span
 from netsim.engine.starts import Starts
 from netsim.engine.transfer import Transfer
+from netsim.engine.unit import Split
 from netsim.engine.world import World
 
 THINK = name_key("think")
@@ -49,7 +50,7 @@ class Requests:
         def done(fate: str, span: Span, attempts: int) -> None:
             self.recorder.end(number, fate, self.load.response, attempts, span, self.kernel.now)
 
-        client.start(fold(self.key, Tag.ARRIVAL, index), done)
+        Request(client, fold(self.key, Tag.ARRIVAL, index), done).attempt()
 
     def _think(self, user: int, index: int, more: int = 0) -> None:
         """A user's pause before request ``index``; the first ones begin spread over a pause."""
@@ -74,7 +75,7 @@ class Requests:
             self.recorder.end(number, fate, self.load.response, attempts, span, self.kernel.now)
             self._think(user, index + 1)
 
-        client.start(fold(fold(self.key, Tag.USER, user), Tag.ARRIVAL, index), done)
+        Request(client, fold(fold(self.key, Tag.USER, user), Tag.ARRIVAL, index), done).attempt()
 
 
 class Bulk:

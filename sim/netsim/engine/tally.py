@@ -16,8 +16,8 @@ from netsim.engine.histogram import BUCKETS
 from netsim.engine.histogram import bucket as plain_bucket
 from netsim.engine.parts import NS, PARTS
 from netsim.engine.record import FATES, RequestLog, WorkloadRecord
+from netsim.picoseconds import PS_PER_S
 
-PS_PER_S = 1_000_000_000_000
 MAX_SLICES = 64
 OUTAGE_PS = PS_PER_S // 10
 MAX_OUTAGE_BUCKETS = 65_536

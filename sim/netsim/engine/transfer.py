@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from netsim.datapath.writes import cut_in_two, unit_of_write
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold
-from netsim.engine.machine import AWAY, MTU, Split
+from netsim.engine.machine import AWAY, MTU
 from netsim.engine.peer import Peer
 from netsim.engine.route import Cost, Route
+from netsim.engine.unit import Split
 
 if TYPE_CHECKING:
     from netsim.engine.connection import Connection, Party

@@ -15,12 +15,13 @@ from netsim.engine.client import Client, Slot
 from netsim.engine.connection import Connection
 from netsim.engine.kernel import Key
 from netsim.engine.keys import Tag, fold, name_key
-from netsim.engine.machine import MTU, Split
+from netsim.engine.machine import MTU
 from netsim.engine.peer import Stage
 from netsim.engine.recorder import Recorder
 from netsim.engine.route import Route
 from netsim.engine.span import Span
 from netsim.engine.starts import Starts
+from netsim.engine.unit import Split
 
 if TYPE_CHECKING:
     from netsim.engine.world import World

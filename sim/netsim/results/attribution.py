@@ -8,9 +8,9 @@ import numpy as np
 
 from netsim.engine.parts import PARTS
 from netsim.engine.record import WorkloadRecord
+from netsim.picoseconds import PS_PER_S
 from netsim.results.latency import bucket_of, quantile_ps
 
-PS_PER_S = 1_000_000_000_000
 #: Time that no stage accounts for; there is none as long as splits sum to the latency.
 OTHER = "other"
 

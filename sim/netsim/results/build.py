@@ -10,6 +10,7 @@ from typing import Any
 
 from netsim.engine.record import RunRecord
 from netsim.model.entities import Model
+from netsim.picoseconds import PS_PER_S
 from netsim.results.baseline import Against
 from netsim.results.credit import credit_rows
 from netsim.results.failovers import failover_numbers, failover_rows
@@ -30,7 +31,6 @@ from netsim.scenario.schema import Scenario
 from netsim.stats.expect import Judged, unit_of
 from netsim.stats.intervals import LEVEL, rounded
 
-PS_PER_S = 1_000_000_000_000
 _LIBRARIES = ("simpy", "numpy", "numba", "scipy")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from netsim.picoseconds import PS_PER_S
 from netsim.results.errors import EngineError
 from netsim.results.felt import FELT
 from netsim.results.text import quantity, signed_share
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from netsim.results.result import Result
     from netsim.scenario.schema import Scenario
 
-PS_PER_S = 1_000_000_000_000
 MOST_WINDOWS = 5
 LEAST_WINDOWS = 2  # fewer have no spread
 LEAST_WINDOW_PS = PS_PER_S

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from netsim.picoseconds import PS_PER_S
 from netsim.tables import table
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from netsim.scenario.schema_work import Connection
 
 NS_PER_S = 1_000_000_000
-PS_PER_S = 1_000_000_000_000
 PACKET_BYTES = 1448  # of data in a packet of 1500 B (IP and TCP with time stamps)
 
 

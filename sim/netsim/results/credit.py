@@ -9,10 +9,10 @@ from netsim.datapath.paths import link_specs
 from netsim.datapath.stage import LinkSpec
 from netsim.engine.record import RunRecord
 from netsim.model.entities import Model
+from netsim.picoseconds import PS_PER_S
 from netsim.results.text import quantity, with_interval
 from netsim.stats.intervals import Estimate, across
 
-PS_PER_S = 1_000_000_000_000
 MOST_TOLD = 3
 NEARLY_NONE = 0.01
 

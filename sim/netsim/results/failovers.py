@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from netsim.engine.record import RunRecord
-from netsim.results.outage import PS_PER_S, outage_s
+from netsim.picoseconds import PS_PER_S
+from netsim.results.outage import outage_s
 from netsim.results.text import quantity
 from netsim.stats.intervals import across, rounded
 

@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from netsim.engine.histogram import middle
 from netsim.engine.record import WorkloadRecord
-
-PS_PER_S = 1_000_000_000_000
+from netsim.picoseconds import PS_PER_S
 
 Counts = npt.NDArray[np.integer]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from netsim.engine.record import WorkloadRecord
+from netsim.picoseconds import PS_PER_S
 
-PS_PER_S = 1_000_000_000_000
 MIN_REQUESTS = 20
 MAX_FAILED_PER_100 = 1
 

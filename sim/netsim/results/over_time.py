@@ -8,9 +8,9 @@ import numpy as np
 
 from netsim.engine.histogram import low
 from netsim.engine.record import FATES, WorkloadRecord
+from netsim.picoseconds import PS_PER_S
 from netsim.stats.intervals import rounded
 
-PS_PER_S = 1_000_000_000_000
 #: A factor of two is drawn as at most this many steps: 9 % each, so that a report stays small.
 STEPS_PER_OCTAVE = 8
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsim.engine.record import RunRecord
+from netsim.picoseconds import PS_PER_S
 from netsim.results.latency import quantile_of
-
-PS_PER_S = 1_000_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

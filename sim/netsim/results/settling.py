@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netsim.engine.record import RunRecord, WorkloadRecord
+from netsim.picoseconds import PS_PER_S
 from netsim.results.latency import mean_ps
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_load import Load
-from netsim.scenario.units import PS_PER_S, format_duration
+from netsim.scenario.units import format_duration
 from netsim.stats.warmup import MIN_BATCHES, PER_BATCH, unsettled
 
 _STEP_PS = PS_PER_S // 10

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from netsim.model.entities import Model
 from netsim.model.fabric import racks, site_of
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.machines import catalogue
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_entry import Entry
 from netsim.scenario.schema_load import Arrivals, Load
 from netsim.scenario.schema_work import Connection, Distribution
-from netsim.scenario.units import PS_PER_S, format_duration
+from netsim.scenario.units import format_duration
 
 _RATES = ((10**12, "Tbit/s"), (10**9, "Gbit/s"), (10**6, "Mbit/s"), (10**3, "kbit/s"))
 _SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))

@@ -10,10 +10,10 @@ from netsim.datapath.processors import threads_give
 from netsim.engine.histogram import quantile
 from netsim.engine.record import RunRecord, StationRecord
 from netsim.model.entities import Model, Node
+from netsim.picoseconds import PS_PER_S
 from netsim.stats.intervals import MIN_BATCHES, NOTHING, Estimate, across, batch_means
 from netsim.stats.quantiles import least_for_value
 
-PS_PER_S = 1_000_000_000_000
 #: Kind of the stations ``NODE/cpu``: all cores of a node together.
 NODE_CPU = "node_cpu"
 #: What can be the bottleneck; a core alone is not, its node's cores together are.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from netsim.picoseconds import PS_PER_S
 from netsim.results.workloads import workload_samples
-from netsim.scenario.units import PS_PER_S
 from netsim.stats.intervals import rounded
 from netsim.stats.sequential import FIRST, next_total, widest
 

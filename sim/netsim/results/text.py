@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from netsim.scenario.units import DURATION_UNITS, PS_PER_S
+from netsim.picoseconds import PS_PER_S
+from netsim.scenario.units import DURATION_UNITS
 
 
 def found_text(expectation: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsim.engine.record import FATES, RunRecord, WorkloadRecord
+from netsim.picoseconds import PS_PER_S
 from netsim.results.attribution import attribution
 from netsim.results.latency import completed, mean_ps, quantile_ps
 from netsim.results.outage import outage_s
@@ -16,7 +17,6 @@ from netsim.results.over_time import errors_over_time, latency_histogram
 from netsim.stats.intervals import ALONE, MIN_BATCHES, NOTHING, Estimate, across, batch_means
 from netsim.stats.quantiles import least_for_value, quantile_levels
 
-PS_PER_S = 1_000_000_000_000
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999, "max": 1.0}
 ATTRIBUTED = ("p50", "p99")
 MIN_FOR_MEAN = 10

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.problems import PathTuple, suggest
-from netsim.scenario.units import PS_PER_S, format_duration
+from netsim.scenario.units import format_duration
 
 if TYPE_CHECKING:
     from netsim.scenario.check import Finder

@@ -10,15 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.problems import suggest
-from netsim.scenario.units import (
-    PS_PER_S,
-    UnitError,
-    parse_duration,
-    parse_per_second,
-    parse_rate,
-    parse_share,
-)
+from netsim.scenario.units import UnitError, parse_duration, parse_per_second, parse_rate, parse_share
 
 LATENCIES = ("mean", "p50", "p90", "p95", "p99", "p999", "max")
 WORKLOAD_METRICS = ("latency", "jitter", "errors", "outage", "throughput", "goodput", "completed", "failed")

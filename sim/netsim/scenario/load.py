@@ -9,12 +9,12 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.check import check
 from netsim.scenario.foreign import instead
 from netsim.scenario.problems import PathTuple, Problem, ScenarioError, show, show_path, suggest
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_types import WrittenAs
-from netsim.scenario.units import PS_PER_S
 from netsim.scenario.yaml_marks import Entry, Node, decode, parse, read_text
 
 MAX_PROBLEMS = 100

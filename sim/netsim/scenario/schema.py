@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema_events import Fault, Operation
 from netsim.scenario.schema_load import Load
@@ -25,7 +26,7 @@ from netsim.scenario.schema_types import (
     fail,
     whole,
 )
-from netsim.scenario.units import PS_PER_S, UnitError
+from netsim.scenario.units import UnitError
 from netsim.scenario.yaml_marks import Node
 
 __all__ = ["Scenario"]

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema_types import (
     Duration,
     Flag,
@@ -17,7 +18,7 @@ from netsim.scenario.schema_types import (
     or_words,
     whole,
 )
-from netsim.scenario.units import PS_PER_S, UnitError
+from netsim.scenario.units import UnitError
 
 #: Priorities that may be given (RFC 5798, 5.2.4): 0 says that a master stops, 255 belongs to an address of one's own.
 LEAST_PRIORITY, MOST_PRIORITY, OWNER = 1, 255, 255

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.problems import suggest
 from netsim.scenario.schema_entry import Entry
 from netsim.scenario.schema_types import (
@@ -28,7 +29,7 @@ from netsim.scenario.schema_types import (
     number,
     whole,
 )
-from netsim.scenario.units import PS_PER_S, UnitError, parse_size
+from netsim.scenario.units import UnitError, parse_size
 
 GBIT = 10**9
 US = 10**6

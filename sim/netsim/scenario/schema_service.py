@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.problems import suggest
 from netsim.scenario.schema_attach import Networks
 from netsim.scenario.schema_network import Port
@@ -29,7 +30,7 @@ from netsim.scenario.schema_types import (
     whole,
 )
 from netsim.scenario.schema_work import Call, Spread, Work
-from netsim.scenario.units import PS_PER_S, UnitError
+from netsim.scenario.units import UnitError
 
 _CONSTRAINT = re.compile(r"\s*([a-zA-Z][\w.-]*)\s*(==|!=)\s*([\w./-]+(?: [\w./-]+)*)\s*")
 _CONSTRAINT_KEYS = (

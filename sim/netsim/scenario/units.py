@@ -10,7 +10,8 @@ import math
 import re
 from fractions import Fraction
 
-PS_PER_S = 1_000_000_000_000
+from netsim.picoseconds import PS_PER_S
+
 MAX_DURATION_PS = 100 * 86_400 * PS_PER_S
 MAX_RATE_BPS = 100 * 10**12
 MAX_SIZE_BYTES = 2**50

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 import simpy
 
 from netsim.engine.machinery import Machinery, advance_to
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_service import Autoscale
-from netsim.swarm.constants import PS_PER_S, swarm_table
+from netsim.swarm.constants import swarm_table
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netsim.picoseconds import PS_PER_S
 from netsim.swarm.gossip import DEAD
 from netsim.swarm.store import TaskRow
 
 if TYPE_CHECKING:
     from netsim.swarm.world import Swarm
 
-PS_PER_S = 1_000_000_000_000
 MOST_WATCHED = 8
 #: The numbers of a fault, seconds after it.
 NUMBERS = (

@@ -7,8 +7,6 @@ from functools import cache
 
 from netsim.tables import table, values
 
-PS_PER_S = 1_000_000_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class SwarmTable:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netsim.picoseconds import PS_PER_S
 from netsim.swarm.autoscale import Decision
-from netsim.swarm.constants import PS_PER_S
 from netsim.swarm.world import Swarm
 
 

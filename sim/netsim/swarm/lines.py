@@ -13,7 +13,8 @@ import simpy
 from netsim.engine.machinery import Machinery, advance_to
 from netsim.model.entities import Model, card_station
 from netsim.model.fabric import DOWN, UP, WAN, port, rack_of, racks, site_of
-from netsim.swarm.constants import PS_PER_S, SwarmTable
+from netsim.picoseconds import PS_PER_S
+from netsim.swarm.constants import SwarmTable
 
 if TYPE_CHECKING:
     from netsim.swarm.world import Swarm

@@ -21,10 +21,11 @@ from netsim.engine.record import RunRecord
 from netsim.engine.world import World
 from netsim.model.build import Later
 from netsim.model.entities import Model
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema import Scenario
 from netsim.scenario.support import beside_changes
 from netsim.swarm.autoscale import Decision, Watcher
-from netsim.swarm.constants import PS_PER_S, swarm_table
+from netsim.swarm.constants import swarm_table
 from netsim.swarm.lines import Lines, Load, Recorder
 from netsim.swarm.loaded import Managed, managed
 

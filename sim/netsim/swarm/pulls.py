@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import simpy
 
+from netsim.picoseconds import PS_PER_S
 from netsim.swarm.lines import Load
 from netsim.swarm.sharing import Job, Shared, level
 from netsim.swarm.ways import RECEIVES
 
 if TYPE_CHECKING:
     from netsim.swarm.world import Swarm
-
-PS_PER_S = 10**12
 
 
 class Pulls(Shared):

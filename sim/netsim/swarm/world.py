@@ -8,9 +8,10 @@ import simpy
 
 from netsim.engine.border import What
 from netsim.model.entities import Model
+from netsim.picoseconds import PS_PER_S
 from netsim.swarm.agent import Agents, has_rows
 from netsim.swarm.chance import Chance
-from netsim.swarm.clock import PS_PER_S, FailoverClock
+from netsim.swarm.clock import FailoverClock
 from netsim.swarm.constants import SwarmTable, swarm_table
 from netsim.swarm.dispatcher import Dispatcher, Sessions
 from netsim.swarm.gossip import Members

@@ -16,7 +16,8 @@ from typing import Any
 from netsim.datapath.flows import layout as y
 from netsim.datapath.flows.table import FlowTable, Persistence
 from netsim.datapath.ipvs.layout import DE_ACTIVE, DE_ADDRESS, DE_INACTIVE, DE_WEIGHT, W_DEST
-from netsim.datapath.kernel_settings import DROP_ALWAYS, PS_PER_S
+from netsim.datapath.kernel_settings import DROP_ALWAYS
+from netsim.picoseconds import PS_PER_S
 
 STEP_PS = PS_PER_S // 100
 TIMED = ("hang_up", "wait", "templates", "entries")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 
-PS_PER_S = 1_000_000_000_000
+from netsim.picoseconds import PS_PER_S
 
 
 def arrival_times(

@@ -37,8 +37,8 @@ from netsim.datapath.flows.layout import (
     T_TIMES,
 )
 from netsim.datapath.flows.timers import forget, lose, no_tuple
+from netsim.picoseconds import PS_PER_S
 
-PS_PER_S = 1_000_000_000_000
 #: Part of its buckets that IPVS looks into each second, drawn with repetition (ip_vs_random_dropentry): an entry is seen
 #: with chance 1 - exp(-1/32).
 SEEN = int(0.030766766 * (1 << 62))

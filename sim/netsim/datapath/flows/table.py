@@ -34,7 +34,8 @@ from netsim.datapath.ipvs.layout import (
 )
 from netsim.datapath.ipvs.layout import W_FLOW as W_INFO
 from netsim.datapath.ipvs.plugged import placed
-from netsim.datapath.kernel_settings import PS_PER_S, timeouts_ps
+from netsim.datapath.kernel_settings import timeouts_ps
+from netsim.picoseconds import PS_PER_S
 
 Ints = npt.NDArray[np.int64]
 MOST_CURSORS = 1 << 16

@@ -20,7 +20,7 @@ from netsim.engine.fast.tcp import begin_windows, close
 from netsim.engine.keys import fold_compiled
 from netsim.engine.streams import _uniform
 
-REFUSAL_PS = 50_000_000  # as in netsim.engine.client
+REFUSAL_PS = 50_000_000  # as in netsim.engine.exchange
 
 
 @inner

@@ -20,7 +20,6 @@ from netsim.engine.fast.entries import (
 from netsim.engine.fast.loop import advance
 from netsim.engine.fast.ops import DONE, FULL, GROW, NEED_WAYS, WATCHED
 from netsim.engine.histogram import BUCKETS
-from netsim.engine.parts import NS
 from netsim.engine.server import Server
 from netsim.engine.streams import stream_key
 from netsim.engine.tally import W_ROW
@@ -108,7 +107,7 @@ class Fast:
             M[y.H_BULK] = units.bulk.address
         if any(load.datagram is not None for load in world.scenario.load.values()):
             M[y.H_UDP] = units.datagrams.address
-        M[y.H_HELLO], M[y.H_HELLO_ANSWER], M[y.H_NS] = tcp.tls_hello_bytes, tcp.tls_answer_bytes, NS
+        M[y.H_HELLO], M[y.H_HELLO_ANSWER] = tcp.tls_hello_bytes, tcp.tls_answer_bytes
 
     def _static(self) -> dict[int, Rows]:
         """What the builder knows of each table: rows, or numbers."""

@@ -150,16 +150,11 @@ class Patterns:
             place = places.get(self._name(visit))
             if place is None:
                 return None
-            rest = (
-                visit.overhead_bytes,
-                int(visit.chooses),
-                visit.most_bytes,
-                int(visit.crowded),
-                *self.builder.routes.stage_rows(visit.stages),
-                visit.poll_ps,
-                visit.fragments,
+            visits.append(
+                OpenVisit(
+                    int(visit.context), *place, len(visit.stations), self.builder.routes.anywhere(visit)
+                )
             )
-            visits.append(OpenVisit(int(visit.context), *place, len(visit.stations), rest))
         rows = self.builder.routes.stage_rows
         return OpenRoute(tuple(visits), route.mss_bytes, rows(route.send), rows(route.recv), route.pieces)
 

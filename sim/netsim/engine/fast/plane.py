@@ -1,4 +1,4 @@
-"""Units on their way over the stations, and transmitters: the compiled twin of netsim.engine.machine and links. Receive queues:
+"""Units on their way over the stations, and transmitters: the compiled twin of netsim.engine.machine, unit and links. Receive queues:
 netsim.engine.fast.rings."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"

@@ -1,5 +1,5 @@
 """Requests with all their attempts, their time-outs, and what follows from their end: the compiled twin of
-netsim.engine.client."""
+netsim.engine.exchange."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
 # ruff: noqa: F403, F405

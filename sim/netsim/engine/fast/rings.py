@@ -1,5 +1,5 @@
-"""Receive queues: units in a card's ring until softirq takes them off. The other half of the compiled twin of
-netsim.engine.machine; netsim.engine.fast.plane has the way between stations."""
+"""Receive queues: units in a card's ring until softirq takes them off. The compiled twin of netsim.engine.rings and of what
+netsim.engine.machine does there; netsim.engine.fast.plane has the way between stations."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
 # ruff: noqa: F403, F405

@@ -76,10 +76,11 @@ class RouteTables:
         where = self.node_index.get(visit.node, -1)
         if visit.context == Context.LINK:
             where = self.link_index[visit.stations[0]]  # the others stand behind it
+        return (int(visit.context), where, len(visit.stations), *self.anywhere(visit))
+
+    def anywhere(self, visit: Visit) -> tuple[int, ...]:
+        """The columns from V_OVER on, which are the same wherever the visit is."""
         return (
-            int(visit.context),
-            where,
-            len(visit.stations),
             visit.overhead_bytes,
             int(visit.chooses),
             visit.most_bytes,

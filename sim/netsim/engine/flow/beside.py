@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from netsim.engine.flow import bulk
 from netsim.engine.flow.bulk import Moved
-from netsim.engine.flow.probe import PS_PER_S, Demand
+from netsim.engine.flow.probe import Demand
 from netsim.engine.flow.simulate import Flow, Period
 from netsim.engine.flow.solve import State
 from netsim.engine.record import RunRecord, StationRecord
 from netsim.engine.tally import Tally
 from netsim.engine.world import World
 from netsim.model.entities import Model
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema import Scenario
 
 #: A station that transfers fill is reckoned as this busy: what waits there then is windows of data, of which no formula here knows.

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netsim.engine.flow.queues import NONE, Wait
-from netsim.engine.flow.solve import PS_PER_S, Stations
+from netsim.engine.flow.solve import Stations
 from netsim.engine.histogram import bucket
 from netsim.engine.record import StationRecord
+from netsim.picoseconds import PS_PER_S
 
 if TYPE_CHECKING:
     from netsim.engine.flow.simulate import Period

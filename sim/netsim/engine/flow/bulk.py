@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from netsim.engine.flow.constants import constants
 from netsim.engine.flow.fluid import Fluid, Transfers
-from netsim.engine.flow.ways import PS_PER_S, Price, Pricing, Way, opened
+from netsim.engine.flow.ways import Price, Pricing, Way, opened
 from netsim.engine.parts import PART
 from netsim.engine.record import FATES, RunRecord, StationRecord, WorkloadRecord
 from netsim.engine.tally import (
@@ -34,6 +34,7 @@ from netsim.engine.tally import (
 )
 from netsim.engine.world import World
 from netsim.model.entities import Model
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema import Scenario
 
 Floats = npt.NDArray[np.float64]

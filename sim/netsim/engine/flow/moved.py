@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from netsim.engine.flow.constants import constants
-from netsim.engine.flow.probe import PS_PER_S, Demand, Probe
+from netsim.engine.flow.probe import Demand, Probe
 from netsim.engine.flow.shares import Cell, Sharing
 from netsim.engine.record import StationRecord
 from netsim.model.entities import OUTSIDE
+from netsim.picoseconds import PS_PER_S
 
 
 def times(demand: Demand, factor: float, slower: float = 1.0) -> Demand:

@@ -24,13 +24,13 @@ from netsim.engine.record import StationRecord
 from netsim.engine.reference import Reference
 from netsim.engine.world import World
 from netsim.model.entities import Model
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.calls import asked_of, publishers
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_load import Arrivals
 from netsim.scenario.schema_service import Container, Service
 from netsim.scenario.schema_work import LOCALHOST, Connection, Distribution
 
-PS_PER_S = 1_000_000_000_000
 PROBES = 400
 FEW = 20
 LEAST_MSS = 1000  # bytes of data in a packet, at the least: windows are reckoned smaller than they are

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netsim.engine.flow.probe import PS_PER_S
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema_load import Arrivals
 from netsim.workload.arrivals import Line
 

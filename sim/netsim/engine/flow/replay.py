@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from netsim.engine.border import NEVER_PS, Change, LinkState, What
 from netsim.engine.flow.constants import constants
-from netsim.engine.flow.probe import PS_PER_S, narrowed
+from netsim.engine.flow.probe import narrowed
 from netsim.engine.flow.rates import mean_rate
 from netsim.engine.flow.shares import Course
 from netsim.engine.machinery import ROWS, run_out, watch
@@ -25,6 +25,7 @@ from netsim.engine.parts import NS, PART
 from netsim.engine.tally import E_FATE, E_START, E_TRIES, E_WL, W_ENDED, W_ROW
 from netsim.engine.world import World
 from netsim.model.entities import Model
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_load import Arrivals, Load
 from netsim.scenario.schema_work import Connection

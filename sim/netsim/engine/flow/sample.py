@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from netsim.engine.flow.solve import PS_PER_S, State, Stations
+from netsim.engine.flow.solve import State, Stations
 from netsim.engine.flow.work import draws
 from netsim.engine.parts import PART
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.calls import party_of
 from netsim.scenario.schema_work import Work
 

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from netsim.datapath.reach import ReachError, reach
 from netsim.engine.border import NEVER_PS, Change, What
 from netsim.engine.flow.constants import constants
-from netsim.engine.flow.probe import PS_PER_S, Probe, parties
+from netsim.engine.flow.probe import Probe, parties
 from netsim.engine.wiring import stolen
 from netsim.model.entities import OUTSIDE, Model
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.calls import party_of, spec_of
 from netsim.scenario.schema_work import Connection
 

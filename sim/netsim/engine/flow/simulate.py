@@ -18,7 +18,7 @@ from netsim.engine.flow.rates import mean_rate
 from netsim.engine.flow.replay import Met, Span, inside, replay
 from netsim.engine.flow.sample import Sampler
 from netsim.engine.flow.shares import Course, Sharing
-from netsim.engine.flow.solve import PS_PER_S, State, Stations
+from netsim.engine.flow.solve import State, Stations
 from netsim.engine.parts import NS, PART
 from netsim.engine.record import FATES, RunRecord, WorkloadRecord
 from netsim.engine.streams import gaps, stream_key
@@ -36,6 +36,7 @@ from netsim.engine.tally import (
     slice_ps,
 )
 from netsim.model.entities import Model
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema import Scenario
 from netsim.workload.arrivals import arrival_times
 

@@ -10,11 +10,11 @@ from netsim.engine.flow.queues import MOST, NONE, Wait, sliced, wait
 from netsim.engine.flow.work import beyond, cv2, slices_square
 from netsim.engine.record import StationRecord
 from netsim.model.entities import Model
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.calls import asked_of, party_of, spec_of
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_work import Work
 
-PS_PER_S = 1_000_000_000_000
 ROUNDS = 60
 HALVINGS = 50
 

@@ -19,8 +19,8 @@ from netsim.engine.machine import Machine
 from netsim.engine.route import FRAGMENT_BYTES, MIN_FRAME_BYTES, Cost, Route, Visit
 from netsim.engine.sources import Bulk, BulkFlow
 from netsim.engine.world import World
+from netsim.picoseconds import PS_PER_S
 
-PS_PER_S = 1_000_000_000_000
 BITS = 8
 #: A unit holds about a tick of the rate at which TCP paces, 1.2 times that of the window (tcp_update_pacing_rate), and more over
 #: short paths: `LARGEST` packets, halved for each 512 us (tcp_tso_autosize; the same rule as `netsim.datapath.congestion.steps.unit`).

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema_work import Distribution
 
-PS_PER_S = 1_000_000_000_000
 GRID = (np.arange(4096) + 0.5) / 4096
 
 
