@@ -90,9 +90,20 @@ CHANGES = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+def kept_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where runs of the reference are kept, for all processes of the tests."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "kept-runs"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
-def test_each_change_is_seen(what: str, tmp_path: Path) -> None:
+def test_each_change_is_seen(what: str, tmp_path: Path, kept_runs: Path) -> None:
     file, before, after = CHANGES[what]
     for folder in ("sim", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -101,10 +112,14 @@ def test_each_change_is_seen(what: str, tmp_path: Path) -> None:
     assert text.count(before) == 1
     path.write_text(text.replace(before, after), encoding="utf-8")
     found = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/properties/test_engines_agree.py"],
+        [
+            sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow",
+            "tests/properties/test_engines_agree.py",
+        ],
         cwd=tmp_path,
         env=os.environ | {
             "PYTHONPATH": str(tmp_path / "sim"), "NETSIM_CACHE_DIR": str(tmp_path / "cache"), "NETSIM_NO_SHRINKING": "1",
+            "NETSIM_EXAMPLES": "300", "NETSIM_KEPT_RUNS": str(kept_runs),
         },
         capture_output=True,
         text=True,
