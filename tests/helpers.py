@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from netsim.engine.fast.simulate import simulate as compiled
 from netsim.engine.record import RunRecord
 from netsim.engine.reference import simulate
 from netsim.model.build import build_model
@@ -38,3 +39,9 @@ def scenario_from(text: str, folder: Path) -> Scenario:
 def run(scenario: Scenario, replication: int = 0, seed: int = 1) -> RunRecord:
     """One replication of the reference engine, with every single request."""
     return simulate(scenario, build_model(scenario), seed, replication, keep_requests=True)
+
+
+def run_long(scenario: Scenario, replication: int = 0, seed: int = 1) -> RunRecord:
+    """The same by the compiled engine, which gives the same picoseconds (tests/properties/test_engines_agree.py) in a
+    hundredth of the time."""
+    return compiled(scenario, build_model(scenario), seed, replication, keep_requests=True)

@@ -13,7 +13,9 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 GOLDEN = json.loads((BENCHMARKS / "golden.json").read_text())
 
 
-@pytest.mark.parametrize("case", GOLDEN)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] * (case == "chain:1 reference")) for case in GOLDEN]
+)
 def test_counts_are_golden(case: str) -> None:
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / "one.py"), *case.split()],

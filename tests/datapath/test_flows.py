@@ -94,6 +94,7 @@ def test_a_client_has_28232_ports_and_gets_one_back_60_s_after_the_close() -> No
     assert tables.begin(1, 60 * S) >= 0
 
 
+@pytest.mark.slow
 def test_one_task_takes_at_most_64512_translated_connections_and_the_search_gives_up_before() -> None:
     """Clients use 28,232 ports each, so those of the second one are looked for in 1024-65535."""
     tables = Tables(tasks=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import run, scenario_from
+from helpers import run_long, scenario_from
 from scipy.special import stdtrit
 
 FREE = """
@@ -45,7 +45,7 @@ def test_tandem_of_exponential_queues(tmp_path: Path, load: float) -> None:
     scenario = scenario_from(text, tmp_path)
     means, used = [], []
     for replication in range(8):
-        record = run(scenario, replication)
+        record = run_long(scenario, replication)
         means.append(
             float(
                 np.mean(
@@ -86,7 +86,7 @@ def test_closed_network_against_mean_value_analysis(tmp_path: Path, users: int) 
     scenario = scenario_from(text, tmp_path)
     rates, times, used = [], [], []
     for replication in range(8):
-        record = run(scenario, replication)
+        record = run_long(scenario, replication)
         jobs = record.workloads["jobs"]
         rates.append(jobs.completed_in_period / 200)
         times.append(float(np.mean((jobs.log.finish_ps - jobs.log.start_ps) / 1e12)))
@@ -120,7 +120,7 @@ def test_a_saturated_link_gives_the_goodput_of_header_arithmetic(
     )
     text += "services:\n" + place("c", 1, "work: {}") + place("d", 2, "work: {}")
     text += BULK.format(source=source, target=target, flows=4).replace("flows: 4", "flows: 4, start: 0s")
-    record = run(scenario_from(text, tmp_path))
+    record = run_long(scenario_from(text, tmp_path))
     station = record.stations["host-1/eth0.tx"]
     # From the first full window on: the slices after the start-up.
     goodput = record.workloads["copy"].goodput_bytes_in_period * 8 / 1e9

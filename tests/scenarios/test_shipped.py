@@ -69,11 +69,13 @@ def test_meets_its_expectations(path: Path) -> None:
 
 
 def short(path: Path) -> dict[str, int]:
-    """A few seconds; less where clients ask as fast as they can; all of it where they hardly ask."""
+    """A few seconds; less where transfers send as fast as they can; all of it where clients hardly ask."""
     if path.stem == "idle-900s":
         return {}
-    duration = netsim.load(path).duration
-    return {"duration": min(4 * S, duration), "warmup": min(S, duration // 4)}
+    scenario = netsim.load(path)
+    if any(load.bulk is not None for load in scenario.load.values()):
+        return {"duration": min(S, scenario.duration), "warmup": S // 4}
+    return {"duration": min(4 * S, scenario.duration), "warmup": min(S, scenario.duration // 4)}
 
 
 LOADED = [path for path in SHIPPED if netsim.load(path).load]

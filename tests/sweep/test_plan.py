@@ -38,6 +38,7 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_most_load_of_a_single_queue_by_its_p99(tmp_path: Path) -> None:
     """M/M/1, first come first served: the time in it is exponential with rate mu - lambda, so p99 < 150 ms up to
     lambda = mu - ln(100) / 150 ms = 69.3/s."""
