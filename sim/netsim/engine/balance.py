@@ -93,7 +93,7 @@ class Choice:
         self.ways: Ways
         self.first: Ways
         if self.possible:
-            self.dst = found.candidates[record]
+            self.dst = found.candidates[record] if record >= 0 else None
             if found.vias and self.via is None:
                 self.dst = None
             elif found.kind == "host" and found.balancer is None:

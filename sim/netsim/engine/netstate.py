@@ -14,6 +14,7 @@ from netsim.datapath.ipvs.layout import BY_PORT, FALLBACK
 from netsim.datapath.ipvs.plugged import plugged_warnings
 from netsim.datapath.kernel_settings import DROP_ALWAYS, drops_reused_syn, evicts_closing, settings
 from netsim.datapath.paths import Reach
+from netsim.datapath.reach import party_of
 from netsim.datapath.stage import Path
 from netsim.engine.border import NEVER_PS, Change, What
 from netsim.engine.keys import name_key
@@ -120,7 +121,7 @@ class NetState:
             flags = 0 if service is None else sum(_FLAGS[word] for word in service.ipvs.flags)
             dests, places = self._list(found)
             vip = self.model.addresses[found.network].vips.get(party, "")
-            self._balancers[key] = self.table.balancer(
+            row = self.table.balancer(
                 name_key(_virtual(where, target, found)), scheduler, flags, _number(vip) if vip else 0,
                 dests,
                 reuse_mode=int(self.setting(where, "conn_reuse_mode")),
@@ -130,10 +131,33 @@ class NetState:
                 random_drop=self.setting(where, "drop_entry") == DROP_ALWAYS,
                 node=self.nodes[where],
             )  # fmt: skip
-            self._places[key], self._networks[key] = places, found.network
-            for change in self._changes:
-                self._later(key, change)
+            self._keep(key, row, places, found.network)
         return self._balancers[key]
+
+    def names(self, where: str, target: str, found: Reach) -> int:
+        """The list by which a node's engine answers a service's name: the balancer's if it has a virtual address, else one of
+        its own; -1 of names that have no list, since they are a container's or no engine's."""
+        if found.kind == "vip":
+            return self.balancer(where, target, found)
+        name = target.partition(":")[0]
+        service = self.model.tasks[name].service if name in self.model.tasks else party_of(self.model, name)
+        if found.kind != "direct" or service not in self.model.services or where not in self.nodes:
+            return -1
+        key = (where, target, found.by)
+        if key not in self._balancers:
+            dests, places = self._list(found)
+            row = self.table.balancer(
+                name_key(_virtual(where, target, found)), "rr", 0, 0, dests,
+                reuse_mode=0, drops=False, expire_nodest=False, node=self.nodes[where],
+            )  # fmt: skip
+            self._keep(key, row, places, found.network)
+        return self._balancers[key]
+
+    def _keep(self, key: Virtual, row: int, places: dict[str, int], network: str) -> None:
+        """A list that is made when it is first used has the changes that were told before."""
+        self._balancers[key], self._places[key], self._networks[key] = row, places, network
+        for change in self._changes:
+            self._later(key, change)
 
     def _list(self, found: Reach) -> tuple[Ints, dict[str, int]]:
         """Who may be chosen, as `FlowTable.balancer` takes it, and their places: the same on every node."""

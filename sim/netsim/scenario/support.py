@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema import Scenario
@@ -57,14 +57,7 @@ def beside_changes(scenario: Scenario, datagrams: bool = True) -> Iterator[Findi
         if load.from_ in scenario.services and _scaled(scenario, load.from_):
             found = f"load from {load.from_}, whose replicas change"
             yield ("load", name, "from"), found, "load from outside, or from a service that is not scaled"
-    yield from _single_tasks(scenario)
     for name, service in scenario.services.items():
-        if service.endpoint_mode == "dnsrr":
-            yield (
-                ("services", name, "endpoint_mode"),
-                "dnsrr together with load and faults or operations",
-                "use vip",
-            )
         for i, port in enumerate(service.ports):
             if port.mode == "host":
                 yield (
@@ -110,23 +103,6 @@ def _datagrams(scenario: Scenario) -> Iterator[Finding]:
                 f"datagrams to {load.to}, published in mode ingress and in mode host",
                 "publish it in one mode",
             )
-
-
-def _single_tasks(scenario: Scenario) -> Iterator[Finding]:
-    """Calls by the names of tasks, whose addresses come and go with these."""
-    if scenario.only_rewires:
-        return
-    rooms: tuple[tuple[str, Mapping[str, Service | Container]], ...] = (
-        ("services", scenario.services),
-        ("containers", scenario.containers),
-    )
-    for room, parties in rooms:
-        for name, party in parties.items():
-            for i, call in enumerate(party.calls):
-                if call.to.startswith(TASKS):
-                    short = call.to.removeprefix(TASKS)
-                    path: PathTuple = (room, name, "calls", i, "to")
-                    yield path, f"{call.to} together with load and faults or operations", f"call {short}"
 
 
 def _past_the_mesh(scenario: Scenario) -> Iterator[Finding]:

@@ -114,11 +114,10 @@ def address(M, x):
     if M[e + X_OVER]:
         return True
     M[e + X_LOOKING] = 0
-    answer = M[B_CLIENT] + M[c + K_ANSWER] * W_CLIENT
-    if M[answer + K_CANDS] == 0 or M[answer + K_CUT] & CUT_DNS or raced(M, x) == M[H_DNS_TRIES]:
+    cut = M[M[B_CLIENT] + M[c + K_ANSWER] * W_CLIENT + K_CUT]
+    if cut & CUT_DNS or raced(M, x) == M[H_DNS_TRIES] or not name_known(M, x):
         end(M, x, F_DNS, False)
         return True
-    name_known(M, x)
     return connect(M, x)
 
 
