@@ -291,7 +291,8 @@ def changes(draw: st.DrawFn) -> Step:
                 What.TASK_GONE, What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.NODE_DOWN,
                 What.NODE_DOWN, What.NODE_UP, What.LINK, What.LINK, What.PART, What.STEAL, What.ENTRY_OUT, What.ENTRY_IN,
                 What.BACKGROUND, What.BACKGROUND, What.CABLE, What.LANES, What.DETACH, What.DETACH, What.ATTACH, What.NAME_REMOVE, What.NAME_ADD,
-                What.BACKEND_REMOVE, What.BACKEND_REMOVE, What.BACKEND_WEIGHT, What.BACKEND_ADD, None,
+                What.BACKEND_REMOVE, What.BACKEND_REMOVE, What.BACKEND_WEIGHT, What.BACKEND_ADD, What.PORT_REMOVE, What.PORT_ADD,
+                None,
             ]
         )
     )  # fmt: skip
@@ -313,6 +314,9 @@ def changes(draw: st.DrawFn) -> Step:
         )
         value = int(what == What.BACKEND_ADD)
         return Change(what, draw(st.sampled_from(PLACED)), value=value, times_ps=np.array(times, np.int64))
+    if what in (What.PORT_ADD, What.PORT_REMOVE):
+        due = draw(st.sampled_from([0, 70 * 10**9, 200 * 10**9]))
+        return Change(what, draw(st.sampled_from(["web.1", "web.2"])), due, value=1)
     if what in (What.CABLE, What.LANES):
         link = LinkState(draw(st.booleans())) if what == What.CABLE else None
         return Change(what, draw(st.sampled_from(NODES)), value=draw(st.integers(1, 3)), link=link)
@@ -524,6 +528,32 @@ load:
   one: {from: a, to: rr.2, arrivals: {constant: 100/s}, connection: new, timeout: 50ms}
   bulk: {from: a, to: tasks.db, bulk: 3MB, flows: 2, start: 700ms}
 """
+
+
+#: Ports in mode host: the entry's list loses one and gets it back, a task ends and its node answers for it, a node dies.
+PORTED = """netsim: 1
+duration: 1s
+warmup: 100ms
+nodes: {m: {role: manager, count: 3, cores: 2}}
+outside: {clients: 7, entry: {choose: CHOICE}}
+networks: {net: {}}
+services:
+  web: {replicas: 3, networks: [net], ports: [{published: 8080, target: 80, mode: host}, {published: 81, target: 81, mode: host}], work: {cpu: 100us}}
+load:
+  anew: {from: outside, to: 'web:8080', arrivals: {constant: 200/s}, connection: new, timeout: 50ms}
+  kept: {from: outside, to: 'web:81', arrivals: {constant: 200/s}, connection: {pool: 5, requests: 9}, timeout: 50ms, retries: {max: 2}}
+"""
+PORTS: list[tuple[int, Step]] = [
+    (0, Change(What.PORT_REMOVE, "web.1", 100 * MS)),
+    (0, Change(What.PORT_ADD, "web.1", 300 * MS, value=1)),
+    (200 * MS, Change(What.TASK_GONE, "web.2")),
+    (210 * MS, Change(What.SANDBOX_GONE, "web.2")),
+    (400 * MS, Change(What.PORT_REMOVE, "web.2", 450 * MS)),
+    (500 * MS, Change(What.NODE_DOWN, "m-3")),
+    (600 * MS, Change(What.ENTRY_OUT, "m-3")),
+    (700 * MS, Change(What.PORT_REMOVE, "web.1", 800 * MS)),
+    (900 * MS, Change(What.ENTRY_IN, "m-3")),
+]
 
 
 def row(what: What, task: str, *times_ms: int) -> Change:
@@ -936,6 +966,8 @@ def test_a_container_that_leaves_is_silent_then_unknown_and_comes_back(tmp_path:
 @example(BONDED, PULLED)
 @example(STICKY, SHIFTS)
 @example(NAMED, FORGETS)
+@example(PORTED.replace("CHOICE", "round-robin"), PORTS)
+@example(PORTED.replace("CHOICE", "source-hash"), PORTS)
 @example(NAMED, [step for step in FORGETS if step[1].what != What.NODE_DOWN])
 @example(TAKEN_OVER, TAKEOVER)
 @example(FROM_NODES, [])

@@ -32,11 +32,15 @@ CAUSES = {
 FIRST_OUTSIDE = int(ipaddress.IPv4Address("198.18.0.0"))
 BY_DESTINATION = 1
 HOST, SANDBOX, TASK = "host", "sandbox", "task"
-WHATS = {What.BACKEND_ADD: y.ADD, What.BACKEND_WEIGHT: y.WEIGHT, What.BACKEND_REMOVE: y.REMOVE}
+WHATS = {
+    What.BACKEND_ADD: y.ADD, What.BACKEND_WEIGHT: y.WEIGHT, What.BACKEND_REMOVE: y.REMOVE,
+    What.PORT_ADD: y.ADD, What.PORT_REMOVE: y.REMOVE,
+}  # fmt: skip
+PORTS = (What.PORT_ADD, What.PORT_REMOVE)
 _FLAGS = {"fallback": FALLBACK, "port": BY_PORT}
 
 
-#: A virtual address on a node: the node, the target, and the network if it is not the first by which the target is asked.
+#: A list: the node that keeps it, or the outside, the target, and the network if it is not the first by which the target is asked.
 Virtual = tuple[str, str, str]
 
 
@@ -143,12 +147,21 @@ class NetState:
         service = self.model.tasks[name].service if name in self.model.tasks else party_of(self.model, name)
         if found.kind != "direct" or service not in self.model.services or where not in self.nodes:
             return -1
+        return self._addresses(where, target, found)
+
+    def entries(self, target: str, found: Reach) -> int:
+        """The entry's list for a port of a service in mode host; -1 of others."""
+        if found.kind != "host" or target.partition(":")[0] not in self.model.services:
+            return -1
+        return self._addresses(OUTSIDE, target, found)
+
+    def _addresses(self, where: str, target: str, found: Reach) -> int:
         key = (where, target, found.by)
         if key not in self._balancers:
             dests, places = self._list(found)
             row = self.table.balancer(
                 name_key(_virtual(where, target, found)), "rr", 0, 0, dests,
-                reuse_mode=0, drops=False, expire_nodest=False, node=self.nodes[where],
+                reuse_mode=0, drops=False, expire_nodest=False, node=self.nodes.get(where, 0),
             )  # fmt: skip
             self._keep(key, row, places, found.network)
         return self._balancers[key]
@@ -174,11 +187,11 @@ class NetState:
         return Persistence(service.ipvs.persistence, service.ipvs.persistence_prefix, quiescent)
 
     def change(self, change: Change) -> None:
-        """A task's row in the lists of its service changes, on every node at that node's time. Raises ``ValueError``
-        for a task that was not there when the run began."""
+        """A task's row in the lists of its service changes, on every node at that node's time, or in that of the entry. Raises
+        ``ValueError`` for a task that was not there when the run began."""
         task = self.model.tasks[change.subject]
         for key, places in self._places.items():
-            there = self._networks[key] in (*task.networks, self.model.mesh)
+            there = self._told(key, change) and self._networks[key] in (*task.networks, self.model.mesh)
             if key[1].partition(":")[0] == task.party and change.subject not in places and there:
                 raise ValueError(
                     f"{change.subject} came at run time and cannot enter the list of {key[1]} on {key[0]}"
@@ -192,11 +205,18 @@ class NetState:
         balancers = [row for (where, *_), row in self._balancers.items() if where == node and row >= 0]
         self.table.boot(self.nodes[node], balancers, now_ps)
 
+    @staticmethod
+    def _told(key: Virtual, change: Change) -> bool:
+        """Whether a list has rows of this kind."""
+        return (key[0] == OUTSIDE) == (change.what in PORTS)
+
     def _later(self, key: Virtual, change: Change) -> None:
-        node, places = self.model.nodes[key[0]], self._places[key]
-        if change.subject not in places:
+        places = self._places[key]
+        if change.subject not in places or not self._told(key, change):
             return
-        due = change.at_ps if change.times_ps is None else int(change.times_ps[node.index])
+        due = (
+            change.at_ps if change.times_ps is None else int(change.times_ps[self.model.nodes[key[0]].index])
+        )
         if due < NEVER_PS:
             what = WHATS[change.what]
             self.table.later(self._balancers[key], places[change.subject], what, change.value, due)

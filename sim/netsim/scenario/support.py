@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_service import Container, Service
-from netsim.scenario.schema_work import TASKS
+from netsim.scenario.schema_work import LOCALHOST, TASKS
 
 #: Words of a service that an update under load may not change: the data planes make ports and ways at the start.
 FIXED_WORDS = ("autoscale", "calls", "endpoint_mode", "ipvs", "mode", "ports")
@@ -57,14 +57,18 @@ def beside_changes(scenario: Scenario, datagrams: bool = True) -> Iterator[Findi
         if load.from_ in scenario.services and _scaled(scenario, load.from_):
             found = f"load from {load.from_}, whose replicas change"
             yield ("load", name, "from"), found, "load from outside, or from a service that is not scaled"
-    for name, service in scenario.services.items():
-        for i, port in enumerate(service.ports):
-            if port.mode == "host":
-                yield (
-                    ("services", name, "ports", i, "mode"),
-                    "host together with load and faults or operations",
-                    "use ingress",
-                )
+    for name, load in scenario.load.items():
+        party, _, port = load.to.partition(":")
+        service = scenario.services.get(party)
+        hosted = service is not None and any(
+            p.mode == "host" and port in ("", str(p.published)) for p in service.ports
+        )
+        local = party == LOCALHOST and any(
+            p.mode == "host" for s in scenario.services.values() for p in s.ports
+        )
+        if load.from_ in scenario.node_names() and (hosted or local):
+            found = f"{load.to}, a port in mode host of a service, asked by a node together with faults or operations"
+            yield ("load", name, "to"), found, "ask from outside, or publish with mode: ingress"
     for name, load in scenario.load.items() if datagrams else ():
         if load.datagram is not None:
             yield ("load", name, "datagram"), "datagrams", "leave out datagrams"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from netsim.datapath.dns import MANY, Asking, lookup_cost
 from netsim.datapath.paths import Reach
+from netsim.datapath.reach import stands_for_node
 from netsim.datapath.udp import truesize_bytes
 from netsim.engine.client import Client
 from netsim.engine.control import HostWays
@@ -253,13 +254,16 @@ class Builder:
         balanced = found.balancer is not None
         asked = client.asked is not None
         dns = y.DNS_NONE if not asked else y.DNS_ONE if balanced else y.DNS_PICK
+        names = state.names(client.node, ask.target, found) if asked else -1
+        if client.source == OUTSIDE:
+            names = state.entries(ask.target, found)
         ways = len(self.waymap)
         self.waymap += [-1] * max(1, len(where) * len(cands))
         return {
             "K_BALANCED": balanced, "K_AT_SEND": not balanced or found.kind == "vip", "K_VIAS": len(vias), "K_CANDS": len(cands),
             "K_WAYS": ways, "K_RR": base, "K_AT": base + len(where), "K_ENTRIES": base + 2 * len(where), "K_DNS": dns,
             "K_ADDRESS": state.address(client.source, found.network), "K_HOST": found.kind == "host" and not balanced,
-            "K_NAMES": state.names(client.node, ask.target, found) if asked else -1,
+            "K_NAMES": names, "K_AT_NODE": stands_for_node(world.model, found),
         }  # fmt: skip
 
     def _lookup(self, asked: Asking) -> int:

@@ -136,11 +136,12 @@ W_WAYS = 16
     K_POOLED, K_LIMIT, K_REQUESTS, K_IDLE, K_TLS, K_TIMEOUT, K_RETRIES, K_BACKOFF, K_JITTER, K_COUNT, K_PARALLEL,
     K_HAS_THREAD, K_CLIENTS, K_MADE, K_FREE, K_FREE_TAIL, K_WAIT, K_WAIT_TAIL, K_HASH, K_FLOWS, K_HOST,
     K_FIFO, K_ENTRIES, K_DEAD, K_DNS, K_DNS_COST, K_CACHE, K_RECORD, K_KNOWN,
-    K_WHO, K_ADDRESS, K_PORT, K_PORTS, K_AT, K_CUT, K_CONTROL, K_NAMES,
-) = range(49)  # fmt: skip
+    K_WHO, K_ADDRESS, K_PORT, K_PORTS, K_AT, K_CUT, K_CONTROL, K_NAMES, K_AT_NODE,
+) = range(50)  # fmt: skip
 W_CLIENT = 56
 # How a client looks up its name (K_DNS): not at all, for a virtual address, for one of those of tasks. K_NAMES: the list of its
-# node that is answered from; -1: a name whose addresses are always there
+# node that is answered from, or the entry's of ports in mode host; -1: what is always there. K_AT_NODE: the node's kernel answers
+# with RST when nobody has the port
 DNS_NONE, DNS_ONE, DNS_PICK = range(3)
 # Time-outs of one duration, in the order in which they fall due; the next event that looks at them
 F_HEAD, F_TAIL, F_TIME, F_KEY = range(4)
