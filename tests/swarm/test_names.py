@@ -80,7 +80,7 @@ def assert_same(text: str, folder: Path, rate: int) -> None:
     assert {n: (s.arrived, s.served, s.dropped) for n, s in one.stations.items()} == {
         n: (s.arrived, s.served, s.dropped) for n, s in other.stations.items()
     }
-    assert any(wrong(workload.log) for workload in one.workloads.values())
+    assert one.timeline == other.timeline
 
 
 def test_the_machineries_agree_on_names_and_ports(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_who_looks_up_meets_the_dead_until_gossip_takes_their_addresses(tmp_path
 def test_who_keeps_an_answer_keeps_a_dead_address(tmp_path: Path) -> None:
     """One client has one address: all of its requests fail from the crash on, or none does; both come about."""
     model, seen = build_model(scenario_from(TEXT.replace("RATE", "50"), tmp_path)), set()
-    for seed in range(6):
+    for seed in range(5, 10):
         found = record(TEXT + "faults: [{at: 5s, crash: w-2}]\n", tmp_path, seed=seed)
         log = found.workloads["keeps"].log
         after = log.start_ps >= 5 * S
