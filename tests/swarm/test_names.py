@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from helpers import S, scenario_from
 
+import netsim
 from netsim.engine.border import Change, What
 from netsim.engine.fast.simulate import FastPlane
+from netsim.engine.flow.unfit import unsupported
 from netsim.engine.machinery import Machinery
 from netsim.engine.record import FATES, RequestLog, RunRecord
 from netsim.engine.reference import Reference
@@ -190,6 +192,53 @@ def test_a_lookup_costs_what_its_records_cost_at_that_time(tmp_path: Path) -> No
     assert (
         paid[0] == cost.fixed_ps + 8 * cost.per_packet_ps and paid[-1] == cost.fixed_ps + cost.per_packet_ps
     )
+
+
+ASKED = """netsim: 1
+duration: 40s
+warmup: 2s
+replications: 2
+nodes: {m: {role: manager, cores: 4}, w: {count: 4, cores: 4}}
+networks: {shop: {}}
+services:
+  web: {replicas: 4, networks: [shop], ports: ["8080:80"], placement: {constraints: [node.role == manager]}, work: {cpu: 1ms}, calls: [{to: rr, timeout: 500ms}, {to: tasks.vip, timeout: 500ms}]}
+  rr: {replicas: 8, endpoint_mode: dnsrr, networks: [shop], placement: {constraints: [node.role == worker]}, work: {cpu: 2ms}}
+  vip: {replicas: 4, networks: [shop], placement: {constraints: [node.role == worker]}, work: {cpu: 2ms}}
+load: {users: {from: outside, to: "web:8080", arrivals: {poisson: 100/s}, connection: new, timeout: 2s}}
+faults: [{at: 10s, crash: w-2}]
+"""
+
+
+@pytest.mark.slow
+def test_the_flow_engine_shares_as_the_addresses_do(tmp_path: Path) -> None:
+    """Errors of both engines over the same outage, as counts: five standard deviations, one false alarm in a million; and who serves."""
+    found = {e: netsim.run(scenario_from(ASKED, tmp_path), engine=e).to_dict() for e in ("fast", "flow")}
+    wrong = {e: sum(found[e]["workloads"]["users"]["errors"].values()) for e in found}
+    assert min(wrong.values()) > 100 and abs(wrong["fast"] - wrong["flow"]) < 5 * sum(wrong.values()) ** 0.5
+    for task in ("rr.1", "rr.2", "vip.2"):
+        busy = [found[e]["stations"][f"{task}/workers"]["utilisation"]["value"] for e in found]
+        assert busy[0] == pytest.approx(busy[1], rel=0.25), task
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ((", timeout: 500ms}, {to", ", dns: {cache: true}}, {to"), "the DNS answers that web keeps"),
+        (
+            ("web: {replicas: 4", "web: {ports: [{published: 81, target: 81, mode: host}], replicas: 4"),
+            "the ports in mode host",
+        ),
+    ],
+)
+def test_what_the_flow_engine_does_not_run(change: tuple[str, str], what: str, tmp_path: Path) -> None:
+    text = ASKED.replace(*change)
+    if "published: 81" in text:
+        text = (
+            text.replace('networks: [shop], ports: ["8080:80"]', "networks: [shop]")
+            .replace("web:8080", "web:81")
+            .replace("replicas: 4, networks: [shop], placement", "replicas: 1, networks: [shop], placement")
+        )
+    assert what in (unsupported(scenario_from(text, tmp_path)) or "")
 
 
 def test_a_port_whose_task_is_killed_is_refused_until_the_entry_has_seen_it(tmp_path: Path) -> None:

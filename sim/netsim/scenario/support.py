@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema import Scenario
@@ -57,6 +57,8 @@ def beside_changes(scenario: Scenario, datagrams: bool = True) -> Iterator[Findi
         if load.from_ in scenario.services and _scaled(scenario, load.from_):
             found = f"load from {load.from_}, whose replicas change"
             yield ("load", name, "from"), found, "load from outside, or from a service that is not scaled"
+    if not scenario.only_rewires:
+        yield from _at_their_nodes(scenario)
     for name, load in scenario.load.items():
         party, _, port = load.to.partition(":")
         service = scenario.services.get(party)
@@ -67,7 +69,7 @@ def beside_changes(scenario: Scenario, datagrams: bool = True) -> Iterator[Findi
             p.mode == "host" for s in scenario.services.values() for p in s.ports
         )
         if load.from_ in scenario.node_names() and (hosted or local):
-            found = f"{load.to}, a port in mode host of a service, asked by a node together with faults or operations"
+            found = f"{load.to} in mode host, asked by a node beside faults or operations"
             yield ("load", name, "to"), found, "ask from outside, or publish with mode: ingress"
     for name, load in scenario.load.items() if datagrams else ():
         if load.datagram is not None:
@@ -107,6 +109,29 @@ def _datagrams(scenario: Scenario) -> Iterator[Finding]:
                 f"datagrams to {load.to}, published in mode ingress and in mode host",
                 "publish it in one mode",
             )
+
+
+def _at_their_nodes(scenario: Scenario) -> Iterator[Finding]:
+    """Services in the nodes' own namespaces that containers ask at an address of the node: a new task has another one, and no
+    name tells which."""
+    hosted = {name for name, service in scenario.services.items() if service.networks == ("host",)}
+    rooms: tuple[tuple[str, Mapping[str, Service | Container]], ...] = (
+        ("services", scenario.services),
+        ("containers", scenario.containers),
+    )
+    asking: list[tuple[PathTuple, Service | Container, str]] = []
+    for room, parties in rooms:
+        for name, party in parties.items():
+            asking += [((room, name, "calls", i, "to"), party, call.to) for i, call in enumerate(party.calls)]
+            asking += [
+                (("load", load, "to"), party, spec.to)
+                for load, spec in scenario.load.items()
+                if spec.from_ == name
+            ]
+    for path, party, target in asking:
+        if "host" not in party.networks and target.partition(":")[0].removeprefix(TASKS) in hosted:
+            found = f"{target} on the network host, asked by containers beside faults or operations"
+            yield path, found, "put it on an overlay network"
 
 
 def _past_the_mesh(scenario: Scenario) -> Iterator[Finding]:
