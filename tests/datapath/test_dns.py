@@ -65,7 +65,8 @@ def test_the_time_to_live_is_dockers() -> None:
 def test_who_is_asked(model: Model, src: str, target: str, engine: bool, upstream: int, picks: bool) -> None:
     asked = asking(model, reach(model, src, target), src, target)
     assert asked is not None
-    assert (asked.engine, asked.upstream_ps, asked.picks) == (engine, upstream * 10**9, picks)
+    cost = lookup_cost(model, asked)
+    assert (asked.engine, cost.upstream_ps, asked.picks) == (engine, upstream * 10**9, picks)
 
 
 @pytest.mark.parametrize(

@@ -262,6 +262,7 @@ def scenarios(draw: st.DrawFn) -> str:
 
 
 NODES = ["m-1", "m-2", "m-3"]
+PLACED = ["web.1", "web.2", "api.1", "api.2", "db.1", "db.2"]
 TASKS = ["web.1", "web.2", "api.1", "api.2", "db.1", "db.2", "box", "web.1x", "db.1x"]
 
 
@@ -294,6 +295,7 @@ def changes(draw: st.DrawFn) -> Step:
                 What.TASK_GONE, What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.NODE_DOWN,
                 What.NODE_DOWN, What.NODE_UP, What.LINK, What.LINK, What.PART, What.STEAL, What.ENTRY_OUT, What.ENTRY_IN,
                 What.BACKGROUND, What.BACKGROUND, What.CABLE, What.LANES, What.DETACH, What.DETACH, What.ATTACH, What.NAME_REMOVE, What.NAME_ADD,
+                What.BACKEND_REMOVE, What.BACKEND_REMOVE, What.BACKEND_WEIGHT, What.BACKEND_ADD, What.PORT_REMOVE, What.PORT_ADD,
                 None,
             ]
         )
@@ -310,6 +312,15 @@ def changes(draw: st.DrawFn) -> Step:
         )
         times = draw(st.lists(st.sampled_from([0, 70 * 10**9, 71 * 10**9, NEVER_PS]), min_size=4, max_size=4))
         return Change(what, "box", times_ps=np.array(times, np.int64))
+    if what in (What.BACKEND_ADD, What.BACKEND_WEIGHT, What.BACKEND_REMOVE):
+        times = draw(
+            st.lists(st.sampled_from([0, 0, 70 * 10**9, 71 * 10**9, NEVER_PS]), min_size=4, max_size=4)
+        )
+        value = int(what == What.BACKEND_ADD)
+        return Change(what, draw(st.sampled_from(PLACED)), value=value, times_ps=np.array(times, np.int64))
+    if what in (What.PORT_ADD, What.PORT_REMOVE):
+        due = draw(st.sampled_from([0, 70 * 10**9, 200 * 10**9]))
+        return Change(what, draw(st.sampled_from(["web.1", "web.2"])), due, value=1)
     if what in (What.CABLE, What.LANES):
         link = LinkState(draw(st.booleans())) if what == What.CABLE else None
         return Change(what, draw(st.sampled_from(NODES)), value=draw(st.integers(1, 3)), link=link)
@@ -519,6 +530,70 @@ SHIFTS: list[tuple[int, Step]] = [
     (600 * MS, Change(What.TASK_TERMS, "api.2")),
     (900 * MS, Change(What.BACKEND_REMOVE, "api.2")),
     (1500 * MS, Change(What.BACKEND_WEIGHT, "web.1", value=1)),
+]
+
+
+#: Names whose answers lose and get addresses on each node at its own time: a service without a virtual address, one whose tasks
+#: are asked one by one, a virtual address that has no task for a while, and clients that keep what they were told.
+NAMED = """netsim: 1
+duration: 1s
+warmup: 100ms
+nodes: {m: {role: manager, count: 2, cores: 2}}
+networks: {net: {attachable: true}}
+services:
+  rr: {replicas: 3, endpoint_mode: dnsrr, networks: [net], work: {cpu: 100us}, calls: [{to: tasks.db, response: 12KiB, timeout: 50ms}]}
+  db: {replicas: 2, networks: [net], work: {cpu: 100us}}
+containers: {a: {node: m-1, networks: [net]}, b: {node: m-2, networks: [net]}}
+load:
+  asks: {from: a, to: rr, arrivals: {constant: 200/s}, connection: new, timeout: 50ms}
+  keeps: {from: b, to: rr, arrivals: {constant: 200/s}, connection: {requests: 3}, timeout: 50ms, dns: {cache: true}}
+  vip: {from: b, to: db, arrivals: {constant: 200/s}, connection: new, timeout: 50ms}
+  one: {from: a, to: rr.2, arrivals: {constant: 100/s}, connection: new, timeout: 50ms}
+  bulk: {from: a, to: tasks.db, bulk: 3MB, flows: 2, start: 700ms}
+"""
+
+
+#: Ports in mode host: the entry's list loses one and gets it back, a task ends and its node answers for it, a node dies.
+PORTED = """netsim: 1
+duration: 1s
+warmup: 100ms
+nodes: {m: {role: manager, count: 3, cores: 2}}
+outside: {clients: 7, entry: {choose: CHOICE}}
+networks: {net: {}}
+services:
+  web: {replicas: 3, networks: [net], ports: [{published: 8080, target: 80, mode: host}, {published: 81, target: 81, mode: host}], work: {cpu: 100us}}
+load:
+  anew: {from: outside, to: 'web:8080', arrivals: {constant: 200/s}, connection: new, timeout: 50ms}
+  kept: {from: outside, to: 'web:81', arrivals: {constant: 200/s}, connection: {pool: 5, requests: 9}, timeout: 50ms, retries: {max: 2}}
+"""
+PORTS: list[tuple[int, Step]] = [
+    (0, Change(What.PORT_REMOVE, "web.1", 100 * MS)),
+    (0, Change(What.PORT_ADD, "web.1", 300 * MS, value=1)),
+    (200 * MS, Change(What.TASK_GONE, "web.2")),
+    (210 * MS, Change(What.SANDBOX_GONE, "web.2")),
+    (400 * MS, Change(What.PORT_REMOVE, "web.2", 450 * MS)),
+    (500 * MS, Change(What.NODE_DOWN, "m-3")),
+    (600 * MS, Change(What.ENTRY_OUT, "m-3")),
+    (700 * MS, Change(What.PORT_REMOVE, "web.1", 800 * MS)),
+    (900 * MS, Change(What.ENTRY_IN, "m-3")),
+]
+
+
+def row(what: What, task: str, *times_ms: int) -> Change:
+    return Change(what, task, value=int(what == What.BACKEND_ADD), times_ps=np.array(times_ms, np.int64) * MS)
+
+
+FORGETS: list[tuple[int, Step]] = [
+    (-50 * MS, row(What.BACKEND_REMOVE, "rr.1", 100, 200)),
+    (200 * MS, row(What.BACKEND_WEIGHT, "rr.2", 300, 250)),
+    (250 * MS, row(What.BACKEND_WEIGHT, "rr.3", 350, 350)),
+    (260 * MS, row(What.BACKEND_WEIGHT, "db.1", 300, 300)),
+    (270 * MS, row(What.BACKEND_REMOVE, "db.1", 400, 500)),
+    (280 * MS, row(What.BACKEND_REMOVE, "db.2", 450, 500)),
+    (300 * MS, Change(What.NODE_DOWN, "m-2")),
+    (600 * MS, row(What.BACKEND_ADD, "rr.1", 610, 640)),
+    (600 * MS, row(What.BACKEND_ADD, "db.1", 650, 620)),
+    (650 * MS, Change(What.SANDBOX_GONE, "rr.1")),
 ]
 
 
@@ -934,6 +1009,10 @@ def agree(text: str, plan: list[tuple[int, Step]]) -> None:
 @example(RATIONED, A_GUEST_DIES)
 @example(BONDED, PULLED)
 @example(STICKY, SHIFTS)
+@example(NAMED, FORGETS)
+@example(PORTED.replace("CHOICE", "round-robin"), PORTS)
+@example(PORTED.replace("CHOICE", "source-hash"), PORTS)
+@example(NAMED, [step for step in FORGETS if step[1].what != What.NODE_DOWN])
 @example(TAKEN_OVER, TAKEOVER)
 @example(FROM_NODES, [])
 @example(FROM_NODES, A_SOURCE_DIES)

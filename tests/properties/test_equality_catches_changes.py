@@ -52,6 +52,12 @@ CHANGES = {
     "a listen queue takes one connection more": (
         "handshake.py", "if M[s + V_WAITING] >= M[s + V_BACKLOG]", "if M[s + V_WAITING] > M[s + V_BACKLOG]",
     ),
+    "an answer of DNS has addresses that are gone": (
+        "lookup.py", "place = offered_place(at_address(M[H_TABLE]), M[by + K_NAMES], M[by + K_CANDS], place)", "place += 0",
+    ),
+    "a node does not answer for a port that nobody has": (
+        "handshake.py", "if M[s + V_SILENT] and not M[M[B_CLIENT] + by * W_CLIENT + K_AT_NODE]:", "if M[s + V_SILENT]:",
+    ),
     "a balancer stays with its back end": (
         "handshake.py", "ways = need(M, M[k + O_CLIENT], M[k + O_VIA], place)", "ways = need(M, M[k + O_CLIENT], M[k + O_VIA], 0)",
     ),

@@ -93,6 +93,9 @@ LIMITS = """
   in its own namespace): those look-ups, of a fifth of a microsecond each, and their entries are left out.
 - What look-ups in conntrack cost beside other cores and in long chains is counted in receive work alone.
 - IPVS counts a client's packets as two for the handshake and two for each request (for drop_entry).
+- An address that its task has given back is not answered. So it was on a real overlay for containers that had talked to it before; one that had
+  not gets EHOSTUNREACH when ARP has given up, within 3 s (`tests/data/swarm/names.jsonl`), where TCP or the client's time-out ends it here.
+- The entry knows which nodes have a port in mode host when the clock starts, and then what its checks say. Its checks take no processor time.
 - A name is looked up before a connection is opened, by containers alone, and its answer never gets lost (but see `insert_race`,
   whose second try takes its 5 s and no processor time). Of several
   addresses the client takes the first one and tries no other. The outside's DNS takes a round trip and no station.

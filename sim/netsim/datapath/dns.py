@@ -14,6 +14,8 @@ from netsim.datapath.reach import Reach
 from netsim.model.entities import OUTSIDE, Model
 from netsim.tables import table, values
 
+#: More records than any name has.
+MANY = 1 << 62
 #: Ways to a target of which no name is asked.
 UNNAMED = ("loopback", "host", "node", "own", "proxy")
 
@@ -36,11 +38,6 @@ class DnsTable:
         return max(0, room // self.record_bytes)
 
 
-def picks(found: Reach) -> bool:
-    """Whether a name has several addresses, of which the client takes one."""
-    return found.balancer is None and len(found.candidates) > 1
-
-
 def looks_up(found: Reach) -> bool:
     """Whether the address that a client asks is found by a name on the network that it goes by."""
     return found.kind in ("vip", "direct")
@@ -55,14 +52,16 @@ def dns_table() -> DnsTable:
 @dataclass(frozen=True, slots=True)
 class Asking:
     """How a client looks up one name. ``node``: where it runs; ``engine``: whether the node's engine is asked;
-    ``upstream_ps``: time until the world outside has answered, 0 if it is not asked; ``over_udp``: the most records
-    that come without a second query; ``records``: how many there are, of which the client takes one."""
+    ``upstream_ps``: time until the world outside has answered, 0 if it is not asked; ``absent_ps``: the same of a name
+    that the engine does not have (at the moment), and so asks for outside; ``over_udp``: the most records that come
+    without a second query; ``records``: how many there are when the clock starts, of which the client takes one."""
 
     node: str
     engine: bool
     upstream_ps: int
     over_udp: int
     records: int
+    absent_ps: int = 0
 
     @property
     def picks(self) -> bool:
@@ -72,7 +71,8 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class LookupCost:
-    """Times in ps: the client's thread, of that the query over TCP, the engine's thread, and cores that wake up.
+    """Times in ps: the client's thread, of that the query over TCP, the engine's thread, cores that wake up, and the
+    world outside.
     ``race_ppb``: how many of 10**9 tries lose one of their two queries, which both enter conntrack from one socket
     (nf_conntrack_confirm drops the second of two equal entries); the client then waits and asks again."""
 
@@ -80,6 +80,7 @@ class LookupCost:
     tcp_ps: int
     answer_ps: int
     wake_ps: int
+    upstream_ps: int = 0
     race_ppb: int = 0
 
 
@@ -99,23 +100,29 @@ def asking(model: Model, found: Reach, src: str, target: str) -> Asking | None:
         return Asking(source.node.name, named, upstream, dns_table().records(name), 1)
     if not model.addresses[found.network].driver.named:
         return None
-    if not found.candidates:  # a name that the engine does not have is asked for outside
-        upstream = model.outside.rtt
-    records = len(found.candidates) if picks(found) else min(1, len(found.candidates))
-    return Asking(source.node.name, True, upstream, dns_table().records(name), records)
+    return Asking(
+        source.node.name, True, upstream, dns_table().records(name), records_of(found), model.outside.rtt
+    )
 
 
-def lookup_cost(model: Model, asked: Asking) -> LookupCost:
-    """What a query and its answer cost."""
+def records_of(found: Reach) -> int:
+    """How many addresses a name has if all of its tasks are there."""
+    return len(found.candidates) if found.balancer is None else min(1, len(found.candidates))
+
+
+def lookup_cost(model: Model, asked: Asking, records: int | None = None) -> LookupCost:
+    """What a query and its answer of so many records cost; without a number, of those that there are at first."""
+    records = asked.records if records is None else records
     profile = model.nodes[asked.node].profile
     query, tcp, answer = (profile.cost(name) for name in ("dns.query", "dns.tcp", "dns.answer"))
-    times = 2 if asked.engine and asked.records > asked.over_udp else 1
+    times = 2 if asked.engine and records > asked.over_udp else 1
     # Over the engine two processes sleep in turn, without it one.
     wakes = (2 if asked.engine else 1) * times
     return LookupCost(
         query.fixed_ps * times,
         tcp.fixed_ps * (times - 1),
-        (answer.fixed_ps + answer.per_packet_ps * asked.records) * times if asked.engine else 0,
+        (answer.fixed_ps + answer.per_packet_ps * records) * times if asked.engine else 0,
         profile.cost("core.wake").fixed_ps * wakes,
+        asked.upstream_ps or (0 if records else asked.absent_ps),
         round(1e9 * profile.kernel["insert_race"]) if asked.engine else 0,
     )

@@ -90,8 +90,20 @@ def _from_outside(model: Model, name: str, port: str, by: str | None = None) -> 
     plan = model.addresses[network]
     # What has an address of the underlay is asked there; a published port is asked at a node.
     entries = set(model.nodes if plan.driver.exposed and network != HOST else model.entry_nodes())
-    here = tuple(task.name for task in tasks if task.node.name in entries)
-    return Reach("host", None, here, (), network)
+    here = Reach("host", None, tuple(task.name for task in tasks if task.node.name in entries), (), network)
+    if not stands_for_node(model, here):
+        return here
+    # Of the tasks that a node has one after the other, the later ones stand with the first.
+    order = {node: i for i, node in enumerate(dict.fromkeys(task.node.name for task in tasks))}
+    return replace(
+        here, candidates=tuple(sorted(here.candidates, key=lambda name: order[model.tasks[name].node.name]))
+    )
+
+
+def stands_for_node(model: Model, found: Reach) -> bool:
+    """Whether a target is asked at an address of its node, whose kernel answers with RST when nobody has the port."""
+    publishes = found.network != HOST and model.addresses[found.network].driver.publishes
+    return found.kind in ("host", "own", "proxy") and (found.network == HOST or publishes)
 
 
 def _published(model: Model, party: str, port: str) -> PublishedPort | None:

@@ -58,7 +58,7 @@ def _lookup(model: Model, found: Reach, src: str, dst: str) -> list[dict[str, An
         ("dns.tcp", station, cost.tcp_ps),
         ("dns.answer", station, cost.answer_ps),
         ("core.wake", "-", cost.wake_ps),
-        ("outside", "-", asked.upstream_ps),
+        ("outside", "-", cost.upstream_ps),
     )
     return [
         {"stage": stage, "node": asked.node, "station": where, "ns": ps / PS_PER_NS, "bytes_added": 0}

@@ -1,4 +1,5 @@
-"""Back ends enter the nodes' IPVS lists, change weight and leave them, each node at its own time."""
+"""Back ends enter the nodes' lists, of IPVS and of DNS, change weight and leave them, each node at its own time; ports in mode host
+enter the list of the entry and leave it."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from netsim.engine.fast.simulate import FastPlane
     from netsim.engine.reference import Reference
 
-ROWS = (What.BACKEND_ADD, What.BACKEND_WEIGHT, What.BACKEND_REMOVE)
+ROWS = (What.BACKEND_ADD, What.BACKEND_WEIGHT, What.BACKEND_REMOVE, What.PORT_ADD, What.PORT_REMOVE)
 
 
 @REFERENCE_HANDLERS.takes(*ROWS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netsim.datapath.flows.layout import FINE, NO_PORT, NOBODY
-from netsim.datapath.reach import Reach
+from netsim.datapath.reach import Reach, stands_for_node
 from netsim.engine.kernel import Kernel
 from netsim.engine.netstate import CAUSES, NetState
 from netsim.engine.routes import RouteBook, Ways
@@ -57,6 +57,17 @@ class Balancers:
         self._entry_turn += 1
         return nodes[(self._entry_turn - 1) % len(nodes)]
 
+    def ports(self, src: str, target: str, found: Reach) -> tuple[str, ...]:
+        """Of the tasks with a port in mode host, those whose nodes the entry uses now, as far as its checks of the port say."""
+        row = self.state.entries(target, found) if src == OUTSIDE else -1
+        if row < 0:
+            return found.candidates
+        table, now = self.state.table, self.kernel.now
+        count = table.count_offered(row, len(found.candidates), now)
+        return tuple(
+            found.candidates[table.offered_place(row, len(found.candidates), which)] for which in range(count)
+        )
+
     def _place(self, name: str) -> str:
         task = self.model.tasks.get(name)
         return name if task is None else task.node.name
@@ -66,7 +77,7 @@ class Choice:
     """The choices of one connection, made as its SYN reaches those who choose."""
 
     __slots__ = ("balancers", "client", "record", "src", "src_node", "target", "reach", "via", "dst", "ways", "first", "balanced",
-                 "at_send", "possible", "cause", "flow", "met", "udp")  # fmt: skip
+                 "at_send", "at_node", "possible", "cause", "flow", "met", "udp")  # fmt: skip
 
     def __init__(
         self, balancers: Balancers, src: str, src_node: str, target: str, found: Reach, client: int, record: int = 0,
@@ -86,6 +97,7 @@ class Choice:
         self.possible = bool(found.candidates)
         self.via: str | None = balancers.entry(found.vias, client) if found.vias else None
         self.at_send = not self.balanced or found.kind == "vip"
+        self.at_node = stands_for_node(balancers.model, found)
         self.cause = CAUSES[NOBODY]  # why it is not possible, or nobody was chosen
         self.flow = -1
         self.met = 0  # what the SYN met last
@@ -93,11 +105,11 @@ class Choice:
         self.ways: Ways
         self.first: Ways
         if self.possible:
-            self.dst = found.candidates[record]
+            self.dst = found.candidates[record] if record >= 0 else None
             if found.vias and self.via is None:
                 self.dst = None
             elif found.kind == "host" and found.balancer is None:
-                self.dst = balancers.entry(found.candidates, client)
+                self.dst = balancers.entry(balancers.ports(src, target, found), client)
             if self.dst is None:
                 self.possible = False
                 return

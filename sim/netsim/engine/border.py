@@ -37,6 +37,9 @@ class What(IntEnum):
         6  # a node knows behind which other one a container\'s address on an overlay is (FDB, neighbours)
     )
     FORWARD_REMOVE = 7
+    # The same of the one list that the entry in front of the swarm has of ports in mode host: ``at_ps``, possibly to come.
+    PORT_ADD = 8  # new connections go to the port of a task's node, and so to the task
+    PORT_REMOVE = 9
     # Tasks: one time.
     TASK_LISTENS = 10  # its process accepts connections
     TASK_TERMS = 11  # SIGTERM: listens no more, idle connections get FIN, what is served goes on

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from netsim.datapath.choices import choices
 from netsim.datapath.congestion.registry import number
-from netsim.datapath.dns import Asking, asking, dns_table, looks_up, picks
+from netsim.datapath.dns import Asking, asking, dns_table, looks_up, records_of
 from netsim.datapath.reach import Reach
 from netsim.engine.balance import Choice
 from netsim.engine.connection import Connection
@@ -170,16 +170,28 @@ class Client:
         """DNS answered a query made for ``key``, in random order; False if the name has no address, or not here."""
         return not self.cuts[self.answer] & Cut.DNS and self.learn(key)
 
+    def records(self) -> int:
+        """How many addresses its name has now, in the engine of its node."""
+        found, state = self.reach(self.answer), self.world.state
+        row = -1 if self.asked is None else state.names(self.node, self.ask.target, found)
+        if row < 0:
+            return records_of(found)
+        if found.balancer is not None:
+            return state.table.has_name(row, self.kernel.now)
+        return state.table.count_offered(row, len(found.candidates), self.kernel.now)
+
     def learn(self, key: Key) -> bool:
-        """The client knows the addresses; False if there is none."""
+        """The client knows the addresses, and takes the first one; False if there is none."""
         self.network = self.answer
-        reach = self.reach(self.network)
-        found = reach.candidates
+        found, state, count = self.reach(self.network), self.world.state, self.records()
         self._record = 0
-        if self.asked is not None and picks(reach):
-            self._record = int(self.world.draws.uniform(key, RECORD) * len(found))
-        self._known_until = self.kernel.now + dns_table().ttl_ps if found else -1 << 62
-        return bool(found)
+        if self.asked is not None and found.balancer is None:
+            self._record = int(self.world.draws.uniform(key, RECORD) * count)
+            row = state.names(self.node, self.ask.target, found)
+            if row >= 0:
+                self._record = state.table.offered_place(row, len(found.candidates), self._record)
+        self._known_until = self.kernel.now + dns_table().ttl_ps if count else -1 << 62
+        return count > 0
 
     def connect(self, slot: Slot) -> Connection | str:
         """A new connection for the slot, not open yet, or why there can be none."""

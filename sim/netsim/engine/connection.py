@@ -236,7 +236,8 @@ class Handshake:
         if conn.closed:
             return
         server = conn.choice.server()
-        if conn.cut & Cut.PACKETS or (server is not None and server.silent):
+        gone = server is not None and server.silent and not conn.choice.at_node
+        if conn.cut & Cut.PACKETS or gone:
             self._again(number)
             return
         if server is not None and (not server.listens or conn.cut & Cut.PORT):

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netsim.datapath.dns import looks_up
+from netsim.datapath.reach import stands_for_node
 from netsim.engine.border import NEVER_PS, Change, What
 from netsim.engine.client import Client
 from netsim.engine.machinery import FAST_HANDLERS, REFERENCE_HANDLERS, Machinery
@@ -49,9 +50,7 @@ def over(world: World, change: Change) -> Iterator[tuple[Client, str, Cut]]:
 
 def _theirs(client: Client, network: str) -> Cut:
     """What a client misses when its target's endpoint is gone. Of a port that is published on the node the node is there."""
-    translated = client.reach(network).kind in ("host", "own", "proxy")
-    publishes = client.world.model.addresses[network].driver.publishes
-    return Cut.PORT if translated and publishes else Cut.TARGET
+    return Cut.PORT if stands_for_node(client.world.model, client.reach(network)) else Cut.TARGET
 
 
 def ends(world: World, change: Change) -> list[tuple[Client, str]]:

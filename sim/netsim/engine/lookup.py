@@ -30,7 +30,7 @@ class Lookup:
         self.exchange = exchange
         self.asked = asked
         self.thread = thread
-        self.cost = lookup_cost(exchange.client.world.model, asked)
+        self.cost = lookup_cost(exchange.client.world.model, asked, exchange.client.records())
         self.split: Split = {}
         self.done = done
 
@@ -60,7 +60,7 @@ class Lookup:
         kernel = self.exchange.client.kernel
         waits = (
             ("core.wake", self.cost.wake_ps),
-            ("outside", self.asked.upstream_ps),
+            ("outside", self.cost.upstream_ps),
             ("dns.retry", self.raced * dns_table().retry_ps),
         )
         for name, ps in waits:

@@ -14,6 +14,7 @@ from netsim.datapath.ipvs.layout import BY_PORT, FALLBACK
 from netsim.datapath.ipvs.plugged import plugged_warnings
 from netsim.datapath.kernel_settings import DROP_ALWAYS, drops_reused_syn, evicts_closing, settings
 from netsim.datapath.paths import Reach
+from netsim.datapath.reach import party_of
 from netsim.datapath.stage import Path
 from netsim.engine.border import NEVER_PS, Change, What
 from netsim.engine.keys import name_key
@@ -31,11 +32,15 @@ CAUSES = {
 FIRST_OUTSIDE = int(ipaddress.IPv4Address("198.18.0.0"))
 BY_DESTINATION = 1
 HOST, SANDBOX, TASK = "host", "sandbox", "task"
-WHATS = {What.BACKEND_ADD: y.ADD, What.BACKEND_WEIGHT: y.WEIGHT, What.BACKEND_REMOVE: y.REMOVE}
+WHATS = {
+    What.BACKEND_ADD: y.ADD, What.BACKEND_WEIGHT: y.WEIGHT, What.BACKEND_REMOVE: y.REMOVE,
+    What.PORT_ADD: y.ADD, What.PORT_REMOVE: y.REMOVE,
+}  # fmt: skip
+PORTS = (What.PORT_ADD, What.PORT_REMOVE)
 _FLAGS = {"fallback": FALLBACK, "port": BY_PORT}
 
 
-#: A virtual address on a node: the node, the target, and the network if it is not the first by which the target is asked.
+#: A list: the node that keeps it, or the outside, the target, and the network if it is not the first by which the target is asked.
 Virtual = tuple[str, str, str]
 
 
@@ -120,7 +125,7 @@ class NetState:
             flags = 0 if service is None else sum(_FLAGS[word] for word in service.ipvs.flags)
             dests, places = self._list(found)
             vip = self.model.addresses[found.network].vips.get(party, "")
-            self._balancers[key] = self.table.balancer(
+            row = self.table.balancer(
                 name_key(_virtual(where, target, found)), scheduler, flags, _number(vip) if vip else 0,
                 dests,
                 reuse_mode=int(self.setting(where, "conn_reuse_mode")),
@@ -130,10 +135,42 @@ class NetState:
                 random_drop=self.setting(where, "drop_entry") == DROP_ALWAYS,
                 node=self.nodes[where],
             )  # fmt: skip
-            self._places[key], self._networks[key] = places, found.network
-            for change in self._changes:
-                self._later(key, change)
+            self._keep(key, row, places, found.network)
         return self._balancers[key]
+
+    def names(self, where: str, target: str, found: Reach) -> int:
+        """The list by which a node's engine answers a service's name: the balancer's if it has a virtual address, else one of
+        its own; -1 of names that have no list, since they are a container's or no engine's."""
+        if found.kind == "vip":
+            return self.balancer(where, target, found)
+        name = target.partition(":")[0]
+        service = self.model.tasks[name].service if name in self.model.tasks else party_of(self.model, name)
+        if found.kind != "direct" or service not in self.model.services or where not in self.nodes:
+            return -1
+        return self._addresses(where, target, found)
+
+    def entries(self, target: str, found: Reach) -> int:
+        """The entry's list for a port of a service in mode host; -1 of others."""
+        if found.kind != "host" or target.partition(":")[0] not in self.model.services:
+            return -1
+        return self._addresses(OUTSIDE, target, found)
+
+    def _addresses(self, where: str, target: str, found: Reach) -> int:
+        key = (where, target, found.by)
+        if key not in self._balancers:
+            dests, places = self._list(found)
+            row = self.table.balancer(
+                name_key(_virtual(where, target, found)), "rr", 0, 0, dests,
+                reuse_mode=0, drops=False, expire_nodest=False, node=self.nodes.get(where, 0),
+            )  # fmt: skip
+            self._keep(key, row, places, found.network)
+        return self._balancers[key]
+
+    def _keep(self, key: Virtual, row: int, places: dict[str, int], network: str) -> None:
+        """A list that is made when it is first used has the changes that were told before."""
+        self._balancers[key], self._places[key], self._networks[key] = row, places, network
+        for change in self._changes:
+            self._later(key, change)
 
     def _list(self, found: Reach) -> tuple[Ints, dict[str, int]]:
         """Who may be chosen, as `FlowTable.balancer` takes it, and their places: the same on every node."""
@@ -150,11 +187,11 @@ class NetState:
         return Persistence(service.ipvs.persistence, service.ipvs.persistence_prefix, quiescent)
 
     def change(self, change: Change) -> None:
-        """A task's row in the lists of its service changes, on every node at that node's time. Raises ``ValueError``
-        for a task that was not there when the run began."""
+        """A task's row in the lists of its service changes, on every node at that node's time, or in that of the entry. Raises
+        ``ValueError`` for a task that was not there when the run began."""
         task = self.model.tasks[change.subject]
         for key, places in self._places.items():
-            there = self._networks[key] in (*task.networks, self.model.mesh)
+            there = self._told(key, change) and self._networks[key] in (*task.networks, self.model.mesh)
             if key[1].partition(":")[0] == task.party and change.subject not in places and there:
                 raise ValueError(
                     f"{change.subject} came at run time and cannot enter the list of {key[1]} on {key[0]}"
@@ -168,11 +205,18 @@ class NetState:
         balancers = [row for (where, *_), row in self._balancers.items() if where == node and row >= 0]
         self.table.boot(self.nodes[node], balancers, now_ps)
 
+    @staticmethod
+    def _told(key: Virtual, change: Change) -> bool:
+        """Whether a list has rows of this kind."""
+        return (key[0] == OUTSIDE) == (change.what in PORTS)
+
     def _later(self, key: Virtual, change: Change) -> None:
-        node, places = self.model.nodes[key[0]], self._places[key]
-        if change.subject not in places:
+        places = self._places[key]
+        if change.subject not in places or not self._told(key, change):
             return
-        due = change.at_ps if change.times_ps is None else int(change.times_ps[node.index])
+        due = (
+            change.at_ps if change.times_ps is None else int(change.times_ps[self.model.nodes[key[0]].index])
+        )
         if due < NEVER_PS:
             what = WHATS[change.what]
             self.table.later(self._balancers[key], places[change.subject], what, change.value, due)

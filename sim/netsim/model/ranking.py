@@ -42,10 +42,19 @@ class Ranking:
             return "host-mode port already in use"
         return None
 
-    def take(self, node: Node, service: Service, here: Counter[str], count: int = 1) -> None:
-        """Count ``count`` more tasks of the service on the node; -1: one has left it."""
+    def take(self, node: Node, service: Service, here: Counter[str]) -> None:
+        """One more task of the service on the node."""
+        self.count(node, here, 1)
+        self.hold(node, service, 1)
+
+    def count(self, node: Node, here: Counter[str], count: int) -> None:
+        """So many more tasks that are wanted there; -1: one less."""
         here[node.name] += count
         self.total[node.name] += count
+
+    def hold(self, node: Node, service: Service, count: int) -> None:
+        """So many more tasks of the service have their processors and ports there, which they keep until they have ended
+        (addTask and removeTask in swarmkit's manager/scheduler/nodeinfo.go); -1: one less."""
         self.reserved[node.name] += count * reservation(service)
         for port in host_ports(service):
             self.host_ports[(node.name, *port)] += count

@@ -127,7 +127,7 @@ class Entry(Strict):
     )
     check: Annotated[Check | None, BeforeValidator(_no_check)] = Field(
         default=Check(),
-        description="The health check of the entry, or none.",
+        description="The health check of the entry, or none; of ports in mode host it opens a connection to the port.",
         json_schema_extra=or_words("none"),
     )
     vrrp: Vrrp | None = Field(

@@ -291,7 +291,8 @@ class Service(Strict):
     )
     networks: Networks = Field(default=(), description="Names of the networks that its tasks attach to.")
     endpoint_mode: Annotated[str, choice("vip", "dnsrr")] = Field(
-        default="vip", description="vip: one virtual address, balanced by IPVS; dnsrr: the tasks' addresses."
+        default="vip",
+        description="vip: one virtual address, balanced by IPVS; dnsrr: the tasks' addresses, as each node's DNS knows them.",
     )
     ipvs: Ipvs = Field(default=Ipvs(), description="How IPVS balances it (a what-if).")
     ports: tuple[Port, ...] = Field(default=(), description="Published ports.")

@@ -211,7 +211,7 @@ class Dns(Strict):
 
     cache: Flag = Field(
         default=False,
-        description="An answer is kept for its TTL of 600 s; without it, every new connection asks again.",
+        description="An answer is kept for its TTL of 600 s, whatever becomes of its address; without it, every new connection asks again.",
     )
 
 

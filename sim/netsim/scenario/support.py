@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from netsim.scenario.problems import PathTuple
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_service import Container, Service
-from netsim.scenario.schema_work import TASKS
+from netsim.scenario.schema_work import LOCALHOST, TASKS
 
 #: Words of a service that an update under load may not change: the data planes make ports and ways at the start.
 FIXED_WORDS = ("autoscale", "calls", "endpoint_mode", "ipvs", "mode", "ports")
@@ -57,21 +57,20 @@ def beside_changes(scenario: Scenario, datagrams: bool = True) -> Iterator[Findi
         if load.from_ in scenario.services and _scaled(scenario, load.from_):
             found = f"load from {load.from_}, whose replicas change"
             yield ("load", name, "from"), found, "load from outside, or from a service that is not scaled"
-    yield from _single_tasks(scenario)
-    for name, service in scenario.services.items():
-        if service.endpoint_mode == "dnsrr":
-            yield (
-                ("services", name, "endpoint_mode"),
-                "dnsrr together with load and faults or operations",
-                "use vip",
-            )
-        for i, port in enumerate(service.ports):
-            if port.mode == "host":
-                yield (
-                    ("services", name, "ports", i, "mode"),
-                    "host together with load and faults or operations",
-                    "use ingress",
-                )
+    if not scenario.only_rewires:
+        yield from _at_their_nodes(scenario)
+    for name, load in scenario.load.items():
+        party, _, port = load.to.partition(":")
+        service = scenario.services.get(party)
+        hosted = service is not None and any(
+            p.mode == "host" and port in ("", str(p.published)) for p in service.ports
+        )
+        local = party == LOCALHOST and any(
+            p.mode == "host" for s in scenario.services.values() for p in s.ports
+        )
+        if load.from_ in scenario.node_names() and (hosted or local):
+            found = f"{load.to} in mode host, asked by a node beside faults or operations"
+            yield ("load", name, "to"), found, "ask from outside, or publish with mode: ingress"
     for name, load in scenario.load.items() if datagrams else ():
         if load.datagram is not None:
             yield ("load", name, "datagram"), "datagrams", "leave out datagrams"
@@ -112,21 +111,27 @@ def _datagrams(scenario: Scenario) -> Iterator[Finding]:
             )
 
 
-def _single_tasks(scenario: Scenario) -> Iterator[Finding]:
-    """Calls by the names of tasks, whose addresses come and go with these."""
-    if scenario.only_rewires:
-        return
+def _at_their_nodes(scenario: Scenario) -> Iterator[Finding]:
+    """Services in the nodes' own namespaces that containers ask at an address of the node: a new task has another one, and no
+    name tells which."""
+    hosted = {name for name, service in scenario.services.items() if service.networks == ("host",)}
     rooms: tuple[tuple[str, Mapping[str, Service | Container]], ...] = (
         ("services", scenario.services),
         ("containers", scenario.containers),
     )
+    asking: list[tuple[PathTuple, Service | Container, str]] = []
     for room, parties in rooms:
         for name, party in parties.items():
-            for i, call in enumerate(party.calls):
-                if call.to.startswith(TASKS):
-                    short = call.to.removeprefix(TASKS)
-                    path: PathTuple = (room, name, "calls", i, "to")
-                    yield path, f"{call.to} together with load and faults or operations", f"call {short}"
+            asking += [((room, name, "calls", i, "to"), party, call.to) for i, call in enumerate(party.calls)]
+            asking += [
+                (("load", load, "to"), party, spec.to)
+                for load, spec in scenario.load.items()
+                if spec.from_ == name
+            ]
+    for path, party, target in asking:
+        if "host" not in party.networks and target.partition(":")[0].removeprefix(TASKS) in hosted:
+            found = f"{target} on the network host, asked by containers beside faults or operations"
+            yield path, found, "put it on an overlay network"
 
 
 def _past_the_mesh(scenario: Scenario) -> Iterator[Finding]:

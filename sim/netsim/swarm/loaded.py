@@ -18,6 +18,7 @@ from netsim.swarm.counted import counted
 from netsim.swarm.journal import Journal
 from netsim.swarm.lines import Load
 from netsim.swarm.moves import moves
+from netsim.swarm.ports import port_rows
 from netsim.swarm.pulls import Pulls
 from netsim.swarm.simulate import build, failovers, views
 
@@ -67,6 +68,13 @@ def managed(
         *journal.changes,
         *moves(whole, journal.changes, start_ps),
         *entry_checks(scenario, model, journal.changes),
+        *port_rows(
+            whole,
+            {new.name for new in journal.later},
+            journal.changes,
+            away(model, journal.changes),
+            start_ps,
+        ),
         *addresses(scenario, journal, start_ps),
     ]
     return Managed(whole, journal.later, changes, timeline, marks, seen, services, swarm.agents.pulls)
@@ -119,6 +127,11 @@ def addresses(scenario: Scenario, journal: Journal, start_ps: int) -> Iterator[C
             before = name
 
 
+def away(model: Model, changes: list[Change]) -> dict[str, list[tuple[int, int]]]:
+    """When the outside does not reach the nodes of the entry."""
+    return {name: list(outages(name, changes)) for name in model.entry_nodes()}
+
+
 def entry_checks(scenario: Scenario, model: Model, changes: list[Change]) -> Iterator[Change]:
     """The entry leaves out a node after so many failed checks, each told by its timeout, and takes it back after the
     first one that is answered.
@@ -129,8 +142,7 @@ def entry_checks(scenario: Scenario, model: Model, changes: list[Change]) -> Ite
     check = scenario.outside.entry.check
     if check is None or scenario.outside.entry.vrrp is not None:
         return
-    troubles = {name: list(outages(name, changes)) for name in model.entry_nodes()}
-    for name, found in troubles.items():
+    for name, found in away(model, changes).items():
         if not found:
             continue
         at = -(-(found[0][0] + scenario.warmup_ps) // check.every) * check.every - scenario.warmup_ps

@@ -31,6 +31,7 @@ class Rows:
         self.luck = swarm.chance.arrays("networkdb")
         self.spread = Broadcasts(self.count, max(1, table.table_packet_bytes // table.table_message_bytes))
         self.next_sync = (self.env.now + self.luck.random(self.count) * table.bulk_sync_ps).astype(np.int64)
+        self.phase_ps = round(swarm.chance.uniform("networkdb", "tick", 0, table.gossip_ps))
         self.owner: dict[int, int] = {}
         self.awake = False
 
@@ -55,8 +56,11 @@ class Rows:
         return int((~self.spread.known[rows][:, present]).sum()) if rows else 0
 
     def _run(self) -> Generator[simpy.Event, object, None]:
+        # Daemons tick by clocks of their own: a row that is written waits for the next tick, wherever that stands.
+        first = 1 + (self.phase_ps - self.env.now - 1) % self.table.gossip_ps
         while True:
-            yield self.env.timeout(self.table.gossip_ps)
+            yield self.env.timeout(first if first else self.table.gossip_ps)
+            first = 0
             message, node = self.spread.tick(
                 self.luck,
                 self.ways.live,

@@ -26,18 +26,23 @@ class Scheduler:
         self.here: dict[str, Counter[str]] = defaultdict(Counter)
         self.pending: list[TaskRow] = []
         self._counted: set[TaskRow] = set()
+        self._holding: set[TaskRow] = set()
         self._first: int | None = None
         self._turn = 0
 
     def count(self, task: TaskRow) -> None:
-        """A task is on its node, or (no longer wanted, or ended) counts there no more."""
-        counts = task.node is not None and task.runnable
-        if counts == (task in self._counted):
+        """A task is on its node; one that is no longer wanted counts there no more, but has its processors and ports until it
+        has ended."""
+        if task.node is None:
             return
-        assert task.node is not None
         node = self.ranking.nodes[task.node]
-        (self._counted.add if counts else self._counted.discard)(task)
-        self.ranking.take(node, task.spec, self.here[task.service], 1 if counts else -1)
+        if task.runnable != (task in self._counted):
+            (self._counted.add if task.runnable else self._counted.discard)(task)
+            self.ranking.count(node, self.here[task.service], 1 if task.runnable else -1)
+        holds = task.state <= State.RUNNING
+        if holds != (task in self._holding):
+            (self._holding.add if holds else self._holding.discard)(task)
+            self.ranking.hold(node, task.spec, 1 if holds else -1)
 
     def submit(self, task: TaskRow) -> None:
         """A new task that needs a node, or has one (global services) and needs the scheduler's consent."""

@@ -14,6 +14,7 @@ from netsim.compiled import entry, pointer
 from netsim.datapath.flows import boot, steps
 from netsim.datapath.flows import layout as y
 from netsim.datapath.flows.keys import client_key, port_key, put, tuple_key
+from netsim.datapath.flows.names import count_offered, has_name, offered_place
 from netsim.datapath.flows.templates import due_templates
 from netsim.datapath.ipvs import service
 from netsim.datapath.ipvs.dispatch import start
@@ -120,6 +121,21 @@ def _boot_balancer(table: Any, b: Any) -> None:
 @entry
 def _later(table: Any, b: Any, d: Any, what: Any, weight: Any, due: Any) -> None:
     steps.later(pointer(table), b, d, what, weight, due)
+
+
+@entry
+def _count_offered(table: Any, b: Any, places: Any, now: Any) -> Any:
+    return count_offered(pointer(table), b, places, now)
+
+
+@entry
+def _offered_place(table: Any, b: Any, places: Any, which: Any) -> Any:
+    return offered_place(pointer(table), b, places, which)
+
+
+@entry
+def _has_name(table: Any, b: Any, now: Any) -> Any:
+    return has_name(pointer(table), b, now)
 
 
 @entry
@@ -332,6 +348,18 @@ class FlowTable:
         """A change of a balancer's list at ``due``, done when it is next used after that."""
         self.room(8)
         _later(self.T, balancer, int(self.T[balancer + y.BA_DESTS]) + place * W_DEST, what, weight, due)
+
+    def count_offered(self, balancer: int, places: int, now: int) -> int:
+        """See `names.count_offered`."""
+        return int(_count_offered(self.T, balancer, places, now))
+
+    def offered_place(self, balancer: int, places: int, which: int) -> int:
+        """See `names.offered_place`."""
+        return int(_offered_place(self.T, balancer, places, which))
+
+    def has_name(self, balancer: int, now: int) -> int:
+        """See `names.has_name`."""
+        return int(_has_name(self.T, balancer, now))
 
     def count(self, cell: int) -> int:
         """A cell of the header, like `layout.T_FULL`."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from netsim.datapath.dns import Asking, lookup_cost, picks
+from netsim.datapath.dns import MANY, Asking, lookup_cost
 from netsim.datapath.paths import Reach
+from netsim.datapath.reach import stands_for_node
 from netsim.datapath.udp import truesize_bytes
 from netsim.engine.client import Client
 from netsim.engine.control import HostWays
@@ -250,23 +252,30 @@ class Builder:
         places = [model.tasks[name].node.name if name in model.tasks else name for name in entries]
         self.lists += [self.node_index.get(name, -1) for name in places]
         balanced = found.balancer is not None
-        dns = y.DNS_NONE if client.asked is None else y.DNS_PICK if picks(found) else y.DNS_ONE
+        asked = client.asked is not None
+        dns = y.DNS_NONE if not asked else y.DNS_ONE if balanced else y.DNS_PICK
+        names = state.names(client.node, ask.target, found) if asked else -1
+        if client.source == OUTSIDE:
+            names = state.entries(ask.target, found)
         ways = len(self.waymap)
         self.waymap += [-1] * max(1, len(where) * len(cands))
         return {
             "K_BALANCED": balanced, "K_AT_SEND": not balanced or found.kind == "vip", "K_VIAS": len(vias), "K_CANDS": len(cands),
             "K_WAYS": ways, "K_RR": base, "K_AT": base + len(where), "K_ENTRIES": base + 2 * len(where), "K_DNS": dns,
             "K_ADDRESS": state.address(client.source, found.network), "K_HOST": found.kind == "host" and not balanced,
+            "K_NAMES": names, "K_AT_NODE": stands_for_node(world.model, found),
         }  # fmt: skip
 
     def _lookup(self, asked: Asking) -> int:
         """The row of what it costs to look up a name."""
-        cost = lookup_cost(self.world.model, asked)
-        key = (cost, asked.upstream_ps)
+        none, one = (lookup_cost(self.world.model, replace(asked, over_udp=1), records) for records in (0, 1))
+        two = lookup_cost(self.world.model, replace(asked, over_udp=1), 2)
+        over = asked.over_udp if asked.engine else MANY
+        key = (none, one, two, over)
         if key not in self.lookup_cache:
             self.lookup_cache[key] = self.lookups.add(
-                DC_QUERY=cost.query_ps, DC_TCP=cost.tcp_ps, DC_ANSWER=cost.answer_ps, DC_WAKE=cost.wake_ps,
-                DC_UPSTREAM=asked.upstream_ps, DC_RACE=cost.race_ppb,
+                DC_QUERY=one.query_ps, DC_TCP=two.tcp_ps, DC_ANSWER=none.answer_ps, DC_RECORD=one.answer_ps - none.answer_ps,
+                DC_WAKE=one.wake_ps, DC_UPSTREAM=one.upstream_ps, DC_ABSENT=none.upstream_ps, DC_OVER=over, DC_RACE=one.race_ppb,
             )  # fmt: skip
         return self.lookup_cache[key]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from netsim.compiled import at_address, inner
+from netsim.datapath.flows.names import count_offered, offered_place
 from netsim.datapath.flows.steps import begin, use
 from netsim.datapath.flows.steps import end as end_flow
 from netsim.engine.fast.exchange import client_of
@@ -39,6 +40,33 @@ def entry_node(M, nodes, n, client_number, advance):
         if turn < 0:
             return i
     return -1
+
+
+@inner
+def entry_port(M, by, client_number, advance):
+    """Which of the tasks with a port of their own nodes a connection goes to: its place, -1 if all are out."""
+    nodes, n, b = M[by + K_ENTRIES], M[by + K_CANDS], M[by + K_NAMES]
+    if b < 0:
+        return entry_node(M, nodes, n, client_number, advance)
+    T = at_address(M[H_TABLE])
+    inside, listed = 0, count_offered(T, b, n, M[H_NOW])
+    for i in range(listed):
+        inside += not_out(M, nodes, offered_place(T, b, n, i))
+    if inside == 0:
+        return -1
+    turn = chosen_entry(M, inside, client_number, advance)
+    for i in range(listed):
+        place = offered_place(T, b, n, i)
+        turn -= not_out(M, nodes, place)
+        if turn < 0:
+            return place
+    return -1
+
+
+@inner
+def not_out(M, nodes, place):
+    """1 if the entry uses a node in a list, else 0."""
+    return 1 - M[M[B_NODE] + M[M[B_LIST] + nodes + place] * W_NODE + N_OUT]
 
 
 @inner
@@ -114,11 +142,10 @@ def address(M, x):
     if M[e + X_OVER]:
         return True
     M[e + X_LOOKING] = 0
-    answer = M[B_CLIENT] + M[c + K_ANSWER] * W_CLIENT
-    if M[answer + K_CANDS] == 0 or M[answer + K_CUT] & CUT_DNS or raced(M, x) == M[H_DNS_TRIES]:
+    cut = M[M[B_CLIENT] + M[c + K_ANSWER] * W_CLIENT + K_CUT]
+    if cut & CUT_DNS or raced(M, x) == M[H_DNS_TRIES] or not name_known(M, x):
         end(M, x, F_DNS, False)
         return True
-    name_known(M, x)
     return connect(M, x)
 
 
@@ -145,7 +172,7 @@ def connect(M, x):
     via = entry_node(M, nodes, vias, number, False) if vias > 0 else 0
     cand = M[c + K_RECORD]
     if M[by + K_HOST]:
-        cand = entry_node(M, nodes, cands, number, False) if cands > 0 else 0
+        cand = entry_port(M, by, number, False) if cands > 0 else 0
     possible = cands > 0 and via >= 0 and cand >= 0
     if possible:
         ways = need(M, M[c + K_BY], via, cand)
@@ -158,7 +185,7 @@ def connect(M, x):
         refused(M, x, F_NO_BACKEND)
         return True
     if M[by + K_HOST]:
-        entry_node(M, nodes, cands, number, True)
+        entry_port(M, by, number, True)
     flow = new_flow(M, by, via, number, ways)
     if flow < 0:
         refused(M, x, F_PORTS)

@@ -144,7 +144,7 @@ def syn_arrived(M, x, number, u):
         return
     if server >= 0:
         s = M[B_SERVER] + server * W_SERVER
-        if M[s + V_SILENT]:
+        if M[s + V_SILENT] and not M[M[B_CLIENT] + by * W_CLIENT + K_AT_NODE]:
             syn_again(M, x, number)
             return
         elsewhere = (

@@ -136,17 +136,20 @@ W_WAYS = 16
     K_POOLED, K_LIMIT, K_REQUESTS, K_IDLE, K_TLS, K_TIMEOUT, K_RETRIES, K_BACKOFF, K_JITTER, K_COUNT, K_PARALLEL,
     K_HAS_THREAD, K_CLIENTS, K_MADE, K_FREE, K_FREE_TAIL, K_WAIT, K_WAIT_TAIL, K_HASH, K_FLOWS, K_HOST,
     K_FIFO, K_ENTRIES, K_DEAD, K_DNS, K_DNS_COST, K_CACHE, K_RECORD, K_KNOWN,
-    K_WHO, K_ADDRESS, K_PORT, K_PORTS, K_AT, K_CUT, K_CONTROL,
-) = range(48)  # fmt: skip
-W_CLIENT = 48
-# How a client looks up its name (K_DNS): not at all, for one address, for one of several
+    K_WHO, K_ADDRESS, K_PORT, K_PORTS, K_AT, K_CUT, K_CONTROL, K_NAMES, K_AT_NODE,
+) = range(50)  # fmt: skip
+W_CLIENT = 56
+# How a client looks up its name (K_DNS): not at all, for a virtual address, for one of those of tasks. K_NAMES: the list of its
+# node that is answered from, or the entry's of ports in mode host; -1: what is always there. K_AT_NODE: the node's kernel answers
+# with RST when nobody has the port
 DNS_NONE, DNS_ONE, DNS_PICK = range(3)
 # Time-outs of one duration, in the order in which they fall due; the next event that looks at them
 F_HEAD, F_TAIL, F_TIME, F_KEY = range(4)
 W_FIFO = 4
-# What a lookup costs: the client's thread, of that over TCP, the engine's thread, waking up, the outside's answer
-DC_QUERY, DC_TCP, DC_ANSWER, DC_WAKE, DC_UPSTREAM, DC_RACE = range(6)
-W_DNS = 6
+# What a lookup costs: the client's thread, of that over TCP, the engine's thread, and for each record, waking up, the outside's
+# answer, the same of a name without records; the most records over UDP
+DC_QUERY, DC_TCP, DC_ANSWER, DC_RECORD, DC_WAKE, DC_UPSTREAM, DC_ABSENT, DC_OVER, DC_RACE = range(9)
+W_DNS = 9
 # Servers
 (
     V_KEY, V_NODE, V_WORKERS, V_BLOCKING, V_BACKLOG, V_WAITING, V_CALL, V_CALLS, V_CPU_KIND, V_CPU, V_WAIT_KIND, V_WAIT,

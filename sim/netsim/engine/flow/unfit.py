@@ -30,6 +30,12 @@ def unsupported(scenario: Scenario) -> str | None:
             return f"the datagrams of {name}"
         if load.from_ != "outside" and scenario.changes and not scenario.only_rewires:
             return f"the load {name} from {load.from_} together with faults or operations"
+    if scenario.changes:
+        for name, service in scenario.services.items():
+            if any(call.dns.cache for call in service.calls):
+                return f"the DNS answers that {name} keeps together with faults or operations"
+            if any(port.mode == "host" for port in service.ports):
+                return f"the ports in mode host of {name} together with faults or operations"
     limits = {name: spec.resources.limits for name, spec in scenario.services.items()}
     limits |= {name: spec.resources.limits for name, spec in scenario.containers.items()}
     for name, limit in limits.items():
