@@ -258,6 +258,8 @@ def scenarios(draw: st.DrawFn) -> str:
 
 
 NODES = ["m-1", "m-2", "m-3"]
+#: Transmitters between sites, racks and machines.
+BETWEEN = ["switch/x.wan", "switch/a.up1", "switch/b.down2", "switch/h"]
 TASKS = ["web.1", "web.2", "api.1", "api.2", "db.1", "db.2", "box", "web.1x", "db.1x"]
 
 
@@ -310,13 +312,11 @@ def changes(draw: st.DrawFn) -> Step:
         link = LinkState(draw(st.booleans())) if what == What.CABLE else None
         return Change(what, draw(st.sampled_from(NODES)), value=draw(st.integers(1, 3)), link=link)
     if what == What.BACKGROUND:
+        value = draw(st.sampled_from([0, 10**6, 19 * 10**6, 10**9]))
+        if draw(st.integers(0, 2)) == 0:
+            return Change(what, draw(st.sampled_from(BETWEEN)), value=value)
         link = LinkState(direction=draw(st.sampled_from(["sends", "receives"])))
-        return Change(
-            what,
-            draw(st.sampled_from(NODES)),
-            value=draw(st.sampled_from([0, 10**6, 19 * 10**6, 10**9])),
-            link=link,
-        )
+        return Change(what, draw(st.sampled_from(NODES)), value=value, link=link)
     if what == What.PART:
         return Change(
             what, "", groups=draw(st.sampled_from([(), (("m-1",), ("m-2", "m-3")), (("m-2",), ("m-1",))]))
@@ -348,10 +348,11 @@ def carried_out(
     out."""
     plane = kind(World(scenario, model, scenario.seed, 1, keep_requests=True))
     told: list[object] = []
+    links = plane.world.machine.links
     for number, (at, step) in enumerate(sorted(plan, key=lambda step: step[0])):
         while plane.advance(at) < at:
             told.append((plane.now_ps, plane.outcomes()))
-        told.append(plane.look(sorted(plane.world.machine.links), 300).tolist())
+        told.append(plane.look(sorted(links), 300).tolist())
         if isinstance(step, str):
             old, new = model.tasks.get(step), f"{step}x"
             if old is not None and new not in plane.world.model.tasks:
@@ -365,7 +366,9 @@ def carried_out(
             plane.background({name: rate for name, rate in step.items() if name in model.nodes})
         elif isinstance(step, Change) and not fits(step, model):
             continue
-        elif not step.subject or step.subject in model.nodes or step.subject in plane.world.model.tasks:
+        elif not step.subject or any(
+            step.subject in known for known in (model.nodes, plane.world.model.tasks, links)
+        ):
             groups = tuple(tuple(n for n in group if n in model.nodes) for group in step.groups)
             plane.apply([replace(step, groups=groups)])
     record = run_out(plane)

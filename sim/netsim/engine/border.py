@@ -50,7 +50,8 @@ class What(IntEnum):
     STEAL = 24  # value: share of processor time taken from the node, in millionths
     CABLE = 25  # subject: a node with a bond; value: which cable, from 1; ``link``: whether it is plugged
     LANES = 26  # value: the cables that a bond uses, a bit each, the first of them the lowest
-    # Bulk control traffic (image pulls, gossip) takes ``value`` bit/s of the link of a node, in ``link``'s direction.
+    # Control traffic (image pulls, gossip) takes ``value`` bit/s of the link of a node, in ``link``'s direction, or of a
+    # transmitter between racks, sites or machines, by its station's name and without ``link``.
     BACKGROUND = 27
     ENTRY_OUT = 30  # the entry in front of the swarm does not use this node for new connections
     ENTRY_IN = 31

@@ -306,6 +306,7 @@ class Agents:
         for network in container.task.spec.networks:
             if not any(c.joined and network in c.task.spec.networks for c in self.containers[node].values()):
                 yield from self._work(node, "network", self.table.network_removal_work_ps)
+                self.swarm.traffic.leaves(node, network)
 
     def _end(self, container: Container, node: int, state: State) -> Steps:
         task = container.task

@@ -70,5 +70,6 @@ class Power:
         self.swarm.journal.restarted(node)
         self.swarm.raft.came_back(node)
         self.swarm.members.restart(node)
+        self.swarm.traffic.restarts(node)
         self.swarm.dispatcher.restart_agent(node)
         self.swarm.shaken()

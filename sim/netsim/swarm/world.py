@@ -24,6 +24,7 @@ from netsim.swarm.scheduler import Scheduler
 from netsim.swarm.store import NodeRow, ServiceRow, State, TaskRow
 from netsim.swarm.streams import Streams
 from netsim.swarm.time import Clockwork
+from netsim.swarm.traffic import Traffic
 from netsim.swarm.updates import Updater
 from netsim.swarm.vrrp import Vrrp
 from netsim.swarm.ways import Ways
@@ -53,6 +54,7 @@ class Swarm:
         self.raft = Raft(self, self._voters() or [0])
         self.raft.on_leader.append(self._leader)
         self.dispatcher = self._sessions()
+        self.traffic = Traffic(self)
         self.members = Members(self)
         self.rows = Rows(self)
         self.agents = Agents(self)
@@ -280,6 +282,8 @@ class Swarm:
 
     def rows_added(self, task: TaskRow) -> None:
         """The task's node writes its rows."""
+        assert task.node is not None
+        self.traffic.joins(task.node, task.spec.networks)
         self.journal.row(What.BACKEND_ADD, task)
         self.rows.put(task, True)
 
