@@ -104,6 +104,12 @@ class Connection:
             if self.writer is not None and self.writer.free is not None:
                 self.writer.broken_off()
 
+    def forgotten(self) -> None:
+        """Something is under way on it, and a node that carries it has booted and has no entry: what the client sends again
+        is answered with RST, and so is what the server sends, of which the client hears nothing."""
+        if self.peer < Peer.RESET:
+            self.peer = Peer.RESET if self.stage == Stage.IDLE else Peer.SILENT
+
     def hindered(self) -> str:
         """Why it could not be opened, if that is known: a full listen queue, or a table on the way."""
         return self.choice.hindered() or ("backlog_full" if self.backlog_full else "")

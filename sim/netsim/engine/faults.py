@@ -66,7 +66,11 @@ def _up(plane: Reference, change: Change) -> None:
     node = change.subject
     plane.world.machine.down.discard(node)
     plane.wiring.down.discard(node)
-    plane.world.state.boot(node, plane.now_ps)
+    state = plane.world.state
+    for conn in [conn for client in plane.world.clients for conn in client.connections()]:
+        if conn.user is not None and conn.choice.flow >= 0 and state.open_through(conn.choice.flow, node):
+            conn.forgotten()
+    state.boot(node, plane.now_ps)
     for client in plane.world.node_sources[node]:
         client.dead = False
     plane.rewire()

@@ -16,6 +16,7 @@ from netsim.engine.fast.entries import (
     end_client,
     end_pool,
     end_threads,
+    forget_connections,
     lose_messages,
     power_off,
     tell_clients,
@@ -138,7 +139,9 @@ def _up(plane: FastPlane, change: Change) -> None:
     fast, node = plane.fast, change.subject
     row = fast.builder.node_index[node]
     plane.wiring.down.discard(node)
-    fast.world.state.boot(node, plane.now_ps)
+    state = fast.world.state
+    forget_connections(fast.M, state.nodes[node])
+    state.boot(node, plane.now_ps)
     fast.M[cell(fast, y.B_NODE, y.W_NODE, row, y.N_DOWN)] = 0
     for client in fast.world.node_sources[node]:
         client.dead = False
