@@ -289,7 +289,7 @@ def changes(draw: st.DrawFn) -> Step:
     what = draw(
         st.sampled_from(
             [
-                What.TASK_GONE, What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.NODE_DOWN,
+                What.TASK_GONE, What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.TASK_AGAIN, What.TASK_AGAIN, What.NODE_DOWN,
                 What.NODE_DOWN, What.NODE_UP, What.LINK, What.LINK, What.PART, What.STEAL, What.ENTRY_OUT, What.ENTRY_IN,
                 What.BACKGROUND, What.BACKGROUND, What.CABLE, What.LANES, What.DETACH, What.DETACH, What.ATTACH, What.NAME_REMOVE, What.NAME_ADD,
                 None,
@@ -364,7 +364,7 @@ def carried_out(
                 plane.send([replace(step, number=number)])
         elif isinstance(step, dict):
             plane.background({name: rate for name, rate in step.items() if name in model.nodes})
-        elif isinstance(step, Change) and not fits(step, model):
+        elif isinstance(step, Change) and not (fits(step, model) and may_return(step, plane)):
             continue
         elif not step.subject or any(
             step.subject in known for known in (model.nodes, plane.world.model.tasks, links)
@@ -378,6 +378,14 @@ def carried_out(
 def wires(step: Change | str) -> bool:
     """Whether it is about links or cores alone: the language has no other changes beside datagrams."""
     return isinstance(step, Change) and step.what in (What.LINK, What.PART, What.STEAL, What.BACKGROUND)
+
+
+def may_return(step: Change, plane: Machinery) -> bool:
+    """Whether a task has been over for as long as a container needs to start again."""
+    if step.what != What.TASK_AGAIN:
+        return True
+    server = plane.world.servers.get(step.subject)
+    return server is not None and plane.now_ps - server.ended_ps >= 100 * 10**9
 
 
 def fits(step: Change, model: Model) -> bool:

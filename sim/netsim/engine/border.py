@@ -42,6 +42,9 @@ class What(IntEnum):
     TASK_TERMS = 11  # SIGTERM: listens no more, idle connections get FIN, what is served goes on
     TASK_GONE = 12  # its process has ended: what is open is reset, SYNs are refused while the sandbox stands
     SANDBOX_GONE = 13  # its address answers no more: silence
+    # A container outside any service that has ended is started again, with another address, and accepts connections; at least
+    # 100 ms after its end.
+    TASK_AGAIN = 14
     # Nodes and their links: one time.
     NODE_DOWN = 20  # no power: silence, everything in it is lost
     NODE_UP = 21  # powered again, with nothing running

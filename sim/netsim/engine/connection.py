@@ -42,7 +42,7 @@ class Connection:
     """
 
     __slots__ = ("kernel", "machine", "tcp", "choice", "ways", "flows", "hash", "srtt_ps", "last_ps", "served",
-                 "closed", "accepted", "server", "backlog_full", "too_large", "key", "user", "peer", "stage", "writer", "client")  # fmt: skip
+                 "closed", "accepted", "server", "backlog_full", "too_large", "key", "user", "peer", "stage", "writer", "client", "life")  # fmt: skip
 
     def __init__(
         self, kernel: Kernel, machine: Machine, tcp: TcpTable, choice: Choice, hash_: int, key: Key, control: int = 0
@@ -66,6 +66,7 @@ class Connection:
         self.user: Callable[[str], None] | None = None  # told the cause when it breaks
         self.peer = Peer.ALIVE
         self.stage = Stage.IDLE
+        self.life = 0  # of the server, when it was opened
         self.client: Client | None = None  # whose it is; None between daemons
         self.writer: Transfer | None = None  # an answer that a worker writes as the window opens
 
@@ -264,7 +265,7 @@ class Handshake:
             return
         conn.server, conn.peer = server, Peer.ALIVE
         if server is not None:
-            server.open[conn] = None
+            server.open[conn], conn.life = None, server.life
         conn.choice.opened()
         conn.machine.send(
             conn.ways.syn_ack, 0, fold(self.key, Tag.SYN_ACK, number), lambda now: self._open(split, now),

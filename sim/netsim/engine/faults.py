@@ -15,11 +15,21 @@ if TYPE_CHECKING:
 @HANDLERS.takes(What.TASK_LISTENS)
 def _listens(plane: Reference, change: Change) -> None:
     server = plane.world.servers[change.subject]
-    if not server.gone:
-        server.listens, server.awaited = True, False
-        clients = {name: workload.clients for name, workload in plane.workloads.items()}
-        for _ in plane.world.begin_sources(change.subject, clients):
-            pass
+    if server.gone:
+        return
+    server.listens, server.awaited = True, False
+    clients = {name: workload.clients for name, workload in plane.workloads.items()}
+    for _ in plane.world.begin_sources(change.subject, clients):
+        pass
+
+
+@HANDLERS.takes(What.TASK_AGAIN)
+def _again(plane: Reference, change: Change) -> None:
+    server = plane.world.servers[change.subject]
+    if server.gone:
+        server.check_return(plane.now_ps)
+        server.begin_anew()
+        server.listens = True
 
 
 @HANDLERS.takes(What.TASK_TERMS)

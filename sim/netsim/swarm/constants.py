@@ -45,6 +45,9 @@ class SwarmTable:
     other_work: float
     other_work_stay_ps: int
     boot_ps: int
+    restart_first_ps: int
+    restart_most_ps: int
+    restart_reset_ps: int
     autoscale_tolerance: float
     registry_rate_bps: int
     registry_retry_ps: int

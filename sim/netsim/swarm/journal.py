@@ -71,10 +71,9 @@ class Journal:
         if task in self._names:
             self.changes.append(Change(what, self._names[task], self.swarm.env.now))
 
-    def alone(self, container: str) -> None:
-        """A container outside any service ends, and nobody starts it again."""
-        for what in (What.TASK_GONE, What.SANDBOX_GONE):
-            self.changes.append(Change(what, container, self.swarm.env.now))
+    def alone(self, what: What, container: str, late_ps: int = 0) -> None:
+        """Something happens to a container outside any service, now or so much later."""
+        self.changes.append(Change(what, container, self.swarm.env.now + late_ps))
 
     def node(self, what: What, node: int) -> None:
         """Something happens to a node."""

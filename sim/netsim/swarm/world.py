@@ -10,6 +10,7 @@ from netsim.engine.border import What
 from netsim.model.entities import Model
 from netsim.picoseconds import PS_PER_S
 from netsim.swarm.agent import Agents, has_rows
+from netsim.swarm.alone import Containers
 from netsim.swarm.chance import Chance
 from netsim.swarm.clock import FailoverClock
 from netsim.swarm.constants import SwarmTable, swarm_table
@@ -58,6 +59,7 @@ class Swarm:
         self.members = Members(self)
         self.rows = Rows(self)
         self.agents = Agents(self)
+        self.alone = Containers(self)
         self.scheduler = Scheduler(self)
         self.orchestrator = Orchestrator(self)
         self.jobs = Jobs(self)
@@ -295,6 +297,7 @@ class Swarm:
     def attach(self, container: str, network: str, present: bool) -> Generator[simpy.Event, object, None]:
         """`docker network connect` and `disconnect`: the daemon of the container's node does it, at once."""
         self.log(f"{'connect' if present else 'disconnect'}ed", container, network)
+        self.alone.attached(container, network, present)
         self.endpoint(container, network, present)
         yield self.env.timeout(0)
 

@@ -116,11 +116,22 @@ def end_pool(memory, server):
 
 
 @entry
+def begin_pool(memory, server):
+    """A task's process begins anew: all workers are free."""
+    M = pointer(memory)
+    s = M[B_SERVER] + server * W_SERVER
+    M[s + V_LIFE] += 1
+    M[s + V_FREE] = M[s + V_WORKERS]
+    for place in range(M[s + V_WORKERS]):
+        M[M[B_POOL] + (M[s + V_POOL] + place) * W_POOL + P_FREE] = M[s + V_WORKERS] - 1 - place
+
+
+@entry
 def end_client(memory, numbers, client, room, most_ended):
     """A client's process has ended. DONE; GROW or FULL: make room, then again."""
     M = pointer(memory)
     c = M[B_CLIENT] + client * W_CLIENT
-    M[c + K_DEAD] = 1
+    M[c + K_DEAD] |= 1
     slot = M[c + K_FREE]
     while slot >= 0:
         s = M[B_SLOT] + slot * W_SLOT
