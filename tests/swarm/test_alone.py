@@ -46,7 +46,9 @@ def killed_at_once(found: Swarm, count: int) -> list[float]:
         found.alone.kill("site")
         while not one.runs:
             found.env.step()
-    return [start - end for end, start in zip(times(found, "exited"), times(found, "started again"), strict=True)]
+    return [
+        start - end for end, start in zip(times(found, "exited"), times(found, "started again"), strict=True)
+    ]
 
 
 def test_each_wait_is_twice_the_one_before_up_to_a_minute() -> None:
@@ -61,12 +63,16 @@ def test_a_run_of_ten_seconds_begins_anew() -> None:
     at = (0, 1, 3, 16)
     found = world("unless-stopped", ", ".join(f"{{at: {k}s, kill_task: site}}" for k in at))
     found.env.run(until=30 * S)
-    gaps = [start - end for end, start in zip(times(found, "exited"), times(found, "started again"), strict=True)]
+    gaps = [
+        start - end for end, start in zip(times(found, "exited"), times(found, "started again"), strict=True)
+    ]
     for gap, wait in zip(gaps, (0.1, 0.2, 0.4, 0.1), strict=True):
         assert wait < gap < wait + SLACK
 
 
-@pytest.mark.parametrize(("policy", "starts"), [("no", 0), ("on-failure:2", 2), ("on-failure", 4), ("always", 4)])
+@pytest.mark.parametrize(
+    ("policy", "starts"), [("no", 0), ("on-failure:2", 2), ("on-failure", 4), ("always", 4)]
+)
 def test_how_often(policy: str, starts: int) -> None:
     found = world(policy, ", ".join(f"{{at: {k}s, kill_task: site}}" for k in (1, 4, 7, 10)))
     found.env.run(until=20 * S)
@@ -75,7 +81,9 @@ def test_how_often(policy: str, starts: int) -> None:
 
 
 @pytest.mark.parametrize("fault", ["kill_daemon", "crash"])
-@pytest.mark.parametrize(("policy", "back"), [("no", False), ("on-failure", False), ("always", True), ("unless-stopped", True)])
+@pytest.mark.parametrize(
+    ("policy", "back"), [("no", False), ("on-failure", False), ("always", True), ("unless-stopped", True)]
+)
 def test_when_dockerd_or_the_node_is_back(fault: str, policy: str, back: bool) -> None:
     found = world(policy, f"{{at: 1s, {fault}: worker-1, for: 3s}}")
     found.env.run(until=60 * S)
@@ -111,7 +119,13 @@ faults: [FAULTS]
 """
 
 
-@pytest.mark.parametrize("faults", ["{at: 2s, kill_task: site}, {at: 5s, kill_task: asks}", "{at: 2s, kill_daemon: w-1, for: 1s}, {at: 6s, kill_task: asks}"])
+@pytest.mark.parametrize(
+    "faults",
+    [
+        "{at: 2s, kill_task: site}, {at: 5s, kill_task: asks}",
+        "{at: 2s, kill_daemon: w-1, for: 1s}, {at: 6s, kill_task: asks}",
+    ],
+)
 @pytest.mark.parametrize("connection", ["new", "{pool: 5}"])
 def test_both_machineries_let_it_serve_again(faults: str, connection: str, tmp_path: Path) -> None:
     """Requests fail from its end until it runs again, and none afterwards; with `no` all fail from then on."""

@@ -41,7 +41,7 @@ def test_a_swarm_at_rest_by_hand() -> None:
     model = model_of(SHOP, managers=1, workers=2)
     state = 3 * TABLE.member_state_bytes + 6 * TABLE.network_entry_bytes
     rows = (12 + 3 + 3) * TABLE.table_message_bytes
-    streams = 4 * TABLE.stream_bytes + TABLE.stream_compression * 2 * (state + rows)
+    streams = 6 * TABLE.stream_bytes + TABLE.stream_compression * 2 * (state + rows)
     assert steady_bps(model, TABLE) == pytest.approx([PROBES + 8 * streams / 30] * 3)
 
 

@@ -78,9 +78,10 @@ def steady_bps(model: Model, table: SwarmTable) -> Floats:
     state = count * table.member_state_bytes + float(entries.sum()) * table.network_entry_bytes
     exchange = BITS * (table.stream_bytes + table.stream_compression * state)
     found += 2 * exchange * PS_PER_S / push_pull_ps(table.push_pull_ps, count)
-    found += (
-        np.where(synced > 0, 2 * (synced + BITS * table.stream_bytes), 0.0) * PS_PER_S / table.bulk_sync_ps
-    )
+    both = (
+        2 * BITS * table.stream_bytes
+    )  # what is asked for and what is answered are connections of their own
+    found += np.where(synced > 0, 2 * (synced + both), 0.0) * PS_PER_S / table.bulk_sync_ps
     return found
 
 
@@ -158,7 +159,7 @@ class Traffic:
             others = sorted(members)
             members.add(node)
             if others:
-                bits = self.tables.bits[network] + BITS * self.table.stream_bytes
+                bits = self.tables.bits[network] + 2 * BITS * self.table.stream_bytes
                 for a, b in ((self.sends, self.receives), (self.receives, self.sends)):
                     a[node] += bits * len(others)
                     b[others] += bits
