@@ -401,3 +401,56 @@ def test_an_idle_connection_does_not_outlive_a_boot_of_the_entry(
         running = plane(kind, tmp_path, web=ON_TWO, load=load, duration="4500ms")
         running.apply(changes)
         assert fates(log(run_out(running))) == expected
+
+
+@PLANES
+def test_what_is_sent_again_after_a_boot_of_the_entry_is_answered_with_rst(
+    kind: type[Machinery], tmp_path: Path
+) -> None:
+    """A request that comes while the entry has no power is sent again after TCP's time-out of 200 ms, when the entry is back
+    with an empty IPVS: RST. An answer that comes to it then belongs to nobody: the server hears that and the client
+    does not. If the entry stays on, both arrive."""
+    down, up = (
+        Change(what, "m-1", at) for what, at in ((What.NODE_DOWN, 1900 * MS), (What.NODE_UP, 2100 * MS))
+    )
+    load = "arrivals: {constant: 1/s}, connection: {pool: 1}, timeout: 900ms"
+    slow = ON_TWO.replace("wait: 100ms", "wait: 600ms")
+    assert slow != ON_TWO
+    early = [Change(What.NODE_DOWN, "m-1", 1300 * MS), Change(What.NODE_UP, "m-1", 1400 * MS)]
+    for web, changes, expected in (
+        (ON_TWO, [down, up], ["completed", "reset", "completed", "completed"]),
+        (slow, [], ["completed"] * 4),
+        (slow, early, ["timeout", "completed", "completed", "completed"]),
+    ):
+        running = plane(kind, tmp_path, web=web, load=load, duration="4500ms")
+        running.apply(changes)
+        found = log(run_out(running))
+        assert fates(found) == expected
+        if web == ON_TWO:
+            assert 0.2 * S < found.finish_ps[1] - found.start_ps[1] < 0.45 * S
+
+
+@PLANES
+def test_a_container_that_starts_again_serves_new_connections_and_knows_no_old_ones(
+    kind: type[Machinery], tmp_path: Path
+) -> None:
+    """Its process ends at 1.55 s with a request in service, and accepts connections again from 2.35 s on: what is in service is
+    reset, what comes meanwhile is not answered, and the kept connection is of no use afterwards."""
+    load = "arrivals: {constant: 1/s}, connection: {pool: 1}, timeout: 300ms"
+    web = ON_TWO.replace("wait: 100ms", "wait: 600ms")
+    changes = [Change(What.TASK_GONE, "web.1", 1550 * MS), Change(What.SANDBOX_GONE, "web.1", 1550 * MS),
+               Change(What.TASK_AGAIN, "web.1", 2350 * MS)]  # fmt: skip
+    running = plane(kind, tmp_path, web=web, load=load.replace("300ms", "900ms"), duration="4500ms")
+    running.apply(changes)
+    assert fates(log(run_out(running))) == ["reset", "timeout", "completed", "completed"]
+    assert running.world.servers["web.1"].silent is False or kind is FastPlane
+
+
+@PLANES
+def test_a_container_needs_100_ms_to_start_again(kind: type[Machinery], tmp_path: Path) -> None:
+    running = plane(kind, tmp_path, web=ON_TWO, load=ONCE, duration="1s")
+    running.apply([Change(What.TASK_AGAIN, "web.1", 0)])  # it runs: nothing happens
+    running.apply([Change(What.TASK_GONE, "web.1", 200 * MS)])
+    running.advance(250 * MS)
+    with pytest.raises(ValueError, match="web.1 ended 50000000000 ps ago: it starts again after 100 ms"):
+        running.apply([Change(What.TASK_AGAIN, "web.1", 0)])

@@ -263,6 +263,8 @@ def scenarios(draw: st.DrawFn) -> str:
 
 NODES = ["m-1", "m-2", "m-3"]
 PLACED = ["web.1", "web.2", "api.1", "api.2", "db.1", "db.2"]
+#: Transmitters between sites, racks and machines.
+BETWEEN = ["switch/x.wan", "switch/a.up1", "switch/b.down2", "switch/h"]
 TASKS = ["web.1", "web.2", "api.1", "api.2", "db.1", "db.2", "box", "web.1x", "db.1x"]
 
 
@@ -292,7 +294,7 @@ def changes(draw: st.DrawFn) -> Step:
     what = draw(
         st.sampled_from(
             [
-                What.TASK_GONE, What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.NODE_DOWN,
+                What.TASK_GONE, What.TASK_GONE, What.TASK_GONE, What.TASK_TERMS, What.SANDBOX_GONE, What.TASK_LISTENS, What.TASK_AGAIN, What.TASK_AGAIN, What.NODE_DOWN,
                 What.NODE_DOWN, What.NODE_UP, What.LINK, What.LINK, What.PART, What.STEAL, What.ENTRY_OUT, What.ENTRY_IN,
                 What.BACKGROUND, What.BACKGROUND, What.CABLE, What.LANES, What.DETACH, What.DETACH, What.ATTACH, What.NAME_REMOVE, What.NAME_ADD,
                 What.BACKEND_REMOVE, What.BACKEND_REMOVE, What.BACKEND_WEIGHT, What.BACKEND_ADD, What.PORT_REMOVE, What.PORT_ADD,
@@ -325,13 +327,11 @@ def changes(draw: st.DrawFn) -> Step:
         link = LinkState(draw(st.booleans())) if what == What.CABLE else None
         return Change(what, draw(st.sampled_from(NODES)), value=draw(st.integers(1, 3)), link=link)
     if what == What.BACKGROUND:
+        value = draw(st.sampled_from([0, 10**6, 19 * 10**6, 10**9]))
+        if draw(st.integers(0, 2)) == 0:
+            return Change(what, draw(st.sampled_from(BETWEEN)), value=value)
         link = LinkState(direction=draw(st.sampled_from(["sends", "receives"])))
-        return Change(
-            what,
-            draw(st.sampled_from(NODES)),
-            value=draw(st.sampled_from([0, 10**6, 19 * 10**6, 10**9])),
-            link=link,
-        )
+        return Change(what, draw(st.sampled_from(NODES)), value=value, link=link)
     if what == What.PART:
         return Change(
             what, "", groups=draw(st.sampled_from([(), (("m-1",), ("m-2", "m-3")), (("m-2",), ("m-1",))]))
@@ -363,10 +363,11 @@ def carried_out(
     out."""
     plane = kind(World(scenario, model, scenario.seed, 1, keep_requests=True))
     told: list[object] = []
+    links = plane.world.machine.links
     for number, (at, step) in enumerate(sorted(plan, key=lambda step: step[0])):
         while plane.advance(at) < at:
             told.append((plane.now_ps, plane.outcomes()))
-        told.append(plane.look(sorted(plane.world.machine.links), 300).tolist())
+        told.append(plane.look(sorted(links), 300).tolist())
         if isinstance(step, str):
             old, new = model.tasks.get(step), f"{step}x"
             if old is not None and new not in plane.world.model.tasks:
@@ -378,9 +379,11 @@ def carried_out(
                 plane.send([replace(step, number=number)])
         elif isinstance(step, dict):
             plane.background({name: rate for name, rate in step.items() if name in model.nodes})
-        elif isinstance(step, Change) and not fits(step, model):
+        elif isinstance(step, Change) and not (fits(step, model) and may_return(step, plane)):
             continue
-        elif not step.subject or step.subject in model.nodes or step.subject in plane.world.model.tasks:
+        elif not step.subject or any(
+            step.subject in known for known in (model.nodes, plane.world.model.tasks, links)
+        ):
             groups = tuple(tuple(n for n in group if n in model.nodes) for group in step.groups)
             plane.apply([replace(step, groups=groups)])
     record = run_out(plane)
@@ -409,6 +412,14 @@ def by_reference(
 def wires(step: Change | str) -> bool:
     """Whether it is about links or cores alone: the language has no other changes beside datagrams."""
     return isinstance(step, Change) and step.what in (What.LINK, What.PART, What.STEAL, What.BACKGROUND)
+
+
+def may_return(step: Change, plane: Machinery) -> bool:
+    """Whether a task has been over for as long as a container needs to start again."""
+    if step.what != What.TASK_AGAIN:
+        return True
+    server = plane.world.servers.get(step.subject)
+    return server is not None and plane.now_ps - server.ended_ps >= 100 * 10**9
 
 
 def fits(step: Change, model: Model) -> bool:

@@ -45,6 +45,9 @@ class What(IntEnum):
     TASK_TERMS = 11  # SIGTERM: listens no more, idle connections get FIN, what is served goes on
     TASK_GONE = 12  # its process has ended: what is open is reset, SYNs are refused while the sandbox stands
     SANDBOX_GONE = 13  # its address answers no more: silence
+    # A container outside any service that has ended is started again, with another address, and accepts connections; at least
+    # 100 ms after its end.
+    TASK_AGAIN = 14
     # Nodes and their links: one time.
     NODE_DOWN = 20  # no power: silence, everything in it is lost
     NODE_UP = 21  # powered again, with nothing running
@@ -53,7 +56,8 @@ class What(IntEnum):
     STEAL = 24  # value: share of processor time taken from the node, in millionths
     CABLE = 25  # subject: a node with a bond; value: which cable, from 1; ``link``: whether it is plugged
     LANES = 26  # value: the cables that a bond uses, a bit each, the first of them the lowest
-    # Bulk control traffic (image pulls, gossip) takes ``value`` bit/s of the link of a node, in ``link``'s direction.
+    # Control traffic (image pulls, gossip) takes ``value`` bit/s of the link of a node, in ``link``'s direction, or of a
+    # transmitter between racks, sites or machines, by its station's name and without ``link``.
     BACKGROUND = 27
     ENTRY_OUT = 30  # the entry in front of the swarm does not use this node for new connections
     ENTRY_IN = 31

@@ -93,6 +93,7 @@ class Client:
         self._record = 0
         self._known_until = -1 << 62
         self.dead = False  # its process has ended, or its node has no power
+        self.life = 0  # how often it has
         self.live: dict[Live, None] = {}
         #: The networks by which it can go; by which new connections go now, and by which once its name is looked up again.
         self.networks = choices(world.model, source, ask.target)
@@ -102,6 +103,7 @@ class Client:
 
     def kill(self) -> None:
         """Its process has ended: nobody waits any more, and its connections are gone."""
+        self.life += not self.dead
         self.dead = True
         for slot in self._free:
             if slot.conn is not None:

@@ -42,7 +42,7 @@ class Connection:
     """
 
     __slots__ = ("kernel", "machine", "tcp", "choice", "ways", "flows", "hash", "srtt_ps", "last_ps", "served",
-                 "closed", "accepted", "server", "backlog_full", "too_large", "key", "user", "peer", "stage", "writer", "client")  # fmt: skip
+                 "closed", "accepted", "server", "backlog_full", "too_large", "key", "user", "peer", "stage", "writer", "client", "life")  # fmt: skip
 
     def __init__(
         self, kernel: Kernel, machine: Machine, tcp: TcpTable, choice: Choice, hash_: int, key: Key, control: int = 0
@@ -66,6 +66,7 @@ class Connection:
         self.user: Callable[[str], None] | None = None  # told the cause when it breaks
         self.peer = Peer.ALIVE
         self.stage = Stage.IDLE
+        self.life = 0  # of the server, when it was opened
         self.client: Client | None = None  # whose it is; None between daemons
         self.writer: Transfer | None = None  # an answer that a worker writes as the window opens
 
@@ -103,6 +104,12 @@ class Connection:
             self.choice.closed(self.peer in (Peer.CLOSING, Peer.RESET))
             if self.writer is not None and self.writer.free is not None:
                 self.writer.broken_off()
+
+    def forgotten(self) -> None:
+        """Something is under way on it, and a node that carries it has booted and has no entry: what the client sends again
+        is answered with RST, and so is what the server sends, of which the client hears nothing."""
+        if self.peer < Peer.RESET:
+            self.peer = Peer.RESET if self.stage == Stage.IDLE else Peer.SILENT
 
     def hindered(self) -> str:
         """Why it could not be opened, if that is known: a full listen queue, or a table on the way."""
@@ -259,7 +266,7 @@ class Handshake:
             return
         conn.server, conn.peer = server, Peer.ALIVE
         if server is not None:
-            server.open[conn] = None
+            server.open[conn], conn.life = None, server.life
         conn.choice.opened()
         conn.machine.send(
             conn.ways.syn_ack, 0, fold(self.key, Tag.SYN_ACK, number), lambda now: self._open(split, now),

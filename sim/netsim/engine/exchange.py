@@ -22,7 +22,7 @@ REFUSAL_PS = 50_000_000  # an idle node's answer that nobody is there: 50 us
 class Request:
     """A request with all its attempts; its span runs from the first attempt's start."""
 
-    __slots__ = ("client", "key", "done", "span", "tries")
+    __slots__ = ("client", "key", "done", "span", "tries", "life")
 
     def __init__(self, client: Client, key: Key, done: Done) -> None:
         self.client = client
@@ -30,6 +30,7 @@ class Request:
         self.done = done
         self.span = Span(client.kernel.now)
         self.tries = 0
+        self.life = client.life
 
     def attempt(self) -> None:
         """One more attempt."""
@@ -59,7 +60,7 @@ class Request:
             )
 
     def _retry(self) -> None:
-        if self.client.dead:
+        if self.client.dead or self.client.life != self.life:
             self.abandon()
             return
         self.span.fill("retry", self.client.kernel.now)

@@ -15,11 +15,21 @@ if TYPE_CHECKING:
 @HANDLERS.takes(What.TASK_LISTENS)
 def _listens(plane: Reference, change: Change) -> None:
     server = plane.world.servers[change.subject]
-    if not server.gone:
-        server.listens, server.awaited = True, False
-        clients = {name: workload.clients for name, workload in plane.workloads.items()}
-        for _ in plane.world.begin_sources(change.subject, clients):
-            pass
+    if server.gone:
+        return
+    server.listens, server.awaited = True, False
+    clients = {name: workload.clients for name, workload in plane.workloads.items()}
+    for _ in plane.world.begin_sources(change.subject, clients):
+        pass
+
+
+@HANDLERS.takes(What.TASK_AGAIN)
+def _again(plane: Reference, change: Change) -> None:
+    server = plane.world.servers[change.subject]
+    if server.gone:
+        server.check_return(plane.now_ps)
+        server.begin_anew()
+        server.listens = True
 
 
 @HANDLERS.takes(What.TASK_TERMS)
@@ -66,7 +76,11 @@ def _up(plane: Reference, change: Change) -> None:
     node = change.subject
     plane.world.machine.down.discard(node)
     plane.wiring.down.discard(node)
-    plane.world.state.boot(node, plane.now_ps)
+    state = plane.world.state
+    for conn in [conn for client in plane.world.clients for conn in client.connections()]:
+        if conn.user is not None and conn.choice.flow >= 0 and state.open_through(conn.choice.flow, node):
+            conn.forgotten()
+    state.boot(node, plane.now_ps)
     for client in plane.world.node_sources[node]:
         client.dead = False
     plane.rewire()

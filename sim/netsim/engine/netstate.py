@@ -200,6 +200,10 @@ class NetState:
         for key in self._balancers:
             self._later(key, change)
 
+    def open_through(self, flow: int, node: str) -> bool:
+        """Whether the IPVS of a node carries an open connection."""
+        return self.table.open_through(flow, self.nodes[node])
+
     def boot(self, node: str, now_ps: int) -> None:
         """A node that lost power is up again, with empty tables of connections."""
         balancers = [row for (where, *_), row in self._balancers.items() if where == node and row >= 0]

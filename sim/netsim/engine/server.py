@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netsim.datapath.udp import has_to_fit, takes
+from netsim.engine.border import NEVER_PS
 from netsim.engine.connection import Connection, Party
-from netsim.engine.cpu import Owner, Quota, Thread
+from netsim.engine.cpu import QUOTA_PERIOD_PS, Owner, Quota, Thread
 from netsim.engine.exchange import Request
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
@@ -57,7 +58,7 @@ class Server(Owner):
     """One task's workers. ``waiting``: established connections that no worker has accepted yet.
 
     ``listens``: SYNs are answered; ``gone``: its process has ended; ``silent``: its address answers no more.
-    ``awaited``: it begins later, so nothing that happens to its node before means anything to it.
+    ``life``: how often its process has ended, ``ended_ps``: when last. ``awaited``: it begins later, so nothing that happens to its node before means anything to it.
     ``open``: connections that clients have with it. ``sources``: clients by which workloads come from it.
     """
 
@@ -85,6 +86,7 @@ class Server(Owner):
         self.clients: list[Client] = []
         self.sources: list[Client] = []
         self.listens = True
+        self.life, self.ended_ps = 0, -NEVER_PS
         self.awaited = False
         self.silent = False
         self.open: dict[Connection, None] = {}
@@ -151,6 +153,7 @@ class Server(Owner):
         if self.gone:
             return
         self.gone, self.listens = True, False
+        self.life, self.ended_ps = self.life + 1, self.kernel.now
         self.machine.cpus[self.node].kill(self)
         self.pool.clear()
         for client in (*self.clients, *self.sources):
@@ -163,6 +166,21 @@ class Server(Owner):
                 if conn.stage != Stage.IDLE:
                     conn.choice.reset()
                 conn.send_reset(conn.key)
+
+    def check_return(self, now_ps: int) -> None:
+        """Raises ``ValueError`` where its process ended so short ago that threads of it may still be held back by their quota;
+        Docker starts a container again after 100 ms at the earliest."""
+        if now_ps < self.ended_ps + QUOTA_PERIOD_PS:
+            raise ValueError(
+                f"{self.name} ended {now_ps - self.ended_ps} ps ago: it starts again after 100 ms"
+            )
+
+    def begin_anew(self) -> None:
+        """The same container runs again, with another address: what was open stays what it is."""
+        self.gone = self.silent = False
+        self.pool.begin_anew(self.work.workers)
+        for client in (*self.clients, *self.sources):
+            client.dead = False
 
     def vanish(self) -> None:
         """Its address answers no more."""
@@ -190,7 +208,7 @@ class Server(Owner):
 class Service:
     """One request, or one datagram, being served. ``span`` is the exchange's: the critical path goes through here."""
 
-    __slots__ = ("server", "exchange", "span", "worker", "at", "fate")
+    __slots__ = ("server", "exchange", "span", "worker", "at", "fate", "life")
 
     def __init__(self, server: Server, exchange: Exchange | Datagram) -> None:
         self.server = server
@@ -199,6 +217,12 @@ class Service:
         self.worker = -1
         self.at = 0
         self.fate = "completed"
+        self.life = exchange.conn.life
+
+    @property
+    def over(self) -> bool:
+        """The process that served it has ended."""
+        return self.server.life != self.life
 
     def begin(self) -> None:
         self.server.pool.acquire(self._start)
@@ -241,7 +265,7 @@ class Service:
         server.kernel.at(at, Phase.FINISH, fold(exchange.key, Tag.WAIT), self._waited)
 
     def _waited(self) -> None:
-        if self.server.gone:
+        if self.over:
             return
         self.span.fill("app.wait", self.server.kernel.now)
         if self.server.clients and not self.server.work.blocking:
@@ -273,7 +297,7 @@ class Service:
 
     def _one_by_one(self, number: int, copy: int) -> None:
         def done(fate: str, span: Span, attempts: int) -> None:
-            if self.server.gone:
+            if self.over:
                 return
             self.span.take(span.parts, "queue:other", self.server.kernel.now)
             if fate != "completed":
@@ -291,7 +315,7 @@ class Service:
 
         def done(fate: str, span: Span, attempts: int) -> None:
             nonlocal left
-            if self.server.gone:
+            if self.over:
                 return
             left -= 1
             if fate != "completed":
@@ -335,7 +359,7 @@ class Service:
             transfer.sender = Party(self.server.node, self.server.thread(worker))
 
             def free() -> None:
-                if not self.server.gone:
+                if not self.over:
                     self.server.pool.release(worker)
 
             transfer.free = free

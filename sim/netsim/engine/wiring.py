@@ -28,9 +28,7 @@ class Wiring:
         self.cables: set[tuple[str, int]] = set()  # those of bonds that are unplugged
         self.steal: dict[str, int] = {}  # millionths of a node's processor time
         self.background: dict[str, float] = {}  # bit/s that control traffic takes of a card
-        self.taken: dict[
-            tuple[str, bool], int
-        ] = {}  # the same that changes have told, by node and whether it is the port's
+        self.taken: dict[str, int] = {}  # the same that changes have told, by station
         self.places = {name: (link.node, link.port) for name, link in world.machine.links.items()}
         self.rates = {name: link.rate_bps for name, link in world.machine.links.items()}
 
@@ -79,12 +77,12 @@ class Wiring:
     def rate_bps(self, station: str) -> int | None:
         """What a link's rate is for everything but the background; None: no bottleneck."""
         node, port = self.places[station]
-        if node not in self.nodes:
-            return self.rates[station]
-        rate = self.state(node, port).rate_bps
-        rate = self.nodes[node].nic.rate if rate is None else rate
-        taken = self.taken.get((node, port), 0) + (0.0 if port else self.background.get(node, 0.0))
-        return background_rate(rate, taken) if taken else rate
+        rate, taken = self.rates[station], float(self.taken.get(station, 0))
+        if node in self.nodes:
+            left = self.state(node, port).rate_bps
+            rate = self.nodes[node].nic.rate if left is None else left
+            taken += 0.0 if port else self.background.get(node, 0.0)
+        return background_rate(rate, taken) if taken and rate is not None else rate
 
     def set_background(self, rates_bps: Mapping[str, float]) -> None:
         """Raises ``KeyError`` for a node that does not exist, ``ValueError`` for a negative rate."""
@@ -95,16 +93,20 @@ class Wiring:
         self.background = dict(rates_bps)
 
     def take_share(self, change: Change) -> list[str]:
-        """Control traffic takes so much of a link from now on; the stations of the link. Raises ``KeyError`` for a node and
-        ``ValueError`` for a direction that does not exist, or less than nothing."""
+        """Control traffic takes so much of a link of a node, or of a transmitter that belongs to none, from now on; the
+        stations. Raises ``KeyError`` for what is not there and ``ValueError`` for a direction that does not exist, or less than nothing."""
         direction = "" if change.link is None else change.link.direction
-        if direction not in ("sends", "receives"):
+        alone = change.subject in self.places and change.link is None
+        if direction not in ("sends", "receives") and not alone:
             raise ValueError(f"expected the direction sends or receives, got {direction or 'none'}")
         if change.value < 0:
             raise ValueError(f"expected at least 0 bit/s of {change.subject}, got {change.value}")
-        node, port = self.nodes[change.subject], direction == "receives"
-        stations = node.switch_stations if port else node.tx_stations
-        self.taken[node.name, port] = change.value // len(stations)  # a bond's cables carry equal shares
+        stations: tuple[str, ...] = (change.subject,)
+        if not alone:
+            node = self.nodes[change.subject]
+            stations = node.switch_stations if direction == "receives" else node.tx_stations
+        for station in stations:
+            self.taken[station] = change.value // len(stations)  # a bond's cables carry equal shares
         return list(stations)
 
     def state(self, node: str, port: bool) -> LinkState:

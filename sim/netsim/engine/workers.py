@@ -63,6 +63,10 @@ class WorkerPool:
         self._free, self._since = [], []
         self._queue.clear()
 
+    def begin_anew(self, workers: int) -> None:
+        """Its task runs again: all workers are free."""
+        self._free, self._since = list(range(workers - 1, -1, -1)), [0] * workers
+
     def close(self, now_ps: int) -> None:
         """Count the requests in service until now, at the end of a run."""
         free = set(self._free)

@@ -30,7 +30,7 @@ def setup(scenario: Scenario, model: Model, engine: str) -> dict[str, object]:
         "networks": [_network(scenario, model, name) for name in model.addresses],
         "loads": [{"name": name, "text": load_text(load)} for name, load in scenario.load.items()],
         "fabric": fabric_text(model),
-        "assumptions": [*assumptions(scenario, model), *_control_traffic(scenario, engine)],
+        "assumptions": [*assumptions(scenario, model), *_control_traffic(scenario, model, engine)],
     }
 
 
@@ -97,8 +97,10 @@ def assumptions(scenario: Scenario, model: Model) -> list[str]:
     return found
 
 
-def _control_traffic(scenario: Scenario, engine: str) -> Iterator[str]:
+def _control_traffic(scenario: Scenario, model: Model, engine: str) -> Iterator[str]:
     """What the load and the control plane's messages do to each other."""
+    if scenario.load and scenario.services and engine != "flow":
+        yield from _gossip(model)
     if not (scenario.load and scenario.changes):
         return
     if engine == "flow":
@@ -110,7 +112,24 @@ def _control_traffic(scenario: Scenario, engine: str) -> Iterator[str]:
     yield (
         "Heartbeats, Raft and gossip wait behind the load on links and are lost where these are full, as the links' backlog was "
         "up to 20 ms before, in steps of 10 ms. Image pulls and the load share the link to a node, half each where both want "
-        "more; other control messages are too small to take anything from the load."
+        "more; heartbeats and Raft are too small to take anything from the load."
+    )
+
+
+def _gossip(model: Model) -> Iterator[str]:
+    """What gossip takes of the links."""
+    from netsim.swarm.constants import swarm_table
+    from netsim.swarm.traffic import steady_bps
+
+    steady = steady_bps(model, swarm_table())
+    if not steady.any():
+        return
+    least, most = (rate_text(float(found)) for found in (steady.min(), steady.max()))
+    span = least if least == most else f"{least} to {most}"
+    yield (
+        f"Gossip takes {span} of each node's card, and of what leads to it, while all is well (probes, and exchanges of "
+        "members and tables), and more while something spreads or is copied: the load has so much less, told where that is "
+        "a hundredth of a link at least. It is spread evenly over the others, and costs no processor time."
     )
 
 

@@ -58,7 +58,7 @@ def _fault(finder: Finder, path: PathTuple, fault: Fault) -> None:
         if fault.verb == "cut" and fault.cable is not None:
             _cable(finder, (*path, "cable"), fault)
     elif fault.verb == "kill_task":
-        _task(finder, (*path, "kill_task"), fault.kill_task or "")
+        _task(finder, (*path, "kill_task"), fault.kill_task or "", tuple(finder.scenario.containers))
     elif fault.verb == "unhealthy":
         _checked(finder, (*path, "unhealthy"), fault.unhealthy or "")
     elif fault.verb == "partition":
@@ -185,18 +185,21 @@ def _checked(finder: Finder, path: PathTuple, target: str) -> None:
         )
 
 
-def _task(finder: Finder, path: PathTuple, target: str) -> str | None:
-    """The service of a task; one that is not there is a problem."""
+def _task(finder: Finder, path: PathTuple, target: str, containers: tuple[str, ...] = ()) -> str | None:
+    """The service of a task, or None for one of ``containers``; one that is not there is a problem."""
     services = finder.scenario.services
+    if target in containers:
+        return None
     match = _RANDOM.fullmatch(target)
     word = match[1] if match else target
     if (match and word in services) or (not match and _of_service(finder, path, word)):
         return word if word in services else word.rpartition(".")[0]
     tasks = [f"{name}.1" for name in services] + list(services) + [f"random({name})" for name in services]
+    tasks += containers
     finder.add(
         path,
         "UNKNOWN_TASK",
-        "a task like web.1, a service, or random(SERVICE)",
+        f"a task like web.1, a service, {'a container, ' if containers else ''}or random(SERVICE)",
         target,
         suggest(target, tasks, "tasks"),
     )

@@ -93,7 +93,7 @@ class Fault(Event):
     switch_down: Flag | Text | None = Field(
         default=None, description="All switches fail (true), or the leaf of a rack, by the rack's name."
     )
-    kill_task: Text | None = Field(default=None, description="A task's process ends.")
+    kill_task: Text | None = Field(default=None, description="The process of a task or of a container ends.")
     unhealthy: Text | None = Field(
         default=None, description="A task's health checks fail; the task serves on until it is stopped."
     )

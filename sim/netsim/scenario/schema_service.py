@@ -20,6 +20,7 @@ from netsim.scenario.schema_types import (
     PerSecond,
     PositiveDuration,
     PositiveSize,
+    Restart,
     Share,
     Size,
     Strict,
@@ -346,6 +347,11 @@ class Container(Strict):
     )
     ports: tuple[Port, ...] = Field(default=(), description="Published ports (on its node).")
     resources: Resources = Field(default=Resources(), description="Limits.")
+    restart: Restart = Field(
+        default="no",
+        description="Whether dockerd starts it again: no, on-failure or on-failure:5 (after its process was killed, at most so often), "
+        "always, unless-stopped (the same here: also when the node or dockerd is back).",
+    )
     image: Image = Field(default=Image(), description="The image.")
     work: Work = Field(default=Work(), description="What serving one request takes.")
     calls: tuple[Call, ...] = Field(default=(), description="Calls to others while a request is served.")

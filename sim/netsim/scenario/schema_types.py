@@ -29,6 +29,8 @@ NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?")
 NAME_PATTERN = r"^[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?$"
 NAME_EXPECTED = "a name of up to 63 letters, digits, - and _"
 _NOBODY = IPv4Network("0.0.0.0/8")  # "this network" (RFC 1122, 3.2.1.3)
+#: Docker's words for `docker run --restart`.
+RESTART = re.compile(r"no|always|unless-stopped|on-failure(:[1-9][0-9]{0,5})?")
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -121,6 +123,19 @@ def _flag(value: Any) -> bool:
         return value
     says = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(str(value).lower())
     raise UnitError("WRONG_TYPE", "true or false", help=f"write {says}" if says else None)
+
+
+def _restart(value: Any) -> str:
+    """YAML 1.1 reads an unquoted ``no`` as false."""
+    expected = "no, always, unless-stopped or on-failure, with at most so many tries as in on-failure:5"
+    if value is False:
+        return "no"
+    if not isinstance(value, str):
+        raise UnitError("WRONG_TYPE", expected)
+    if not RESTART.fullmatch(value):
+        near = nearest(value, ("no", "always", "unless-stopped", "on-failure"))
+        raise UnitError("BAD_VALUE", expected, help=f"did you mean {near}?" if near else None)
+    return value
 
 
 def _cpus(value: Any) -> float:
@@ -246,6 +261,7 @@ Cpus = Annotated[
         _cpus, {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": _NUMBER}]}
     ),
 ]
+Restart = Annotated[str, Value(_restart, {"type": "string", "pattern": f"^({RESTART.pattern})$"})]
 Flag = Annotated[bool, Value(_flag, {"type": "boolean"})]
 Text = Annotated[str, Value(_word, {"type": "string", "minLength": 1})]
 ExpectText = Annotated[

@@ -130,6 +130,7 @@ class Agents:
 
     def lose(self, node: int) -> None:
         """The node's power is gone: nothing of it is left."""
+        self.swarm.alone.lose(node)
         for task, container in self.containers[node].items():
             container.alive, task.bound = False, False
             self.swarm.journal.task(What.SANDBOX_GONE, task)
@@ -139,6 +140,7 @@ class Agents:
 
     def daemon_gone(self, node: int) -> None:
         """dockerd is killed: containers run on, nobody watches them."""
+        self.swarm.alone.daemon_gone(node)
         for container in self.containers[node].values():
             self.checks.end(container)
             if container.process is not None and container.process.is_alive:
@@ -148,14 +150,12 @@ class Agents:
     def daemon_back(self, node: int) -> None:
         """dockerd starts: with live-restore it takes up what ran on; without, it ends that, and the agent tells."""
         name = self.ways.names[node]
-        model = self.swarm.model
-        if self.swarm.scenario.nodes[model.nodes[name].group].live_restore:
+        keeps = self.swarm.scenario.nodes[self.swarm.model.nodes[name].group].live_restore
+        self.swarm.alone.daemon_back(node, keeps)
+        if keeps:
             for container in self.containers[node].values():
                 container.process = self.env.process(self._resume(container, node))
             return
-        for alone in model.containers.values():
-            if alone.node.index == node:
-                self.swarm.journal.alone(alone.name)
         for task, container in list(self.containers[node].items()):
             container.alive = False
             del self.containers[node][task]
@@ -194,6 +194,10 @@ class Agents:
         amount = self.chance.lognormal(name, purpose, mean_ps, self.table.work_cv)
         yield from self.cores[node].work(node, round(amount), width)
 
+    def starts(self, node: int) -> Steps:
+        """The work of starting a container."""
+        yield from self._work(node, "start", self.table.start_work_ps, self.table.start_width)
+
     def _report(self, task: TaskRow, state: State, node: int) -> Steps:
         """The status goes to the dispatcher, waits for its batch, and is committed."""
         if task.state >= state:
@@ -216,7 +220,7 @@ class Agents:
             while task.desired < State.RUNNING:
                 yield self.pause(container)
             if task.desired == State.RUNNING:
-                yield from self._work(node, "start", self.table.start_work_ps, self.table.start_width)
+                yield from self.starts(node)
                 container.alive = container.joined = True
                 self.swarm.journal.listens(task, self.env.now + task.spec.image.start)
                 self._ends_by_itself(container)
@@ -306,6 +310,7 @@ class Agents:
         for network in container.task.spec.networks:
             if not any(c.joined and network in c.task.spec.networks for c in self.containers[node].values()):
                 yield from self._work(node, "network", self.table.network_removal_work_ps)
+                self.swarm.traffic.leaves(node, network)
 
     def _end(self, container: Container, node: int, state: State) -> Steps:
         task = container.task

@@ -31,6 +31,8 @@ class Broadcasts:
             tuple[int, tuple[int, ...], int]
         ] = []  # those that arrive later: when, what, where
         self.at: dict[tuple[int, ...], int] = {}
+        # Of the last tick, by node: packets that it sent, and messages in them.
+        self.packets, self.messages = np.zeros(nodes, np.int64), np.zeros(nodes, np.int64)
 
     def put(self, what: tuple[int, ...], node: int, times: int) -> bool:
         """Node ``node`` begins to spread a message; False if it knows it already."""
@@ -73,11 +75,14 @@ class Broadcasts:
         What takes longer than ``soon`` arrives at its own time."""
         none = np.zeros(0, np.int64)
         messages, nodes, active, sent = [none], [none], none, np.zeros((0, 0), np.bool_)
+        self.packets[:] = self.messages[:] = 0
         for number in range(fanout):
             if number == 0 or each:
                 active, sent = self._packets(luck, senders)
             if not len(active):
                 break
+            self.packets[active] += 1
+            self.messages[active] += sent.sum(axis=0)
             to = targets(active)
             there = arrive(active, to) & (to != active)
             late = None if delay is None else delay(active, to)

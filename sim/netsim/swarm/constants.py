@@ -12,7 +12,7 @@ from netsim.tables import table, values
 class SwarmTable:
     """Times in ps, sizes in bytes, rates in bit/s. Sources stand in the data file."""
 
-    heartbeat_jitter: float
+    heartbeat_epsilon_ps: int
     grace_multiplier: int
     grace_multiplier_unknown: int
     registrations_per_window: int
@@ -45,6 +45,9 @@ class SwarmTable:
     other_work: float
     other_work_stay_ps: int
     boot_ps: int
+    restart_first_ps: int
+    restart_most_ps: int
+    restart_reset_ps: int
     autoscale_tolerance: float
     registry_rate_bps: int
     registry_retry_ps: int
@@ -64,6 +67,13 @@ class SwarmTable:
     gossip_to_dead_ps: int
     push_pull_ps: int
     stream_timeout_ps: int
+    ping_bytes: int
+    ack_bytes: int
+    datagram_bytes: int
+    stream_bytes: int
+    stream_compression: float
+    member_state_bytes: int
+    network_entry_bytes: int
     control_packet_bytes: int
     heeded_wait_ps: int
     heeded_share: float

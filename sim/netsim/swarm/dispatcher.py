@@ -111,12 +111,8 @@ class Dispatcher:
             session.weights[session.manager] = max(-256.0, min(256.0, new))
 
     def _draw_period(self, node: int) -> int:
-        jitter = self.table.heartbeat_jitter * self.period
-        return round(
-            self.chance.uniform(
-                self.ways.names[node], "heartbeat", self.period - jitter, self.period + jitter
-            )
-        )
+        least, most = (self.period + sign * self.table.heartbeat_epsilon_ps for sign in (-1, 1))
+        return max(1, round(self.chance.uniform(self.ways.names[node], "heartbeat", least, most)))
 
     def _beats(self, session: Session, first: int) -> Generator[simpy.Event, object, None]:
         """Heartbeats of one session until it breaks."""

@@ -202,6 +202,11 @@ def _switch_down(faults: Faults, fault: Fault) -> Steps:
 
 def _kill_task(faults: Faults, fault: Fault) -> Steps:
     target = fault.kill_task or ""
+    if target in faults.swarm.alone.found:
+        faults.mark(faults.text(fault))
+        if not faults.swarm.alone.kill(target):
+            faults.swarm.log("no target", faults.text(fault))
+        return
     task = task_of(faults.swarm, target)
     if task is None:
         faults.swarm.log("no target", faults.text(fault))

@@ -15,6 +15,7 @@ import numpy as np
 import simpy
 
 from netsim.swarm.broadcasts import Bools, Broadcasts, Ints, retransmits
+from netsim.swarm.traffic import push_pull_ps
 
 if TYPE_CHECKING:
     from netsim.swarm.world import Swarm
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 ALIVE, SUSPECT, DEAD = 0, 1, 2
 FAR = 1 << 62
 MOST_DRAWS = 8  # of a random member, before those that fit are listed
-
-
-def push_pull_ps(interval_ps: int, members: int) -> int:
-    """The time between two full exchanges of a node; longer above 32 members (memberlist util.go pushPullScale)."""
-    return interval_ps * (math.ceil(math.log2(members) - 5) + 1 if members > 32 else 1)
 
 
 def suspicion_ps(table_min: int, most: int, members: int, probe_ps: int) -> tuple[int, int]:
@@ -249,6 +245,7 @@ class Members:
             return
         if len(others) > self.table.indirect_checks:
             others = self.luck.choice(others, self.table.indirect_checks, replace=False)
+        self.swarm.traffic.datagrams(np.array([node, *others]), 1, self.table.ping_bytes)
         me = np.full(len(others), node)
         there, way = self._ways_to(me, others), self.env.now + self._round_trips(me, others)
         self.missing[node] = int((~there | (way + self.table.probe_timeout_ps > self.decided_at[node])).sum())
@@ -375,6 +372,7 @@ class Members:
             now=self.env.now,
             soon=self.table.gossip_ps,
         )
+        self.swarm.traffic.packets(self.spread, self.table.member_message_bytes)
         for k, i in zip(message.tolist(), node.tolist(), strict=True):
             kind, j, number, *by = self.spread.what[k]
             if kind == ALIVE:

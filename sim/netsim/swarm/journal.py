@@ -12,6 +12,7 @@ from netsim.model.build import Later
 from netsim.swarm.broadcasts import Bools
 from netsim.swarm.gossip import DEAD
 from netsim.swarm.store import TaskRow
+from netsim.swarm.traffic import taken
 
 if TYPE_CHECKING:
     from netsim.swarm.world import Swarm
@@ -40,6 +41,7 @@ class Journal:
         self._told: dict[tuple[What, TaskRow], Times] = {}
         self._links: dict[tuple[int, str], LinkState] = {}
         self._groups: tuple[tuple[str, ...], ...] = ()
+        self._taken: dict[int, dict[str, int]] = {}  # of transmitters, who takes how much (bit/s)
         self.addresses: list[tuple[int, str]] = []  # since when which node has the entry's address; "": none
 
     # Tasks and nodes.
@@ -69,10 +71,9 @@ class Journal:
         if task in self._names:
             self.changes.append(Change(what, self._names[task], self.swarm.env.now))
 
-    def alone(self, container: str) -> None:
-        """A container outside any service ends, and nobody starts it again."""
-        for what in (What.TASK_GONE, What.SANDBOX_GONE):
-            self.changes.append(Change(what, container, self.swarm.env.now))
+    def alone(self, what: What, container: str, late_ps: int = 0) -> None:
+        """Something happens to a container outside any service, now or so much later."""
+        self.changes.append(Change(what, container, self.swarm.env.now + late_ps))
 
     def node(self, what: What, node: int) -> None:
         """Something happens to a node."""
@@ -93,10 +94,12 @@ class Journal:
         value = sum(1 << (cable - 1) for cable in used)
         self.changes.append(Change(What.LANES, self.swarm.ways.names[node], self.swarm.env.now, value=value))
 
-    def background(self, node: int, rate_bps: int) -> None:
-        """Image pulls leave the data so much less of the link to a node from now on."""
-        name, way = self.swarm.ways.names[node], LinkState(direction="receives")
-        self.changes.append(Change(What.BACKGROUND, name, self.swarm.env.now, value=rate_bps, link=way))
+    def background(self, who: str, row: int, rate_bps: int) -> None:
+        """Image pulls or gossip take so much of a row of transmitters (`netsim.swarm.lines`) from now on."""
+        shares = self._taken.setdefault(row, {})
+        shares[who] = rate_bps
+        ways = self.swarm.ways
+        self.changes += taken(ways.lines, ways.names, row, sum(shares.values()), self.swarm.env.now)
 
     def steals(self, node: int, share: float) -> None:
         """A hypervisor takes a share of the node's processor time from now on."""

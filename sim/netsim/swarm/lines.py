@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
+from netsim.datapath.paths import link_specs
 from netsim.engine.machinery import Machinery, advance_to
 from netsim.model.entities import Model, card_station
 from netsim.model.fabric import DOWN, UP, WAN, port, rack_of, racks, site_of
@@ -33,7 +35,7 @@ WARM_TICKS = 4
 class Lines:
     """Rows of transmitters: each node's cards, the ports to each node, then those of hypervisors, racks and sites.
 
-    ``stations``: of a row, side by side. A way passes, in each of ``layers`` whose places of the two nodes differ, the row
+    ``stations``: of a row, side by side; ``rates_bps``: their rates together (infinite: no bottleneck). A way passes, in each of ``layers`` whose places of the two nodes differ, the row
     out of the one's place and that into the other's.
     """
 
@@ -59,6 +61,10 @@ class Lines:
         if model.fabric.wan is not None:
             sites = [site_of(model, node) for node in nodes]
             self._layer(sites, {site: (port(site, WAN),) for site in sites}, {})
+        specs = link_specs(model)
+        self.rates_bps = np.array(
+            [sum(specs[name].rate_bps or math.inf for name in names) for names in self.stations], np.float64
+        )
 
     def _layer(
         self, places: list[str], out: Mapping[str, tuple[str, ...]], into: Mapping[str, tuple[str, ...]]

@@ -71,6 +71,7 @@ class Rows:
                 now=self.env.now,
                 soon=self.table.gossip_ps,
             )
+            self.swarm.traffic.packets(self.spread, self.table.table_message_bytes)
             self.spread.known[message, node] = True
             for k, new in zip(message.tolist(), node.tolist(), strict=True):
                 self.swarm.journal.heard(self.spread.what[k][0], [new])

@@ -28,6 +28,7 @@ from netsim.swarm.autoscale import Decision, Watcher
 from netsim.swarm.constants import swarm_table
 from netsim.swarm.lines import Lines, Load, Recorder
 from netsim.swarm.loaded import Managed, managed
+from netsim.swarm.traffic import at_rest
 
 #: Passes after which the last one stands, with a warning: each makes at least one more change final.
 MOST_PASSES = 12
@@ -71,7 +72,7 @@ class Passes:
 
     def run(self) -> RunRecord:
         """Pass after pass."""
-        found = self.managed() if self.scenario.changes else _untouched(self.model)
+        found = self.managed() if self.scenario.changes else self._untouched()
         left = MOST_PASSES
         while True:
             plane, seen, decision = self.one_pass(found)
@@ -98,6 +99,11 @@ class Passes:
     def managed(self) -> Managed:
         """The control plane with what is known so far."""
         return managed(self.model, self.seed, self.replication, self.decisions, self.load)
+
+    def _untouched(self) -> Managed:
+        """A swarm in which nothing happens."""
+        rest = list(at_rest(self.model, self.lines, swarm_table(), self.start_ps))
+        return Managed(self.model, [], rest, [], [], [], {})
 
     def one_pass(self, found: Managed) -> tuple[Machinery, Load, Decision | None]:
         """A data plane with these changes, at the end of the measured period or where a rule decides something new."""
@@ -162,11 +168,6 @@ def _pulls(scenario: Scenario) -> bool:
         any(service.image.size for service in scenario.services.values())
         or any("image" in words for words in updates)
     )
-
-
-def _untouched(model: Model) -> Managed:
-    """A swarm in which nothing happens."""
-    return Managed(model, [], [], [], [], [], {})
 
 
 def tasks_of(model: Model, later: Sequence[Later]) -> dict[str, list[str]]:

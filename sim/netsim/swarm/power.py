@@ -45,6 +45,7 @@ class Power:
         self.swarm.ways.on[node] = True
         self.swarm.journal.node(What.NODE_UP, node)
         self.swarm.ways.daemon[node] = True
+        self.swarm.alone.daemon_back(node, keeps=True)  # nothing runs
         self._back(node)
 
     def daemon_off(self, node: int) -> None:
@@ -70,5 +71,6 @@ class Power:
         self.swarm.journal.restarted(node)
         self.swarm.raft.came_back(node)
         self.swarm.members.restart(node)
+        self.swarm.traffic.restarts(node)
         self.swarm.dispatcher.restart_agent(node)
         self.swarm.shaken()

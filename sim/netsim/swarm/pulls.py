@@ -94,7 +94,7 @@ class Pulls(Shared):
             return
         self.spans[node].append((self.env.now, rate))
         if min(rate, self._own(line)) != min(before, self._own(line)):
-            self.swarm.journal.background(node, min(rate, self._own(line)))
+            self.swarm.journal.background("pulls", len(self.rates) + node, min(rate, self._own(line)))
         if rate:
             self._told[node] = rate
         else:

@@ -10,6 +10,7 @@ from netsim.engine.border import What
 from netsim.model.entities import Model
 from netsim.picoseconds import PS_PER_S
 from netsim.swarm.agent import Agents, has_rows
+from netsim.swarm.alone import Containers
 from netsim.swarm.chance import Chance
 from netsim.swarm.clock import FailoverClock
 from netsim.swarm.constants import SwarmTable, swarm_table
@@ -24,6 +25,7 @@ from netsim.swarm.scheduler import Scheduler
 from netsim.swarm.store import NodeRow, ServiceRow, State, TaskRow
 from netsim.swarm.streams import Streams
 from netsim.swarm.time import Clockwork
+from netsim.swarm.traffic import Traffic
 from netsim.swarm.updates import Updater
 from netsim.swarm.vrrp import Vrrp
 from netsim.swarm.ways import Ways
@@ -53,9 +55,11 @@ class Swarm:
         self.raft = Raft(self, self._voters() or [0])
         self.raft.on_leader.append(self._leader)
         self.dispatcher = self._sessions()
+        self.traffic = Traffic(self)
         self.members = Members(self)
         self.rows = Rows(self)
         self.agents = Agents(self)
+        self.alone = Containers(self)
         self.scheduler = Scheduler(self)
         self.orchestrator = Orchestrator(self)
         self.jobs = Jobs(self)
@@ -280,6 +284,8 @@ class Swarm:
 
     def rows_added(self, task: TaskRow) -> None:
         """The task's node writes its rows."""
+        assert task.node is not None
+        self.traffic.joins(task.node, task.spec.networks)
         self.journal.row(What.BACKEND_ADD, task)
         self.rows.put(task, True)
 
@@ -291,6 +297,7 @@ class Swarm:
     def attach(self, container: str, network: str, present: bool) -> Generator[simpy.Event, object, None]:
         """`docker network connect` and `disconnect`: the daemon of the container's node does it, at once."""
         self.log(f"{'connect' if present else 'disconnect'}ed", container, network)
+        self.alone.attached(container, network, present)
         self.endpoint(container, network, present)
         yield self.env.timeout(0)
 

@@ -64,6 +64,12 @@ def forget_templates(T, b):
 
 
 @inner
+def open_through(T, row, node):
+    """Whether a node's IPVS carries an open connection, which it knows no more once it has booted."""
+    return T[row + FW_STATE] == OPEN and _balanced(T, row, node)
+
+
+@inner
 def _balanced(T, row, node):
     """Whether a flow's IPVS entry is in a node."""
     return T[row + FW_DEST] >= 0 and T[T[row + FW_BALANCER] + BA_NODE] == node

@@ -114,6 +114,11 @@ def _boot_rows(table: Any, first: Any, rows: Any, node: Any) -> None:
 
 
 @entry
+def _open_through(table: Any, row: Any, node: Any) -> Any:
+    return boot.open_through(pointer(table), row, node)
+
+
+@entry
 def _boot_balancer(table: Any, b: Any) -> None:
     boot.forget_templates(pointer(table), b)
 
@@ -335,6 +340,10 @@ class FlowTable:
     def expire(self, now: int, balancer: int = -1) -> None:
         """What is due by ``now`` goes, of one balancer's templates, too, and its list changes."""
         _expire(self.T, balancer, now)
+
+    def open_through(self, row: int, node: int) -> bool:
+        """See `boot.open_through`."""
+        return bool(_open_through(self.T, row, node))
 
     def boot(self, node: int, balancers: Sequence[int], now: int) -> None:
         """A node has forgotten all that it knew of connections; ``balancers``: those in it."""

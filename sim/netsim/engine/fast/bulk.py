@@ -31,7 +31,7 @@ def begin_flow(M, wl, flow):
     """A flow starts. Its request, -1 if its source is gone."""
     w = M[B_WL] + wl * W_WL
     client = M[M[B_LIST] + M[w + WL_SOURCES] + flow % M[w + WL_CLIENTS]]
-    if M[M[B_CLIENT] + client * W_CLIENT + K_DEAD]:
+    if M[M[B_CLIENT] + client * W_CLIENT + K_DEAD] & 1:
         return -1
     key = fold_compiled(M[w + WL_KEY], TAG_FLOW, flow)
     r = request_row(M, client, key, -1, 0, 0, wl, -1, flow)

@@ -12,10 +12,12 @@ from netsim.engine.fast.entries import (
     ENDED,
     TERMS,
     VANISHED,
+    begin_pool,
     clear_link,
     end_client,
     end_pool,
     end_threads,
+    forget_connections,
     lose_messages,
     power_off,
     tell_clients,
@@ -43,17 +45,31 @@ def server_cell(fast: Fast, server: int, column: int) -> int:
 def _listens(plane: FastPlane, change: Change) -> None:
     fast = plane.fast
     server = fast.builder.server_index[change.subject]
-    if not fast.M[server_cell(fast, server, y.V_GONE)]:
+    if not fast.M[server_cell(fast, server, y.V_LIFE)] & 1:
         fast.M[server_cell(fast, server, y.V_LISTENS)] = 1
         fast.world.servers[change.subject].awaited = False
         fast.begin_sources(change.subject)
+
+
+@HANDLERS.takes(What.TASK_AGAIN)
+def _again(plane: FastPlane, change: Change) -> None:
+    fast, found = plane.fast, plane.fast.world.servers[change.subject]
+    server = fast.builder.server_index[change.subject]
+    if not fast.M[server_cell(fast, server, y.V_LIFE)] & 1:
+        return
+    found.check_return(plane.now_ps)
+    begin_pool(fast.M, server)
+    fast.M[server_cell(fast, server, y.V_SILENT)] = 0
+    fast.M[server_cell(fast, server, y.V_LISTENS)] = 1
+    for client in (*found.clients, *found.sources):
+        _begin_client(fast, client)
 
 
 @HANDLERS.takes(What.TASK_TERMS)
 def _terms(plane: FastPlane, change: Change) -> None:
     fast = plane.fast
     server = fast.builder.server_index[change.subject]
-    if not fast.M[server_cell(fast, server, y.V_GONE)]:
+    if not fast.M[server_cell(fast, server, y.V_LIFE)] & 1:
         fast.M[server_cell(fast, server, y.V_LISTENS)] = 0
         _tell(fast, server, TERMS)
 
@@ -80,9 +96,10 @@ def _tell(fast: Fast, server: int, what: int) -> None:
 def _end(fast: Fast, task: str) -> None:
     """See `netsim.engine.server.Server.end`."""
     server, found = fast.builder.server_index[task], fast.world.servers[task]
-    if fast.M[server_cell(fast, server, y.V_GONE)]:
+    if fast.M[server_cell(fast, server, y.V_LIFE)] & 1:
         return
-    fast.M[server_cell(fast, server, y.V_GONE)] = 1
+    fast.M[server_cell(fast, server, y.V_LIFE)] += 1
+    found.ended_ps = int(fast.M[y.H_NOW])
     fast.M[server_cell(fast, server, y.V_LISTENS)] = 0
     end_threads(fast.M, fast.builder.node_index[found.node], server)
     end_pool(fast.M, server)
@@ -109,6 +126,13 @@ def _end_client(fast: Fast, client: Client) -> None:
             fast.count()
         else:
             fast.grow()
+
+
+def _begin_client(fast: Fast, client: Client) -> None:
+    """Its process runs again."""
+    client.dead = False
+    at = cell(fast, y.B_CLIENT, y.W_CLIENT, fast.builder.client_rows[client], y.K_DEAD)
+    fast.M[at] += fast.M[at] & 1
 
 
 @HANDLERS.takes(What.NODE_DOWN)
@@ -138,11 +162,12 @@ def _up(plane: FastPlane, change: Change) -> None:
     fast, node = plane.fast, change.subject
     row = fast.builder.node_index[node]
     plane.wiring.down.discard(node)
-    fast.world.state.boot(node, plane.now_ps)
+    state = fast.world.state
+    forget_connections(fast.M, state.nodes[node])
+    state.boot(node, plane.now_ps)
     fast.M[cell(fast, y.B_NODE, y.W_NODE, row, y.N_DOWN)] = 0
     for client in fast.world.node_sources[node]:
-        client.dead = False
-        fast.M[cell(fast, y.B_CLIENT, y.W_CLIENT, fast.builder.client_rows[client], y.K_DEAD)] = 0
+        _begin_client(fast, client)
     plane.rewire()
 
 

@@ -109,7 +109,7 @@ def start_work(M, th, cost, kind, a, b):
 def back(M, core, th):
     """A throttled thread's next period has begun."""
     server = M[M[B_TH] + th * W_TH + TH_SERVER]
-    if server >= 0 and M[M[B_SERVER] + server * W_SERVER + V_GONE]:
+    if server >= 0 and M[M[B_SERVER] + server * W_SERVER + V_LIFE] & 1:
         dropped(M, M[M[B_CORE] + core * W_CORE + C_STATION], M[H_NOW])
         forget_work(M, th)
     else:

@@ -4,7 +4,8 @@
 # ruff: noqa: F403, F405
 from __future__ import annotations
 
-from netsim.compiled import entry, inner, pointer
+from netsim.compiled import at_address, entry, inner, pointer
+from netsim.datapath.flows.boot import open_through
 from netsim.engine.fast.bulk import end_flow, is_flow, queue_flow
 from netsim.engine.fast.cores import kill_threads, settle_core
 from netsim.engine.fast.faults import stands_in
@@ -115,11 +116,22 @@ def end_pool(memory, server):
 
 
 @entry
+def begin_pool(memory, server):
+    """A task's process begins anew: all workers are free."""
+    M = pointer(memory)
+    s = M[B_SERVER] + server * W_SERVER
+    M[s + V_LIFE] += 1
+    M[s + V_FREE] = M[s + V_WORKERS]
+    for place in range(M[s + V_WORKERS]):
+        M[M[B_POOL] + (M[s + V_POOL] + place) * W_POOL + P_FREE] = M[s + V_WORKERS] - 1 - place
+
+
+@entry
 def end_client(memory, numbers, client, room, most_ended):
     """A client's process has ended. DONE; GROW or FULL: make room, then again."""
     M = pointer(memory)
     c = M[B_CLIENT] + client * W_CLIENT
-    M[c + K_DEAD] = 1
+    M[c + K_DEAD] |= 1
     slot = M[c + K_FREE]
     while slot >= 0:
         s = M[B_SLOT] + slot * W_SLOT
@@ -210,6 +222,18 @@ def silence_cut(memory):
                 M[k + O_PEER] = PEER_SILENT
             else:
                 M[k + O_PEER] = PEER_RESET if stage == STAGE_IDLE else PEER_CLOSING
+
+
+@entry
+def forget_connections(memory, node):
+    """A node boots, by its number in the table of flows: see `netsim.engine.connection.Connection.forgotten`."""
+    M = pointer(memory)
+    for conn in range((M[B_SLOT] - M[B_CONN]) // W_CONN):
+        k = M[B_CONN] + conn * W_CONN
+        if M[k + O_REFS] <= 0 or M[k + O_CLOSED] or M[k + O_X] < 0 or M[k + O_FLOW] < 0:
+            continue
+        if M[k + O_PEER] < PEER_RESET and open_through(at_address(M[H_TABLE]), M[k + O_FLOW], node):
+            M[k + O_PEER] = PEER_RESET if M[k + O_STAGE] == STAGE_IDLE else PEER_SILENT
 
 
 @entry

@@ -64,6 +64,13 @@ def server_of(M, x):
 
 
 @inner
+def forsaken(M, x):
+    """The process that served the exchange has ended."""
+    k = M[B_CONN] + M[M[B_X] + x * W_X + X_CONN] * W_CONN
+    return M[M[B_SERVER] + M[k + O_SERVER] * W_SERVER + V_LIFE] != M[k + O_LIFE]
+
+
+@inner
 def alive(M, x):
     """The exchange's connection is not closed."""
     return M[M[B_CONN] + M[M[B_X] + x * W_X + X_CONN] * W_CONN + O_CLOSED] == 0

@@ -161,6 +161,7 @@ def syn_arrived(M, x, number, u):
             syn_again(M, x, number)
             return
         M[s + V_WAITING] += 1
+        M[k + O_LIFE] = M[s + V_LIFE]
     M[k + O_SERVER] = server
     M[k + O_PEER] = PEER_ALIVE
     answered(at_address(M[H_TABLE]), M[k + O_FLOW], M[H_NOW])

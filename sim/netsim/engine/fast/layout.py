@@ -150,11 +150,11 @@ W_FIFO = 4
 # answer, the same of a name without records; the most records over UDP
 DC_QUERY, DC_TCP, DC_ANSWER, DC_RECORD, DC_WAKE, DC_UPSTREAM, DC_ABSENT, DC_OVER, DC_RACE = range(9)
 W_DNS = 9
-# Servers
+# Servers. V_LIFE: odd when its process has ended, and more by one when it begins anew; so is a client's K_DEAD
 (
     V_KEY, V_NODE, V_WORKERS, V_BLOCKING, V_BACKLOG, V_WAITING, V_CALL, V_CALLS, V_CPU_KIND, V_CPU, V_WAIT_KIND, V_WAIT,
     V_CPU_PURPOSE, V_WAIT_PURPOSE, V_QUOTA, V_SPARE, V_STATION, V_POOL, V_FREE, V_HEAD, V_TAIL,
-    V_LISTENS, V_GONE, V_SILENT, V_BUFFER, V_BUFFERED, V_FIT,
+    V_LISTENS, V_LIFE, V_SILENT, V_BUFFER, V_BUFFERED, V_FIT,
 ) = range(27)  # fmt: skip
 W_SERVER = 32
 # Workers of servers (three rows of numbers: free stack, since, thread)
@@ -192,8 +192,8 @@ W_X = 32
 DATAGRAM = -1
 # Requests with all their attempts
 (
-    R_CLIENT, R_KEY, R_PARENT, R_CALL, R_COPY, R_WL, R_USER, R_INDEX, R_AT, R_START, R_TRIES, R_COUNTED, R_SERIAL,
-) = range(13)  # fmt: skip
+    R_CLIENT, R_KEY, R_PARENT, R_CALL, R_COPY, R_WL, R_USER, R_INDEX, R_AT, R_START, R_TRIES, R_COUNTED, R_SERIAL, R_LIFE,
+) = range(14)  # fmt: skip
 W_R = 16
 # Transfers
 (
@@ -234,8 +234,8 @@ W_T = 32
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_VIA, O_CLIENT, O_FLOW,
-    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER, O_LARGE,
-) = range(22)  # fmt: skip
+    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER, O_LARGE, O_LIFE,
+) = range(23)  # fmt: skip
 O_THERE = 3 * LINE  # the windows of both directions
 O_BACK = O_THERE + W_CC
 W_CONN = O_BACK + W_CC

@@ -13,7 +13,7 @@ from netsim.engine.fast.bulk import is_flow, is_flow_unit
 from netsim.engine.fast.connect import address, with_slot
 from netsim.engine.fast.cores import back, core_end
 from netsim.engine.fast.events import first, take, tune
-from netsim.engine.fast.exchange import alive, client_of, server_of
+from netsim.engine.fast.exchange import alive, client_of, forsaken, server_of
 from netsim.engine.fast.handshake import NO_WAYS, choose, hindered, launch, syn
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.lookup import engine_answered, engine_asked
@@ -195,7 +195,8 @@ def rare(M, D, HIST, op, a, b, c):
         o = M[B_R] + a * W_R
         M[M[B_RSPLIT] + a * W_SPLIT + P_RETRY] += M[H_NOW] - M[o + R_AT]
         M[o + R_AT] = M[H_NOW]
-        if M[M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT + K_DEAD]:
+        life = M[M[B_CLIENT] + M[o + R_CLIENT] * W_CLIENT + K_DEAD]
+        if life & 1 or life != M[o + R_LIFE]:
             finished(M, D, a, F_RESET)
         else:
             attempt(M, a)
@@ -223,7 +224,7 @@ def rare(M, D, HIST, op, a, b, c):
     elif op == OP_USER_ASK:
         w = M[B_WL] + a * W_WL
         client = source(M, w, b)
-        if M[M[B_CLIENT] + client * W_CLIENT + K_DEAD]:
+        if M[M[B_CLIENT] + client * W_CLIENT + K_DEAD] & 1:
             think(M, D, a, b, c + 1, GONE_PS)
         else:
             key = fold_compiled(fold_compiled(M[w + WL_KEY], TAG_USER, b), TAG_ARRIVAL, c)
@@ -292,7 +293,7 @@ def arrival(M, D, wl, index):
         return
     key = fold_compiled(M[w + WL_KEY], TAG_ARRIVAL, index)
     client = source(M, w, index)
-    if not M[M[B_CLIENT] + client * W_CLIENT + K_DEAD]:
+    if not M[M[B_CLIENT] + client * W_CLIENT + K_DEAD] & 1:
         count(M, new_request(M, client, key, -1, 0, 0, wl, -1, index))
 
 
@@ -328,7 +329,7 @@ def give_up(M, x):
 @inner
 def waited_for(M, x):
     """The application's wait is over; a worker that is not held goes back to its pool."""
-    if M[M[B_SERVER] + server_of(M, x) * W_SERVER + V_GONE]:
+    if forsaken(M, x):
         return
     fill(M, x, P_APP_WAIT)
     todo(M, OP_NEXT_CALLS, x, 0, 0)

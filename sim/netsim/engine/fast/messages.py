@@ -7,7 +7,7 @@ from __future__ import annotations
 from netsim.compiled import at_address, call_at, inner
 from netsim.datapath.flows.steps import reset, use
 from netsim.engine.fast.cores import start_work
-from netsim.engine.fast.exchange import alive, client_of, server_of, thread_of
+from netsim.engine.fast.exchange import alive, client_of, forsaken, server_of, thread_of
 from netsim.engine.fast.handshake import opened, syn_again, syn_arrived
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import drop_transfer, todo
@@ -39,7 +39,7 @@ def let_go_of_worker(M, t):
     M[M[B_CONN] + M[o + T_CONN] * W_CONN + O_WRITER] = -1
     x = M[o + T_X]
     server = server_of(M, x)
-    if not M[M[B_SERVER] + server * W_SERVER + V_GONE]:
+    if not forsaken(M, x):
         todo(M, OP_POOL_RELEASE, server, M[M[B_X] + x * W_X + X_WORKER], 0)
     drop_transfer(M, t)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from netsim.compiled import inner
-from netsim.engine.fast.exchange import client_of, draw, new_exchange, server_of
+from netsim.engine.fast.exchange import client_of, draw, forsaken, new_exchange
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, at, drop_exchange, give_back, row, todo
 from netsim.engine.fast.ops import *
@@ -42,6 +42,7 @@ def request_row(M, client, key, parent, call, copy, wl, user, index):
     M[o + R_AT] = now
     M[o + R_START] = now
     M[o + R_TRIES] = 0
+    M[o + R_LIFE] = M[M[B_CLIENT] + client * W_CLIENT + K_DEAD]
     M[o + R_COUNTED] = 0
     return r
 
@@ -240,7 +241,7 @@ def called_ended(M, r, fate):
 def called_next(M, x, r, fate):
     o = M[B_R] + r * W_R
     e = M[B_X] + x * W_X
-    if M[M[B_SERVER] + server_of(M, x) * W_SERVER + V_GONE]:
+    if forsaken(M, x):
         return
     if fate != F_COMPLETED:
         M[e + X_SFATE] = fate

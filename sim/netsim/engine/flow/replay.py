@@ -39,7 +39,7 @@ MOST_CYCLE_PS = 60 * PS_PER_S
 NEAR = 10  # neighbours in time among which a request finds its like, where not all are replayed
 #: Parts of a request's time that only somebody has who met trouble.
 TROUBLE = [PART["retry"], PART["syn.retry"], PART["dns.retry"]]
-TASKS = frozenset({What.TASK_LISTENS, What.TASK_TERMS, What.TASK_GONE, What.SANDBOX_GONE})
+TASKS = frozenset({What.TASK_LISTENS, What.TASK_TERMS, What.TASK_GONE, What.SANDBOX_GONE, What.TASK_AGAIN})
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,7 +231,7 @@ class Sharing:
     def _task(self, party: Party, k: int, what: What, weight: int) -> None:
         gone = np.zeros(len(party.names))
         gone[k] = 1.0
-        if what == What.TASK_LISTENS:
+        if what in (What.TASK_LISTENS, What.TASK_AGAIN):
             party.serving[k] = 1.0
         elif what in ENDS:
             party.serving[k] = 0.0

@@ -68,6 +68,7 @@ class Cluster(Swarm):
         lead = self.raft.acting
         yield env.timeout(2 * self.ways.delay(node, node if lead is None else lead))
         self.log(f"{verb}ed", container, network)
+        self.alone.attached(container, network, present)
         self.endpoint(container, network, present)
         mark.waits = False
 
