@@ -9,30 +9,37 @@ from dataclasses import replace
 from netsim.engine.flow import bulk
 from netsim.engine.flow.bulk import Moved
 from netsim.engine.flow.probe import Demand
+from netsim.engine.flow.shares import Course
 from netsim.engine.flow.simulate import Flow, Period
 from netsim.engine.flow.solve import State
 from netsim.engine.record import RunRecord, StationRecord
 from netsim.engine.tally import Tally
-from netsim.engine.world import World
 from netsim.model.entities import Model
 from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema import Scenario
 
 #: A station that transfers fill is reckoned as this busy: what waits there then is windows of data, of which no formula here knows.
 FILLED = 0.95
+#: Below one: not all of the requests around a change are known as they are.
+MOST_OF_ALL = 0.999
 #: The last scenario without its transfers, since probes are kept by scenario.
 KEPT: list[tuple[Scenario, Scenario]] = []
 
 
 def simulate(
-    scenario: Scenario, model: Model, seed: int, replication: int, stop: Callable[[], bool] | None
-) -> RunRecord:
+    scenario: Scenario, model: Model, seed: int, replication: int, stop: Callable[[], bool] | None,
+    course: Course | None = None,
+) -> RunRecord:  # fmt: skip
     """One replication. Raises ``InterruptedError`` if ``stop()`` says so."""
-    flow = Flow(_requests(scenario), model, seed, replication, stop)
+    rest = _requests(scenario)
+    alone = None if course is None else replace(course, model=replace(course.model, scenario=rest))
+    flow = Flow(rest, model, seed, replication, stop, alone)
+    for met in flow.met.values():  # what was replayed met no transfers, so it tells of trouble alone
+        met.share = min(met.share, MOST_OF_ALL)
     before = {name: r.busy_by_slice_ps for name, r in flow.record().stations.items()}
-    world = World(scenario, model, seed, replication)
+    world, changes = bulk.world_of(scenario, model, seed, replication, course)
     edges = [period.start_ps / PS_PER_S for period in flow.periods] + [scenario.duration / PS_PER_S]
-    moved = bulk.play(world, edges, _taken(flow))
+    moved = bulk.play(world, edges, _taken(flow), changes)
     flow.warnings.clear()
     flow.periods = [_behind(flow, period, moved, k) for k, period in enumerate(flow.periods)]
     flow._judge(flow.periods)

@@ -368,8 +368,8 @@ def simulate(
             from netsim.engine.flow import beside
 
             return (
-                bulk.simulate(scenario, model, seed, replication) if all(large)
-                else beside.simulate(scenario, model, seed, replication, stop)
+                bulk.simulate(scenario, model, seed, replication, course) if all(large)
+                else beside.simulate(scenario, model, seed, replication, stop, course)
             )  # fmt: skip
         record = Flow(scenario, model, seed, replication, stop, course).record()
     except InterruptedError:

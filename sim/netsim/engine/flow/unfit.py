@@ -22,14 +22,9 @@ def unsupported(scenario: Scenario) -> str | None:
             return f"the hardware threads of {name}"
         if group.nic.bond is not None:
             return f"the bond of {name}"
-    large = [name for name, load in scenario.load.items() if load.bulk is not None]
-    if large and scenario.changes:
-        return f"the bulk transfer {large[0]} while the swarm changes"
     for name, load in scenario.load.items():
         if load.datagram is not None:
             return f"the datagrams of {name}"
-        if load.from_ != "outside" and scenario.changes and not scenario.only_rewires:
-            return f"the load {name} from {load.from_} together with faults or operations"
     limits = {name: spec.resources.limits for name, spec in scenario.services.items()}
     limits |= {name: spec.resources.limits for name, spec in scenario.containers.items()}
     for name, limit in limits.items():
