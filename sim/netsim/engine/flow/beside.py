@@ -91,8 +91,12 @@ def _behind(flow: Flow, period: Period, moved: Moved, k: int) -> Period:
     """A period in which requests wait behind transfers, too."""
     stations = copy(period.stations)
     stations.beside = _demands(flow, period.state.busy, moved, k, period.seconds)
+    stations.standing = moved.standing.delays_s[k]
     known: dict[tuple[float, ...], State] = {}
     state = flow._state(stations, period.start_ps, period.end_ps, {}, known)
+    for name in stations.standing:
+        if name in state.busy:
+            state.busy[name] = FILLED
     return replace(period, stations=stations, state=state, offered=dict(state.rates))
 
 
@@ -111,7 +115,7 @@ def _demands(
     cores, found = _cores(flow), {}
     for name in flow.stations.names:
         key = cores.get(name, name)
-        if not share.get(key):
+        if not share.get(key) or name in moved.standing.delays_s[k]:
             continue
         wide, took = 1.0, share[key]
         if name.endswith("/cpu"):  # of all cores, threads alone: receive work stands at its queues

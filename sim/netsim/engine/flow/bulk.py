@@ -8,7 +8,7 @@ time before. Acknowledgements take what they need and do not hold their flow bac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -70,7 +70,7 @@ class Moved:
     fullest: dict[str, float]
     small: dict[str, float]
     lives: list[Life]
-    standing: Standing | None
+    standing: Standing
 
 
 def play(
@@ -84,7 +84,7 @@ def play(
     rates, busy = np.full(len(sending), np.inf), dict[str, float]()
     prices: list[Price] = []
     acks: dict[str, float] = {}
-    standing: Standing | None = None
+    standing = Standing(world, opening.rates, [], [])
     for _ in range(ROUNDS):
         prices = _prices(pricing, sending, prices, rates, busy)
         stations = list(dict.fromkeys(name for price in prices for name in [*price.seconds, *price.back]))
@@ -133,14 +133,14 @@ def _congestion(world: World, way: Way) -> str:
 
 
 def _lives(
-    world: World, ways: Sequence[Way], prices: Sequence[Price], rates: Floats, standing: Standing | None
+    world: World, ways: Sequence[Way], prices: Sequence[Price], rates: Floats, standing: Standing
 ) -> list[Life]:
     found = []
     for k, (way, price, rate) in enumerate(zip(ways, prices, rates, strict=True)):
-        sender = Sender(_congestion(world, way), mss_of(way), price, float(rate), world.tcp)
-        if standing is not None:
-            sender = replace(sender, queued_s=partial(standing.before_s, k))
-        found.append(life(way, sender))
+        queued = partial(standing.before_s, k)
+        found.append(
+            life(way, Sender(_congestion(world, way), mss_of(way), price, float(rate), world.tcp, queued))
+        )
     return found
 
 

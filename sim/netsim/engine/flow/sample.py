@@ -77,15 +77,15 @@ class Sampler:
         if not total:
             return found
         chance = np.array([state.waits[name].chance for name in names])
-        mean = np.array([state.waits[name].mean_s for name in names])
-        those = np.divide(mean, chance, out=np.zeros(len(names)), where=chance > 0)
-        if not those.any():
+        those = np.array([state.waits[name].each_s for name in names])
+        fixed = np.array([state.waits[name].fixed_s for name in names])
+        if not those.any() and not fixed.any():
             return found
         many = max(1.0, total / MOST_ROUNDS)
         for chosen in _visits(total / many, rng, count):
             which = rng.choice(len(names), len(chosen), p=visits / total)
             waits = rng.random(len(chosen)) < chance[which]
-            found[chosen] += many * waits * rng.exponential(1.0, len(chosen)) * those[which]
+            found[chosen] += many * (fixed[which] + waits * rng.exponential(1.0, len(chosen)) * those[which])
         return found
 
 

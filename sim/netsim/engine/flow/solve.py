@@ -51,6 +51,8 @@ class Stations:
         self.quantum_s = {n.name: n.profile.quantum_ps / PS_PER_S for n in model.nodes.values()}
         #: What bulk transfers ask of stations, per second.
         self.beside: dict[str, Demand] = {}
+        #: How long what comes to a link stands behind them (s), where they fill it.
+        self.standing: dict[str, float] = {}
         self._squares: dict[tuple[Work, float], tuple[float, float, float]] = {}
         self._parallel = {name: self._side_by_side(name) for name in scenario.load}
 
@@ -124,7 +126,11 @@ class Stations:
                 )
             elif self.known[name].kind != "workers":
                 state.busy[name] = total.seconds
-                state.waits[name] = wait(total.visits, mean, total.squares / total.visits)
+                behind = self.standing.get(name)
+                state.waits[name] = (
+                    wait(total.visits, mean, total.squares / total.visits) if behind is None
+                    else Wait(0.0, behind, 0.0, behind)
+                )  # fmt: skip
         self._pools(state, totals)
         for workload in self.probes:
             self._connections(state, workload)
@@ -147,7 +153,8 @@ class Stations:
         for name, demand in probe.demands.items():
             waiting = state.waits[name]
             if waiting.chance:
-                found += demand.on_path * waiting.mean_s**2 * (2 / waiting.chance - 1)
+                mean = waiting.mean_s - waiting.fixed_s
+                found += demand.on_path * mean**2 * (2 / waiting.chance - 1)
         for task in self.model.tasks.values():
             pool = probe.demands.get(f"{task.name}/workers")
             if pool is not None:
