@@ -178,11 +178,19 @@ def _prices(
     ]
 
 
+def cores_of(model: Model) -> dict[str, int]:
+    """Cores of nodes, and of machines that nodes share."""
+    nodes = model.nodes.values()
+    return {node.name: min(node.cores, node.machine_cores) for node in nodes} | {
+        node.machine: node.machine_cores for node in nodes
+    }
+
+
 def _capacities(
     world: World, stations: Sequence[str], taken: Mapping[str, float], acks: Mapping[str, float]
 ) -> Floats:
     """Seconds per second: as many as a node has cores, one of everything else, without what others take."""
-    several = {f"{node.name}/cpu": float(node.cores) for node in world.model.nodes.values()}
+    several = {f"{place}/cpu": float(count) for place, count in cores_of(world.model).items()}
     limits = ((task.name, task.spec.resources.limits.cpus) for task in world.model.tasks.values())
     several |= {quota_of(task): limit for task, limit in limits if limit is not None}
     whole = ((name, several.get(name, 1.0)) for name in stations)
@@ -354,7 +362,7 @@ def simulate(
     records = world.machine.records()
     for record in records.values():  # what opening the connections cost is in no account
         records[record.name] = StationRecord(record.name, record.kind, record.node, record.servers)
-    add_stations(found, records, {node.name: node.cores for node in model.nodes.values()})
+    add_stations(found, records, cores_of(model))
     tally = Tally(names, scenario.duration)
     done = tally.records([0] * len(names), [0] * len(names)) | workload_records(found, names, tally)
     return RunRecord(

@@ -170,7 +170,8 @@ class Opening(Reference):
                 found[name] = now / rate
         for node, steal in self.wiring.steal.items():
             cpu = self.world.machine.cpus[node]
-            for name in (f"{node}/cpu", *(core.meter.record.name for core in cpu.cores)):
+            cores = () if cpu.shared else (core.meter.record.name for core in cpu.cores)
+            for name in (f"{node}/cpu", *cores):
                 found[name] = 1 - steal / MILLION
         return found
 

@@ -137,7 +137,7 @@ class Tree:
         if not visits.any():  # nobody serves: what becomes of requests then is replayed
             visits = np.ones(len(names))
         which = self.rng.choice(len(names), count, p=visits / visits.sum())
-        slopes = np.array([self.state.waits[f"{node}/cpu"].per_second for node in nodes])
+        slopes = np.array([self.state.waits[f"{stations.place[node]}/cpu"].per_second for node in nodes])
         quantum = np.array([stations.quantum_s[node] for node in nodes])
         found[0] = draws(work.cpu, self.rng, count)
         found[1] = draws(work.wait, self.rng, count)

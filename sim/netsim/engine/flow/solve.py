@@ -49,6 +49,9 @@ class Stations:
                 self.known[pool] = StationRecord(pool, "workers", task.node.name, task.spec.work.workers)
         self.names = sorted({name for probe in probes.values() for name in probe.demands})
         self.quantum_s = {n.name: n.profile.quantum_ps / PS_PER_S for n in model.nodes.values()}
+        nodes = model.nodes.values()
+        self._cores = {n.name: n.cores for n in nodes} | {n.machine: n.machine_cores for n in nodes}
+        self.place = {n.name: n.machine for n in nodes}
         #: What bulk transfers ask of stations, per second.
         self.beside: dict[str, Demand] = {}
         #: How long what comes to a link stands behind them (s), where they fill it.
@@ -77,8 +80,8 @@ class Stations:
         return self._squares[key]
 
     def cores(self, node: str) -> int:
-        """The cores of a node."""
-        return self.model.nodes[node].cores
+        """The cores of a node, or of a machine that nodes share."""
+        return self._cores[node]
 
     def totals(self, rates: Mapping[str, float]) -> dict[str, Demand]:
         """Visits, seconds and squares per second at every station."""
@@ -95,16 +98,17 @@ class Stations:
             pool = found.get(f"{task.name}/workers")
             if pool is not None:
                 _, slices, _ = self.spread(task.spec.work, self.quantum_s[task.node.name])
-                found[f"{task.node.name}/cpu"].short_squares += pool.visits * slices
+                found[task.node.cpu_station].short_squares += pool.visits * slices
         return found
 
     def softirq_share(self, totals: Mapping[str, Demand]) -> dict[str, float]:
         """Softirq's share of each node's cores."""
-        found = dict.fromkeys(self.model.nodes, 0.0)
+        found = dict.fromkeys(self.place.values(), 0.0)
         for name, total in totals.items():
             record = self.known.get(name)
             if record is not None and record.kind == "nic_rx":
-                found[record.node] += total.seconds / self.cores(record.node)
+                place = self.place[record.node]
+                found[place] += total.seconds / self.cores(place)
         return found
 
     def solve(self, rates: Mapping[str, float]) -> State:
@@ -177,7 +181,7 @@ class Stations:
                 if total is None or not total.visits:
                     continue
                 work, node = task.spec.work, task.node.name
-                cpu = state.waits[f"{node}/cpu"]
+                cpu = state.waits[task.node.cpu_station]
                 variance, _, long_s = self.spread(work, self.quantum_s[node])
                 own = cpu.mean_s + cpu.per_second * long_s
                 calls = 0.0
@@ -214,7 +218,7 @@ class Stations:
             pool = probe.demands.get(f"{task.name}/workers")
             if pool is not None:
                 _, _, long_s = self.spread(task.spec.work, self.quantum_s[task.node.name])
-                total += pool.visits * share * long_s * state.waits[f"{task.node.name}/cpu"].per_second
+                total += pool.visits * share * long_s * state.waits[task.node.cpu_station].per_second
         return total
 
     def on_path(self, workload: str) -> float:

@@ -9,10 +9,6 @@ def unsupported(scenario: Scenario) -> str | None:
     """What of a scenario the flow engine cannot run; None if nothing."""
     if any(service.autoscale is not None for service in scenario.services.values()):
         return "services that scale themselves"
-    if scenario.hypervisors:
-        return "nodes that share a machine"
-    if scenario.fabric.leaf_spine is not None or scenario.fabric.wan is not None:
-        return "a fabric of several switches"
     if scenario.fabric.alpha is not None:
         return "a buffer that ports share"
     for name, group in scenario.nodes.items():
@@ -25,9 +21,4 @@ def unsupported(scenario: Scenario) -> str | None:
     for name, load in scenario.load.items():
         if load.datagram is not None:
             return f"the datagrams of {name}"
-    limits = {name: spec.resources.limits for name, spec in scenario.services.items()}
-    limits |= {name: spec.resources.limits for name, spec in scenario.containers.items()}
-    for name, limit in limits.items():
-        if limit.cpus is not None:
-            return f"the processor limit of {name}"
     return None

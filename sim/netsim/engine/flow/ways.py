@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from netsim.datapath.congestion.steps import LARGEST, TICK_PS
 from netsim.datapath.stage import Context
 from netsim.engine.flow.opening import Way
+from netsim.engine.flow.probe import place_of
 from netsim.engine.machine import Machine
 from netsim.engine.route import FRAGMENT_BYTES, MIN_FRAME_BYTES, Cost, Route, Visit
 from netsim.engine.world import World
@@ -84,10 +85,10 @@ class Pricing:
             sends = (
                 _ps(route.send_cost(size)) + (times - 1) * _ps(route.send_cost(size, pieces > 0))
             ) / times
-            self._add(found.seconds, f"{way.sender}/cpu", sends / size)
+            self._cores(found.seconds, way.sender, sends / size)
         if way.receiver is not None:
             receives = _ps(route.recv_cost(size, pieces > 0))
-            self._add(found.seconds, f"{way.receiver}/cpu", receives / size)
+            self._cores(found.seconds, way.receiver, receives / size)
         for task, took in ((way.writer, sends), (way.reader, receives)):
             if task in self.servers and self.servers[task].quota is not None:
                 self._add(found.seconds, quota_of(task), took / size)
@@ -96,6 +97,11 @@ class Pricing:
         found.rtt_s = (sends + there + receives + back) / PS_PER_S
         found.visits /= size
         return found
+
+    def _cores(self, seconds: dict[str, float], node: str, ps: float) -> None:
+        """Time of a node's cores, and of those of the machine that it runs on."""
+        for place in {node, place_of(self.machine, node)}:
+            self._add(seconds, f"{place}/cpu", ps)
 
     @staticmethod
     def _add(seconds: dict[str, float], station: str, ps: float) -> None:
@@ -118,7 +124,7 @@ class Pricing:
             else:
                 core, ps = self._softirq(visit, payload, packets, hash_, busy)
                 self._add(seconds, core, ps / size)
-                self._add(seconds, f"{visit.node}/cpu", ps / size)
+                self._cores(seconds, visit.node, ps / size)
                 took += ps
         return took
 
