@@ -232,7 +232,8 @@ Spec = TypeVar("Spec", Service, Container)
 
 
 def _level(spec: Spec, clients: int) -> Spec:
-    """Work of always its mean: the demands are then exact means, and its spread is put on top by formula."""
+    """Work of always its mean, without a processor limit: the demands are then exact means, and spread and limit are put on top by
+    formula."""
     work = spec.work.model_copy(
         update={
             "cpu": Distribution("constant", spec.work.cpu.mean), "wait": Distribution("constant", spec.work.wait.mean),
@@ -242,7 +243,9 @@ def _level(spec: Spec, clients: int) -> Spec:
         call.model_copy(update={"connection": connection(call.connection, 0.0, clients)})
         for call in spec.calls
     )
-    return spec.model_copy(update={"work": work, "calls": calls})
+    limits = spec.resources.limits.model_copy(update={"cpus": None})
+    resources = spec.resources.model_copy(update={"limits": limits})
+    return spec.model_copy(update={"work": work, "calls": calls, "resources": resources})
 
 
 def parties(scenario: Scenario, name: str) -> set[str]:

@@ -142,6 +142,11 @@ class Tree:
         found[0] = draws(work.cpu, self.rng, count)
         found[1] = draws(work.wait, self.rng, count)
         found[2] = np.maximum(found[0] - quantum[which], 0) * slopes[which]
+        for k, name in enumerate(names):
+            levels = self.state.limited_s.get(name)
+            if levels is not None:
+                those = np.flatnonzero(which == k)
+                found[2, those] += self.rng.choice(levels, len(those))
 
 
 def _visits(mean: float, rng: np.random.Generator, count: int) -> list[npt.NDArray[np.intp]]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from netsim.engine.flow.constants import constants
+from netsim.engine.flow.maxmin import Floats
 from netsim.engine.flow.probe import Demand, Probe
 from netsim.engine.flow.queues import MOST, NONE, Wait, sliced, wait
+from netsim.engine.flow.quota import waits
 from netsim.engine.flow.work import beyond, cv2, slices_square
 from netsim.engine.record import StationRecord
 from netsim.model.entities import Model
@@ -24,13 +27,14 @@ class State:
     """A steady state: requests per second by workload; busy share and wait by station, those of a workload's own pool
     of connections under its name.
 
-    ``hold_s``: how long a worker is held, by pool.
+    ``hold_s``: how long a worker is held, by pool. ``limited_s``: quantiles of the wait for its processor limit, by task.
     """
 
     rates: dict[str, float]
     busy: dict[str, float] = field(default_factory=dict)
     waits: dict[str, Wait] = field(default_factory=dict)
     hold_s: dict[str, float] = field(default_factory=dict)
+    limited_s: dict[str, Floats] = field(default_factory=dict)
 
 
 class Stations:
@@ -135,10 +139,26 @@ class Stations:
                     wait(total.visits, mean, total.squares / total.visits) if behind is None
                     else Wait(0.0, behind, 0.0, behind)
                 )  # fmt: skip
+        self._limits(state, totals)
         self._pools(state, totals)
         for workload in self.probes:
             self._connections(state, workload)
         return state
+
+    def _limits(self, state: State, totals: Mapping[str, Demand]) -> None:
+        """Tasks with a limit of processor time."""
+        for task in self.model.tasks.values():
+            cpus, total = task.spec.resources.limits.cpus, totals.get(f"{task.name}/workers")
+            if cpus is None or total is None or not total.visits:
+                continue
+            work, rest = task.spec.work.cpu, constants().own_s * (1 + sum(c.count for c in task.spec.calls))
+            rate = float(f"{total.visits:.3g}")
+            state.limited_s[task.name] = waits(cpus, rate, work, rest)
+            state.busy[f"{task.name}/quota"] = total.visits * (work.mean / PS_PER_S + rest) / cpus
+
+    def limited_s(self, state: State, task: str) -> float:
+        """The mean wait for a task's processor limit."""
+        return float(state.limited_s[task].mean()) if task in state.limited_s else 0.0
 
     def _connections(self, state: State, workload: str) -> None:
         """A workload's pool of connections: each is held for a response."""
@@ -183,7 +203,7 @@ class Stations:
                 work, node = task.spec.work, task.node.name
                 cpu = state.waits[task.node.cpu_station]
                 variance, _, long_s = self.spread(work, self.quantum_s[node])
-                own = cpu.mean_s + cpu.per_second * long_s
+                own = cpu.mean_s + cpu.per_second * long_s + self.limited_s(state, task.name)
                 calls = 0.0
                 for call in task.spec.calls:
                     target = party_of(self.scenario, call.to)
@@ -218,7 +238,8 @@ class Stations:
             pool = probe.demands.get(f"{task.name}/workers")
             if pool is not None:
                 _, _, long_s = self.spread(task.spec.work, self.quantum_s[task.node.name])
-                total += pool.visits * share * long_s * state.waits[task.node.cpu_station].per_second
+                beyond_s = long_s * state.waits[task.node.cpu_station].per_second
+                total += pool.visits * share * (beyond_s + self.limited_s(state, task.name))
         return total
 
     def on_path(self, workload: str) -> float:
