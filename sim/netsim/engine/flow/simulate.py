@@ -71,8 +71,9 @@ class Flow:
 
     def __init__(
         self, scenario: Scenario, model: Model, seed: int, replication: int, stop: Callable[[], bool] | None,
-        course: Course | None = None,
+        course: Course | None = None, replayed: bool = True,
     ) -> None:  # fmt: skip
+        """``replayed``: what requests meet around changes is asked of the fast machinery."""
         self.scenario = scenario
         self.model = model
         self.seed, self.replication = seed, replication
@@ -90,7 +91,7 @@ class Flow:
         self.stations = Stations(scenario, there, probes)
         self.met: dict[str, Met] = {}
         self.spans: list[Span] = []
-        if course is not None:
+        if course is not None and replayed:
             self.met, self.spans = replay(course, seed, replication, stop)
         self.periods = self._periods()
 

@@ -7,8 +7,10 @@ from netsim.scenario.schema import Scenario
 
 def unsupported(scenario: Scenario) -> str | None:
     """What of a scenario the flow engine cannot run; None if nothing."""
-    if any(service.autoscale is not None for service in scenario.services.values()):
-        return "services that scale themselves"
+    scaled = [name for name, service in scenario.services.items() if service.autoscale is not None]
+    large = [name for name, load in scenario.load.items() if load.bulk is not None]
+    if scaled and large:
+        return f"the bulk transfer {large[0]} beside {scaled[0]}, which scales itself"
     if scenario.fabric.alpha is not None:
         return "a buffer that ports share"
     for name, group in scenario.nodes.items():
