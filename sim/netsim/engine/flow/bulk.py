@@ -50,6 +50,7 @@ ROUNDS = 3
 WITHIN = "flows stay within a node, and whether a thread comes to the core of its receive work is chance"
 CROSSED = "flows meet more than one full station, and lose at each of them"
 BEHIND = "acknowledgements wait in the queue of a full link, and windows last longer"
+TIMERS = "flows whose way was cut go on with their next time-out, which doubles each time and depends on the last round trips"
 CORES = "cores are full, or would be with the small units that losses leave behind"
 
 
@@ -71,6 +72,7 @@ class Moved:
     small: dict[str, float]
     lives: list[Life]
     standing: Standing
+    span_s: float
 
 
 def play(
@@ -125,6 +127,7 @@ def play(
         small,
         lives,
         standing,
+        edges_s[-1] - edges_s[0],
     )
 
 
@@ -327,6 +330,8 @@ def doubts(found: Moved) -> list[str]:
         crossed = next((name for name in met if flows[name] != flows[met[0]]), None)
         if crossed is not None:
             told.setdefault(CROSSED, crossed)
+        if found.lives[k].waited_s > constants().waited * found.span_s:
+            told.setdefault(TIMERS, way.receiver or way.workload)
         behind = next((name for name in price.back if name in full and k not in flows.get(name, ())), None)
         if behind is not None:
             told.setdefault(BEHIND, behind)

@@ -19,10 +19,12 @@ from netsim.picoseconds import PS_PER_S
 
 @dataclass(slots=True)
 class Life:
-    """``caps``: from when on (s) what a flow can do by itself (bytes/s). ``ends_s``: when it breaks, with ``fate``."""
+    """``caps``: from when on (s) what a flow can do by itself (bytes/s). ``ends_s``: when it breaks, with ``fate``. ``waited_s``: for a time-out, with
+    its way whole again."""
 
     caps: list[tuple[float, float]] = field(default_factory=list)
     ends_s: float = math.inf
+    waited_s: float = 0.0
     fate: str = ""
 
 
@@ -91,6 +93,7 @@ def life(way: Way, sender: Sender) -> Life:
             tries = sender.probes_s(since)
             k = next((k for k, t in enumerate(tries) if t >= at), len(tries) - 1)
             goes = tries[k] + (sender.back_s() if k else 0.0)
+            found.waited_s += goes - at
             since = math.nan
         if met.stalled and not waits:
             since = at

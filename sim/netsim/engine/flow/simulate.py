@@ -50,7 +50,7 @@ TIMEOUT = FATES.index("timeout")
 @dataclass(slots=True)
 class Period:
     """One time slice: its state, what each workload offers and what of it can be done (1/s), and the delay of the
-    backlog at its begin and end (s)."""
+    backlog at its begin and end (s). ``sending``: the share of a workload's senders that is there, where it is not all."""
 
     start_ps: int
     end_ps: int
@@ -59,6 +59,7 @@ class Period:
     offered: dict[str, float]
     able: dict[str, float]
     behind_s: tuple[float, float]
+    sending: dict[str, float]
 
     @property
     def seconds(self) -> float:
@@ -140,7 +141,9 @@ class Flow:
             )  # fmt: skip
             if busiest:
                 able = {name: rate / busiest for name, rate in state.rates.items()}
-            found.append(Period(start, end, stations, state, dict(state.rates), able, (behind, after)))
+            found.append(
+                Period(start, end, stations, state, dict(state.rates), able, (behind, after), sending)
+            )
             behind = after
         self._judge(found)
         return [period for period in found if period.start_ps >= 0]
@@ -249,6 +252,8 @@ class Flow:
                     start = np.minimum(start, period.end_ps - 1)
                 else:
                     start = arrived[(arrived >= period.start_ps) & (arrived < period.end_ps)]
+                    if period.sending.get(name, 1.0) < 1:
+                        start = start[rng.random(len(start)) < period.sending[name]]
                 if exact is not None:
                     start = start[~inside(start, self.spans)]
                 if len(start):
