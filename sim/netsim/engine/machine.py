@@ -184,14 +184,14 @@ class Machine:
         unit.arrive(self.kernel.now)
 
     def _link(self, unit: Unit, visit: Visit) -> None:
-        if self.address is not None and unit.route.enters and self._elsewhere(unit, visit):
+        if self.address is not None and unit.route.enters and self.elsewhere(unit, visit):
             unit.drop(self.kernel.now, AWAY)
             return
         self.visits += 1
         station = visit.station_of(unit.flow, self.lanes.get(visit.station) if self.lanes else None)
         link = self.links[station]
         trouble = link.trouble
-        if trouble is not None and not self._passes(unit, trouble):
+        if trouble is not None and not self.passes(unit, trouble):
             link.refuse(self.kernel.now)
             unit.drop(self.kernel.now, station)
             return
@@ -219,7 +219,7 @@ class Machine:
         unit.at += 1
         self._onward(unit, first_out)
 
-    def _elsewhere(self, unit: Unit, visit: Visit) -> bool:
+    def elsewhere(self, unit: Unit, visit: Visit) -> bool:
         """Whether a unit from the outside stands before the first node and the virtual address is not there."""
         link = self.links[visit.stations[0]]
         if not link.port or link.node not in self.cpus or link.node == self.address:
@@ -227,7 +227,7 @@ class Machine:
         before = (v for v in unit.route.visits[: unit.at] if v.context != Context.DELAY)
         return all(v.context == Context.LINK and self.links[v.stations[0]].port for v in before)
 
-    def _passes(self, unit: Unit, trouble: Trouble) -> bool:
+    def passes(self, unit: Unit, trouble: Trouble) -> bool:
         """Whether a link in trouble takes a unit at all."""
         if trouble.cut:
             return False

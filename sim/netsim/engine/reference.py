@@ -53,11 +53,18 @@ class Reference(Machinery):
         self.messages: dict[Connection, Message] = {}
         self._outcomes: list[Outcome] = []
         self.workloads: dict[str, Requests | Bulk | Stream] = {}
-        for name, load in sorted(world.scenario.load.items()):
-            kind = Bulk if load.bulk is not None else Stream if load.datagram is not None else Requests
-            self.workloads[name] = kind(world, name)
+        for name in sorted(world.scenario.load):
+            workload = self.source(name)
+            if workload is not None:
+                self.workloads[name] = workload
         for workload in self.workloads.values():
             workload.start()
+
+    def source(self, name: str) -> Requests | Bulk | Stream | None:
+        """What a workload is here; None: it does not take place."""
+        load = self.world.scenario.load[name]
+        kind = Bulk if load.bulk is not None else Stream if load.datagram is not None else Requests
+        return kind(self.world, name)
 
     @property
     def now_ps(self) -> int:

@@ -102,7 +102,11 @@ class Bulk:
             return
         total = self.load.bulk or 0
         size = total // self.load.flows + (1 if flow < total % self.load.flows else 0)
-        BulkFlow(self, client, fold(self.key, Tag.FLOW, flow), flow, size).begin()
+        self.flow(client, fold(self.key, Tag.FLOW, flow), flow, size).begin()
+
+    def flow(self, client: Client, key: Key, number: int, size: int) -> BulkFlow:
+        """One of its connections, not begun."""
+        return BulkFlow(self, client, key, number, size)
 
 
 class BulkFlow:

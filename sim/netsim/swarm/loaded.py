@@ -88,12 +88,19 @@ def simulate_flow(
     on_progress: Callable[[int], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> RunRecord:
-    """Like `simulate`, on the flow engine."""
+    """Like `simulate`, on the flow engine. What rules of autoscaling decide is found in passes, as there."""
+    from netsim.engine.flow.scaling import decide
     from netsim.engine.flow.shares import Course
     from netsim.engine.flow.simulate import simulate as fluid
 
-    found = managed(model, seed, replication)
-    course = Course(found.model, found.changes, frozenset(task.name for task in found.later))
+    decisions: list[Decision] = []
+    while True:
+        found = managed(model, seed, replication, decisions)
+        course = Course(found.model, found.changes, frozenset(task.name for task in found.later))
+        new = decide(scenario, model, seed, replication, stop, course, decisions)
+        if new is None:
+            break
+        decisions.append(new)
     return found.told(fluid(scenario, model, seed, replication, on_progress, stop, course))
 
 

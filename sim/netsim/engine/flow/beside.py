@@ -9,32 +9,41 @@ from dataclasses import replace
 from netsim.engine.flow import bulk
 from netsim.engine.flow.bulk import Moved
 from netsim.engine.flow.probe import Demand
+from netsim.engine.flow.shares import Course
 from netsim.engine.flow.simulate import Flow, Period
 from netsim.engine.flow.solve import State
+from netsim.engine.machine import Machine
 from netsim.engine.record import RunRecord, StationRecord
 from netsim.engine.tally import Tally
-from netsim.engine.world import World
 from netsim.model.entities import Model
 from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema import Scenario
 
 #: A station that transfers fill is reckoned as this busy: what waits there then is windows of data, of which no formula here knows.
 FILLED = 0.95
+#: Below one: not all of the requests around a change are known as they are.
+MOST_OF_ALL = 0.999
 #: The last scenario without its transfers, since probes are kept by scenario.
 KEPT: list[tuple[Scenario, Scenario]] = []
 
 
 def simulate(
-    scenario: Scenario, model: Model, seed: int, replication: int, stop: Callable[[], bool] | None
-) -> RunRecord:
+    scenario: Scenario, model: Model, seed: int, replication: int, stop: Callable[[], bool] | None,
+    course: Course | None = None,
+) -> RunRecord:  # fmt: skip
     """One replication. Raises ``InterruptedError`` if ``stop()`` says so."""
-    flow = Flow(_requests(scenario), model, seed, replication, stop)
+    rest = _requests(scenario)
+    alone = None if course is None else replace(course, model=replace(course.model, scenario=rest))
+    flow = Flow(rest, model, seed, replication, stop, alone)
+    for met in flow.met.values():  # what was replayed met no transfers, so it tells of trouble alone
+        met.share = min(met.share, MOST_OF_ALL)
     before = {name: r.busy_by_slice_ps for name, r in flow.record().stations.items()}
-    world = World(scenario, model, seed, replication)
+    world, changes = bulk.world_of(scenario, model, seed, replication, course)
+    cores = _cores(world.machine)
     edges = [period.start_ps / PS_PER_S for period in flow.periods] + [scenario.duration / PS_PER_S]
-    moved = bulk.play(world, edges, _taken(flow))
+    moved = bulk.play(world, edges, _taken(flow, cores), changes)
     flow.warnings.clear()
-    flow.periods = [_behind(flow, period, moved, k) for k, period in enumerate(flow.periods)]
+    flow.periods = [_behind(flow, period, moved, k, cores) for k, period in enumerate(flow.periods)]
     flow._judge(flow.periods)
     record = flow.record()
     for name, station in record.stations.items():
@@ -42,7 +51,7 @@ def simulate(
         station.busy_ps = sum(before[name])
     for name, idle in world.machine.records().items():  # stations that no request meets
         record.stations.setdefault(name, StationRecord(name, idle.kind, idle.node, idle.servers))
-    bulk.add_stations(moved, record.stations, {node.name: node.cores for node in model.nodes.values()})
+    bulk.add_stations(moved, record.stations, bulk.cores_of(model))
     names = sorted(name for name, load in scenario.load.items() if load.bulk is not None)
     tally = Tally(names, scenario.duration)
     transfers = tally.records([0] * len(names), [0] * len(names)) | bulk.workload_records(moved, names, tally)
@@ -62,17 +71,19 @@ def _requests(scenario: Scenario) -> Scenario:
     return rest
 
 
-def _cores(flow: Flow) -> dict[str, str]:
+def _cores(machine: Machine) -> dict[str, str]:
     """By receive queue, the core that takes from it."""
-    nodes = flow.stations.model.nodes
-    rings = [(name, record.node) for name, record in flow.stations.known.items() if record.kind == "nic_rx"]
-    return {name: f"{node}/cpu{int(name.rsplit('.rx', 1)[1]) % nodes[node].cores}" for name, node in rings}
+    return {
+        ring.meter.record.name: machine.cpus[node].cores[ring.core].meter.record.name
+        for node, rings in machine.rings.items()
+        for ring in rings
+    }
 
 
-def _taken(flow: Flow) -> dict[str, float]:
+def _taken(flow: Flow, cores: Mapping[str, str]) -> dict[str, float]:
     """The mean shares of links and cores that requests have."""
     found: dict[str, float] = {}
-    cores, whole = _cores(flow), sum(period.seconds for period in flow.periods)
+    whole = sum(period.seconds for period in flow.periods)
     for period in flow.periods:
         for name, busy in period.state.busy.items():
             key = cores.get(name, name)
@@ -80,17 +91,21 @@ def _taken(flow: Flow) -> dict[str, float]:
     return found
 
 
-def _behind(flow: Flow, period: Period, moved: Moved, k: int) -> Period:
+def _behind(flow: Flow, period: Period, moved: Moved, k: int, cores: Mapping[str, str]) -> Period:
     """A period in which requests wait behind transfers, too."""
     stations = copy(period.stations)
-    stations.beside = _demands(flow, period.state.busy, moved, k, period.seconds)
+    stations.beside = _demands(flow, period.state.busy, moved, k, period.seconds, cores)
+    stations.standing = moved.standing.delays_s[k]
     known: dict[tuple[float, ...], State] = {}
     state = flow._state(stations, period.start_ps, period.end_ps, {}, known)
+    for name in stations.standing:
+        if name in state.busy:
+            state.busy[name] = FILLED
     return replace(period, stations=stations, state=state, offered=dict(state.rates))
 
 
 def _demands(
-    flow: Flow, busy: Mapping[str, float], moved: Moved, k: int, seconds: float
+    flow: Flow, busy: Mapping[str, float], moved: Moved, k: int, seconds: float, cores: Mapping[str, str]
 ) -> dict[str, Demand]:
     """What transfers ask of the stations that requests meet, per second of a slice."""
     done = moved.moved[k + 1] - moved.moved[k]
@@ -101,10 +116,10 @@ def _demands(
             took = float(each) * cost / seconds
             share[name] = share.get(name, 0.0) + took
             square[name] = square.get(name, 0.0) + took * cost * price.unit_bytes
-    cores, found = _cores(flow), {}
+    found: dict[str, Demand] = {}
     for name in flow.stations.names:
         key = cores.get(name, name)
-        if not share.get(key):
+        if not share.get(key) or name in moved.standing.delays_s[k]:
             continue
         wide, took = 1.0, share[key]
         if name.endswith("/cpu"):  # of all cores, threads alone: receive work stands at its queues

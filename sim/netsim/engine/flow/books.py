@@ -73,11 +73,11 @@ def _count_waits(record: StationRecord, found: Wait, count: int, levels: int) ->
         return
     record.waits += count
     record.wait_sum_ps += round(count * found.mean_s * PS_PER_S)
-    waiting = round(count * found.chance)
+    waiting = count if found.fixed_s else round(count * found.chance)
     record.wait_histogram[0] = record.wait_histogram.get(0, 0) + count - waiting
-    each = found.mean_s / found.chance if found.chance else 0.0
+    each = found.each_s
     points = min(levels, waiting)
     for k in range(points):
         many = (k + 1) * waiting // points - k * waiting // points
-        index = bucket(round(-math.log(1 - (k + 0.5) / points) * each * PS_PER_S))
+        index = bucket(round((found.fixed_s - math.log(1 - (k + 0.5) / points) * each) * PS_PER_S))
         record.wait_histogram[index] = record.wait_histogram.get(index, 0) + many

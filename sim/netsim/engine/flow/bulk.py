@@ -7,16 +7,22 @@ time before. Acknowledgements take what they need and do not hold their flow bac
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from netsim.engine.border import Change
 from netsim.engine.flow.constants import constants
-from netsim.engine.flow.fluid import Fluid, Transfers
-from netsim.engine.flow.ways import Price, Pricing, Way, opened
+from netsim.engine.flow.fluid import Transfers
+from netsim.engine.flow.following import Left, follow
+from netsim.engine.flow.life import Life, Sender, life, slow_start_s
+from netsim.engine.flow.opening import Way, opened
+from netsim.engine.flow.shares import Course as Changing
+from netsim.engine.flow.standing import Standing
+from netsim.engine.flow.ways import Price, Pricing, quota_of
 from netsim.engine.parts import PART
 from netsim.engine.record import FATES, RunRecord, StationRecord, WorkloadRecord
 from netsim.engine.tally import (
@@ -44,6 +50,7 @@ ROUNDS = 3
 WITHIN = "flows stay within a node, and whether a thread comes to the core of its receive work is chance"
 CROSSED = "flows meet more than one full station, and lose at each of them"
 BEHIND = "acknowledgements wait in the queue of a full link, and windows last longer"
+TIMERS = "flows whose way was cut go on with their next time-out, which doubles each time and depends on the last round trips"
 CORES = "cores are full, or would be with the small units that losses leave behind"
 
 
@@ -63,41 +70,91 @@ class Moved:
     ends_s: Floats
     fullest: dict[str, float]
     small: dict[str, float]
+    lives: list[Life]
+    standing: Standing
+    span_s: float
 
 
-def play(world: World, edges_s: Sequence[float], taken: Mapping[str, float]) -> Moved:
-    """All bulk transfers of a world, up to the last of these times. ``taken``: shares of stations that others have."""
-    ways = opened(world, round(edges_s[-1] * PS_PER_S))
-    sending = [way for way in ways if way.conn is not None]
-    pricing = Pricing(world)
+def play(
+    world: World, edges_s: Sequence[float], taken: Mapping[str, float], changes: Sequence[Change] = ()
+) -> Moved:
+    """All bulk transfers of a world, up to the last of these times, while the swarm changes. ``taken``: shares of stations that
+    others have."""
+    opening = opened(world, round(edges_s[-1] * PS_PER_S), changes)
+    sending = [way for way in opening.ways if way.conn is not None]
+    pricing = Pricing(world, opening.rates)
     rates, busy = np.full(len(sending), np.inf), dict[str, float]()
     prices: list[Price] = []
     acks: dict[str, float] = {}
-    for turn in range(ROUNDS):
+    standing = Standing(world, opening.rates, [], [])
+    for _ in range(ROUNDS):
         prices = _prices(pricing, sending, prices, rates, busy)
         stations = list(dict.fromkeys(name for price in prices for name in [*price.seconds, *price.back]))
-        what, order = _transfers(world, sending, prices, stations, rates)
-        fluid = Fluid(_capacities(world, stations, taken, acks), what)
-        moved, used = [], []
-        for edge in edges_s if turn == ROUNDS - 1 else edges_s[-1:]:
-            fluid.to(edge)
-            moved.append(_back(fluid.moved_bytes, order))
-            used.append(fluid.busy_s)
-        ends = _back(fluid.ends_s, order)
-        begun = np.array([way.begun_ps for way in sending]) / PS_PER_S
-        active = np.maximum(np.where(np.isfinite(ends), ends, edges_s[-1]) - begun, 1e-9)
-        rates = moved[-1] / active
-        acks = _acks(prices, moved[-1] / edges_s[-1])
+        whole = _capacities(world, stations, {}, {})
+        lives = _lives(world, sending, prices, rates, standing)
+        what, order = _transfers(world, sending, prices, stations, rates, lives)
+        left = Left(stations, _capacities(world, stations, taken, acks), opening.capacities)
+        flows = [
+            (_congestion(world, way), mss_of(way), price) for way, price in zip(sending, prices, strict=True)
+        ]
+        standing = Standing(world, opening.rates, stations, flows)
+        played = follow(left, what, order, lives, edges_s, standing.look)
+        ends = np.where(
+            np.isfinite(played.ends_s), played.ends_s, [min(each.ends_s, edges_s[-1]) for each in lives]
+        )
+        active = np.maximum(
+            ends - np.array([way.begun_ps for way in sending]) / PS_PER_S - _idle(lives, ends), 1e-9
+        )
+        rates = played.moved[-1] / active
+        acks = _acks(prices, played.moved[-1] / edges_s[-1])
         busy = {
             name: seconds / float(np.max(active, initial=1e-9)) + acks.get(name, 0.0)
-            for name, seconds in zip(stations, used[-1], strict=True)
+            for name, seconds in zip(stations, played.busy_s[-1], strict=True)
         }
-    with_acks = np.array(used) + np.array([_seconds(prices, stations, row) for row in moved])
-    whole = _capacities(world, stations, {}, {})
+    with_acks = played.busy_s + np.array([_seconds(prices, stations, row) for row in played.moved])
     shares = np.diff(with_acks, axis=0) / np.diff(np.array(edges_s))[:, None] / whole
     fullest = dict(zip(stations, shares.max(axis=0, initial=0.0).tolist(), strict=True))
     small = small_units(pricing, sending, rates, busy)
-    return Moved(ways, sending, prices, stations, np.array(moved), with_acks, ends, fullest, small)
+    return Moved(
+        opening.ways,
+        sending,
+        prices,
+        stations,
+        played.moved,
+        with_acks,
+        played.ends_s,
+        fullest,
+        small,
+        lives,
+        standing,
+        edges_s[-1] - edges_s[0],
+    )
+
+
+def _congestion(world: World, way: Way) -> str:
+    return world.scenario.load[way.workload].connection.congestion
+
+
+def _lives(
+    world: World, ways: Sequence[Way], prices: Sequence[Price], rates: Floats, standing: Standing
+) -> list[Life]:
+    found = []
+    for k, (way, price, rate) in enumerate(zip(ways, prices, rates, strict=True)):
+        queued = partial(standing.before_s, k)
+        found.append(
+            life(way, Sender(_congestion(world, way), mss_of(way), price, float(rate), world.tcp, queued))
+        )
+    return found
+
+
+def _idle(lives: Sequence[Life], ends_s: Floats) -> Floats:
+    """How long each flow could not send (s)."""
+    found = np.zeros(len(lives))
+    for k, (each, end) in enumerate(zip(lives, ends_s, strict=True)):
+        for (at, cap), (until, _) in zip(each.caps, [*each.caps[1:], (end, 0.0)], strict=True):
+            if not cap:
+                found[k] += max(0.0, min(until, end) - at)
+    return found
 
 
 def _acks(prices: Sequence[Price], rates_bps: Floats) -> dict[str, float]:
@@ -115,13 +172,6 @@ def _seconds(prices: Sequence[Price], stations: Sequence[str], moved: Floats) ->
     return [found.get(name, 0.0) for name in stations]
 
 
-def _back(values: Floats, order: Ints) -> Floats:
-    """What is in the order of starts, in that of flows."""
-    found = np.empty_like(values)
-    found[order] = values
-    return found
-
-
 def _prices(
     pricing: Pricing, ways: Sequence[Way], before: Sequence[Price], rates: Floats, busy: Mapping[str, float]
 ) -> list[Price]:
@@ -131,39 +181,40 @@ def _prices(
     ]
 
 
+def cores_of(model: Model) -> dict[str, int]:
+    """Cores of nodes, and of machines that nodes share."""
+    nodes = model.nodes.values()
+    return {node.name: min(node.cores, node.machine_cores) for node in nodes} | {
+        node.machine: node.machine_cores for node in nodes
+    }
+
+
 def _capacities(
     world: World, stations: Sequence[str], taken: Mapping[str, float], acks: Mapping[str, float]
 ) -> Floats:
     """Seconds per second: as many as a node has cores, one of everything else, without what others take."""
-    cores = {f"{node.name}/cpu": float(node.cores) for node in world.model.nodes.values()}
-    whole = ((name, cores.get(name, 1.0)) for name in stations)
+    several = {f"{place}/cpu": float(count) for place, count in cores_of(world.model).items()}
+    limits = ((task.name, task.spec.resources.limits.cpus) for task in world.model.tasks.values())
+    several |= {quota_of(task): limit for task, limit in limits if limit is not None}
+    whole = ((name, several.get(name, 1.0)) for name in stations)
     return np.array([max(0.0, s * (1 - taken.get(name, 0.0)) - acks.get(name, 0.0)) for name, s in whole])
 
 
-def cap_bps(price: Price, window_bytes: int) -> float:
-    """What a flow can do by itself (bytes/s): its threads, each on a core of its own, and its window, once every round trip."""
-    busiest_s = max(price.ends_s)
-    return min(
-        1 / busiest_s if busiest_s else math.inf, window_bytes / price.rtt_s if price.rtt_s else math.inf
-    )
-
-
-def lag_s(price: Price, rate_bps: float, first_bytes: int) -> float:
-    """How much later a flow would have to begin if it sent at its rate at once: a window that doubles each round trip from
-    ``first_bytes`` on reaches the rate after n of them, and has then moved what takes 1 - 1/2^n of one; and the way there."""
-    n = math.log2(max(1.0, rate_bps * price.rtt_s / first_bytes)) if math.isfinite(rate_bps) else 0.0
-    return price.rtt_s * (n - 1 + 2**-n) + price.one_way_s
-
-
 def _transfers(
-    world: World, ways: Sequence[Way], prices: Sequence[Price], stations: Sequence[str], rates: Floats
+    world: World,
+    ways: Sequence[Way],
+    prices: Sequence[Price],
+    stations: Sequence[str],
+    rates: Floats,
+    lives: Sequence[Life],
 ) -> tuple[Transfers, Ints]:
     """The flows in the order in which they start, and that order."""
     place = {name: k for k, name in enumerate(stations)}
     tcp = world.tcp
-    caps = np.array([cap_bps(price, tcp.window_limit_bytes) for price in prices])
+    caps = np.array([each.caps[0][1] for each in lives])
     starts = np.array([
-        way.begun_ps / PS_PER_S + lag_s(price, rate, tcp.initial_window_packets * mss_of(way))
+        way.begun_ps / PS_PER_S + price.one_way_s
+        + slow_start_s(price.rtt_s, rate, tcp.initial_window_packets * mss_of(way))
         for way, price, rate in zip(ways, prices, np.minimum(caps, rates), strict=True)
     ])  # fmt: skip
     order = np.argsort(starts, kind="stable")
@@ -187,6 +238,7 @@ def mss_of(way: Way) -> int:
 def workload_records(found: Moved, names: Sequence[str], tally: Tally) -> dict[str, WorkloadRecord]:
     """The bulk transfers as the other engines tell of them: every flow is a request, its bytes count as they come."""
     done, good = [0] * len(names), [0] * len(names)
+    duration_ps = tally.duration_ps
     sending = {id(way): k for k, way in enumerate(found.sending)}
     rows = np.zeros((len(found.ways), W_ROW), np.int64)
     for row, way in zip(rows, found.ways, strict=True):
@@ -196,9 +248,12 @@ def workload_records(found: Moved, names: Sequence[str], tally: Tally) -> dict[s
             end, fate = way.begun_ps, FATES.index(way.fate)
         elif k is not None:
             good[number] += round(float(found.moved[-1, k] - found.moved[0, k]))
+            broken = found.lives[k]
             if np.isfinite(found.ends_s[k]):
                 end, fate = round(found.ends_s[k] * PS_PER_S), 0
                 done[number] += 1
+            elif broken.ends_s * PS_PER_S < duration_ps:
+                end, fate = round(broken.ends_s * PS_PER_S), FATES.index(broken.fate)
         row[[E_WL, E_SERIAL, E_START, E_FINISH, E_FATE]] = number, way.number, way.asked_ps, end, fate
         row[[E_TRIES, E_BYTES]] = 1 if end >= 0 else 0, way.size_bytes if fate == 0 else 0
         if fate == 0:
@@ -275,6 +330,8 @@ def doubts(found: Moved) -> list[str]:
         crossed = next((name for name in met if flows[name] != flows[met[0]]), None)
         if crossed is not None:
             told.setdefault(CROSSED, crossed)
+        if found.lives[k].waited_s > constants().waited * found.span_s:
+            told.setdefault(TIMERS, way.receiver or way.workload)
         behind = next((name for name in price.back if name in full and k not in flows.get(name, ())), None)
         if behind is not None:
             told.setdefault(BEHIND, behind)
@@ -287,16 +344,30 @@ def doubts(found: Moved) -> list[str]:
     ]
 
 
-def simulate(scenario: Scenario, model: Model, seed: int, replication: int) -> RunRecord:
+def world_of(
+    scenario: Scenario, model: Model, seed: int, replication: int, changing: Changing | None
+) -> tuple[World, Sequence[Change]]:
+    """The world in which connections are opened, and its changes; tasks that come later do not listen yet."""
+    if changing is None:
+        return World(scenario, model, seed, replication), ()
+    world = World(scenario, changing.model, seed, replication)
+    for name in changing.later:
+        world.servers[name].listens, world.servers[name].awaited = False, True
+    return world, changing.changes
+
+
+def simulate(
+    scenario: Scenario, model: Model, seed: int, replication: int, changing: Changing | None = None
+) -> RunRecord:
     """One replication of bulk transfers alone."""
-    world = World(scenario, model, seed, replication)
+    world, changes = world_of(scenario, model, seed, replication, changing)
     width, names = slice_ps(scenario.duration), sorted(scenario.load)
     edges = [*range(0, scenario.duration, width), scenario.duration]
-    found = play(world, [edge / PS_PER_S for edge in edges], {})
+    found = play(world, [edge / PS_PER_S for edge in edges], {}, changes)
     records = world.machine.records()
     for record in records.values():  # what opening the connections cost is in no account
         records[record.name] = StationRecord(record.name, record.kind, record.node, record.servers)
-    add_stations(found, records, {node.name: node.cores for node in model.nodes.values()})
+    add_stations(found, records, cores_of(model))
     tally = Tally(names, scenario.duration)
     done = tally.records([0] * len(names), [0] * len(names)) | workload_records(found, names, tally)
     return RunRecord(

@@ -21,6 +21,7 @@ class Constants:
     valid: float
     full: float
     small_unit_packets: int
+    waited: float
 
 
 @cache

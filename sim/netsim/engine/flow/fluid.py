@@ -3,6 +3,7 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -174,6 +175,30 @@ def play(net, w, first, until, starts, sizes, offsets, paths, uses, weights, cap
             first += 1
 
 
+@entry
+def change(net, w, places, capacities, slots, caps, now):
+    """Stations have other capacities, and transfers in these slots other caps, from now on."""
+    stations = 0
+    for i in range(len(places)):
+        net.s_capacity[places[i]] = capacities[i]
+        stations = touch(net, places[i], stations)
+    for i in range(len(slots)):
+        f = slots[i]
+        net.f_cap[f] = caps[i]
+        for k in range(f << net.bits[0], (f << net.bits[0]) + net.f_places[f]):
+            stations = touch(net, net.n_station[k], stations)
+    stations, flows = solve(net, stations, 0)
+    take_over(net, w, stations, flows, now)
+
+
+@entry
+def leave(net, w, f, now):
+    """A transfer ends before all is moved. What it has moved is left."""
+    left = w.left[f] - net.f_rate[f] * (now - w.since[f])
+    end(net, w, f, now)
+    return left
+
+
 @dataclass(frozen=True, slots=True)
 class Transfers:
     """Transfers in order of their ``starts_s``: ``sizes`` in bytes, weights, caps (bytes/s, inf: none), and paths in
@@ -209,6 +234,7 @@ class Fluid:
         self._net, self._work = make(capacities, SLOTS, width), work(SLOTS)
         self.ends_s = np.full(len(what.starts_s), np.nan)
         self._next, self.now_s = 0, 0.0
+        self._left: dict[int, float] = {}  # bytes of those that were broken off
 
     def to(self, until_s: float) -> None:
         """Go on to a time (s), or to the end of all (inf)."""
@@ -222,6 +248,28 @@ class Fluid:
             self._net, self._work = _grown(self._net, self._work)
         self._next = found
         self.now_s = until_s if np.isfinite(until_s) else float(np.nanmax(self.ends_s, initial=0.0))
+
+    def change(self, capacities: Mapping[int, float], caps_bps: Mapping[int, float]) -> None:
+        """Stations have other capacities, and transfers other caps, from now on."""
+        there = self._slots()
+        for transfer, cap in caps_bps.items():
+            self.what.caps_bps[transfer] = cap
+        some = [(there[transfer], cap) for transfer, cap in caps_bps.items() if transfer in there]
+        change(self._net, self._work, np.array(list(capacities), np.int64), np.array(list(capacities.values()), np.float64),
+               np.array([f for f, _ in some], np.int64), np.array([cap for _, cap in some], np.float64), self.now_s)  # fmt: skip
+
+    def leave(self, transfer: int) -> None:
+        """A transfer is broken off; one that has not begun never moves anything."""
+        there = self._slots()
+        if transfer in there:
+            self._left[transfer] = float(leave(self._net, self._work, there[transfer], self.now_s))
+        else:
+            self.what.caps_bps[transfer] = 0.0
+
+    def _slots(self) -> dict[int, int]:
+        """By transfer, its slot."""
+        slots = np.flatnonzero(self._net.f_places > 0)
+        return dict(zip(self._work.who[slots].tolist(), slots.tolist(), strict=True))
 
     @property
     def busy_s(self) -> Floats:
@@ -237,10 +285,19 @@ class Fluid:
         return found
 
     @property
+    def bottlenecks(self) -> Ints:
+        """The station that holds each transfer back now; negative: none, or it is not there."""
+        found, there = np.full(len(self.ends_s), -1, np.int64), self._net.f_places > 0
+        found[self._work.who[there]] = self._net.f_bottleneck[there]
+        return found
+
+    @property
     def moved_bytes(self) -> Floats:
         """What each transfer has moved until now."""
         net, w, sizes = self._net, self._work, self.what.sizes_bytes
         found = np.where(np.isfinite(self.ends_s), sizes, 0.0)
+        for transfer, kept in self._left.items():
+            found[transfer] = sizes[transfer] - max(0.0, kept)
         there = net.f_places > 0
         left = w.left[there] - net.f_rate[there] * (self.now_s - w.since[there])
         found[w.who[there]] = sizes[w.who[there]] - np.maximum(0.0, left)

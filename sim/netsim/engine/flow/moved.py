@@ -25,17 +25,21 @@ def times(demand: Demand, factor: float, slower: float = 1.0) -> Demand:
 
 
 def weights(sharing: Sharing, cell: Cell) -> dict[str, tuple[float, float]]:
-    """By node, thread time and messages of one request (in shares of any unit)."""
+    """By node, or machine that nodes share, thread time and messages of one request (in shares of any unit)."""
     found: dict[str, tuple[float, float]] = {}
+
+    def add(place: str, cpu: float, wire: float) -> None:
+        before = found.get(place, (0.0, 0.0))
+        found[place] = before[0] + cpu, before[1] + wire
+
     for name, (party, k) in sharing.place.items():
         visits, task = float(cell.visits[party][k]), sharing.model.tasks[name]
-        cpu, wire = found.get(task.node.name, (0.0, 0.0))
-        own = task.spec.work.cpu.mean / PS_PER_S + constants().own_s
-        found[task.node.name] = cpu + visits * own, wire + visits
+        add(task.node.machine, visits * (task.spec.work.cpu.mean / PS_PER_S + constants().own_s), 0.0)
+        for place in {task.node.name, task.node.machine}:
+            add(place, 0.0, visits)
     for node, k in sharing.nodes.items():
-        if cell.entries[k]:
-            cpu, wire = found.get(node, (0.0, 0.0))
-            found[node] = cpu, wire + constants().forwarded * float(cell.entries[k])
+        for place in {node, sharing.model.nodes[node].machine} if cell.entries[k] else ():
+            add(place, 0.0, constants().forwarded * float(cell.entries[k]))
     return found
 
 

@@ -130,6 +130,11 @@ def _watch_machine(machine: Machine, world: World) -> dict[str, Squares]:
     return found
 
 
+def place_of(machine: Machine, node: str) -> str:
+    """Whose cores a node runs on: its own, or a hypervisor's."""
+    return machine.cpus[node].cores[0].meter.record.node
+
+
 def _count_paths(machine: Machine) -> dict[str, int]:
     """How often a request itself meets each station: units and thread work whose time stands in a split."""
     counts: dict[str, int] = {}
@@ -152,7 +157,7 @@ def _count_paths(machine: Machine) -> dict[str, int]:
 
     def running(thread: Any, node: str, work: Any, done: Any, split: Any) -> None:
         if split is not None and any(ps for _, ps in work):
-            meet(f"{node}/cpu")
+            meet(f"{place_of(machine, node)}/cpu")
         run(thread, node, work, done, split)
 
     machine.send = sending  # type: ignore[method-assign, assignment]
@@ -227,7 +232,8 @@ Spec = TypeVar("Spec", Service, Container)
 
 
 def _level(spec: Spec, clients: int) -> Spec:
-    """Work of always its mean: the demands are then exact means, and its spread is put on top by formula."""
+    """Work of always its mean, without a processor limit: the demands are then exact means, and spread and limit are put on top by
+    formula."""
     work = spec.work.model_copy(
         update={
             "cpu": Distribution("constant", spec.work.cpu.mean), "wait": Distribution("constant", spec.work.wait.mean),
@@ -237,7 +243,9 @@ def _level(spec: Spec, clients: int) -> Spec:
         call.model_copy(update={"connection": connection(call.connection, 0.0, clients)})
         for call in spec.calls
     )
-    return spec.model_copy(update={"work": work, "calls": calls})
+    limits = spec.resources.limits.model_copy(update={"cpus": None})
+    resources = spec.resources.model_copy(update={"limits": limits})
+    return spec.model_copy(update={"work": work, "calls": calls, "resources": resources})
 
 
 def parties(scenario: Scenario, name: str) -> set[str]:
@@ -308,7 +316,8 @@ def _run(
             parts[row, PART[part]] = ps
     parts[:, WAITS] = 0
     fates = {int(f): int(n) for f, n in zip(*np.unique(log.fate, return_counts=True), strict=True)}
-    demands = _demands(record.stations, squares, met, count)
+    places = {node: place_of(machine, node) for node in machine.cpus}
+    demands = _demands(record.stations, squares, met, count, places)
     wire = {s.name: s.bytes_sent / count for s in record.stations.values() if s.bytes_sent}
     share = count / (count + scenario.warmup_ps * count / scenario.duration)
     found = Probe(
@@ -319,7 +328,11 @@ def _run(
 
 
 def _demands(
-    stations: dict[str, StationRecord], squares: dict[str, Squares], met: dict[str, int], count: int
+    stations: dict[str, StationRecord],
+    squares: dict[str, Squares],
+    met: dict[str, int],
+    count: int,
+    places: dict[str, str],
 ) -> dict[str, Demand]:
     found: dict[str, Demand] = {}
     softirq: dict[str, list[float]] = {}
@@ -336,18 +349,18 @@ def _demands(
             share = station.waits / softirq[station.node][0]
             found[name].on_path = met.get(f"{station.node}/softirq", 0) * share / count
         elif station.kind == "cpu":
-            node = found.setdefault(f"{station.node}/cpu", Demand())
-            node.visits += station.waits / count
-            node.seconds += station.busy_ps / PS_PER_S / count
-            node.squares += squares[name].squares / count
-            node.short_squares += squares[name].short / count
+            cores = found.setdefault(f"{station.node}/cpu", Demand())
+            cores.visits += station.waits / count
+            cores.seconds += station.busy_ps / PS_PER_S / count
+            cores.squares += squares[name].squares / count
+            cores.short_squares += squares[name].short / count
         elif station.kind != "nic_rx" and station.waits:
             found[name] = Demand(
                 station.waits / count, met.get(name, station.waits if station.kind == "workers" else 0) / count,
                 station.busy_ps / PS_PER_S / count, squares[name].squares / count,
             )  # fmt: skip
-    for place, (_, seconds, square) in softirq.items():
-        cpu = found[f"{place}/cpu"]
+    for node, (_, seconds, square) in softirq.items():
+        cpu = found[f"{places[node]}/cpu"]
         cpu.seconds -= seconds / count
         cpu.squares -= square / count
         cpu.short_squares -= square / count

@@ -16,12 +16,19 @@ STAY = 0.14  # per further server and idle share; the fit in `shortest_queue`
 class Wait(NamedTuple):
     """Waiting at a station: the chance that there is any, and the mean over all (s).
 
-    ``per_second``: what each further second of service beyond the first time slice waits besides.
+    ``per_second``: what each further second of service beyond the first time slice waits besides. ``fixed_s``: what of the mean
+    everybody waits, behind a queue that others keep standing.
     """
 
     chance: float
     mean_s: float
     per_second: float = 0.0
+    fixed_s: float = 0.0
+
+    @property
+    def each_s(self) -> float:
+        """The mean of those who wait, beyond what everybody does."""
+        return (self.mean_s - self.fixed_s) / self.chance if self.chance else 0.0
 
 
 NONE = Wait(0.0, 0.0)

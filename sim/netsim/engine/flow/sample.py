@@ -77,15 +77,15 @@ class Sampler:
         if not total:
             return found
         chance = np.array([state.waits[name].chance for name in names])
-        mean = np.array([state.waits[name].mean_s for name in names])
-        those = np.divide(mean, chance, out=np.zeros(len(names)), where=chance > 0)
-        if not those.any():
+        those = np.array([state.waits[name].each_s for name in names])
+        fixed = np.array([state.waits[name].fixed_s for name in names])
+        if not those.any() and not fixed.any():
             return found
         many = max(1.0, total / MOST_ROUNDS)
         for chosen in _visits(total / many, rng, count):
             which = rng.choice(len(names), len(chosen), p=visits / total)
             waits = rng.random(len(chosen)) < chance[which]
-            found[chosen] += many * waits * rng.exponential(1.0, len(chosen)) * those[which]
+            found[chosen] += many * (fixed[which] + waits * rng.exponential(1.0, len(chosen)) * those[which])
         return found
 
 
@@ -137,11 +137,16 @@ class Tree:
         if not visits.any():  # nobody serves: what becomes of requests then is replayed
             visits = np.ones(len(names))
         which = self.rng.choice(len(names), count, p=visits / visits.sum())
-        slopes = np.array([self.state.waits[f"{node}/cpu"].per_second for node in nodes])
+        slopes = np.array([self.state.waits[f"{stations.place[node]}/cpu"].per_second for node in nodes])
         quantum = np.array([stations.quantum_s[node] for node in nodes])
         found[0] = draws(work.cpu, self.rng, count)
         found[1] = draws(work.wait, self.rng, count)
         found[2] = np.maximum(found[0] - quantum[which], 0) * slopes[which]
+        for k, name in enumerate(names):
+            levels = self.state.limited_s.get(name)
+            if levels is not None:
+                those = np.flatnonzero(which == k)
+                found[2, those] += self.rng.choice(levels, len(those))
 
 
 def _visits(mean: float, rng: np.random.Generator, count: int) -> list[npt.NDArray[np.intp]]:

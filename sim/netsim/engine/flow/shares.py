@@ -215,7 +215,10 @@ class Sharing:
         elif what in (What.ENTRY_IN, What.ENTRY_OUT):
             self.entering[self.nodes[subject]] = float(what == What.ENTRY_IN)
         elif what == What.STEAL:
-            self._slow(f"{subject}/cpu", 1e6 / (1e6 - stolen(change)))
+            if not self.model.nodes[
+                subject
+            ].shared:  # of a machine that others share, only this node is slower
+                self._slow(f"{subject}/cpu", 1e6 / (1e6 - stolen(change)))
         elif what == What.LINK and change.link is not None:
             card = self.model.nodes[subject].nic.rate / change.link.rate_bps if change.link.rate_bps else 1.0
             for direction in ("sends", "receives"):

@@ -50,7 +50,7 @@ TIMEOUT = FATES.index("timeout")
 @dataclass(slots=True)
 class Period:
     """One time slice: its state, what each workload offers and what of it can be done (1/s), and the delay of the
-    backlog at its begin and end (s)."""
+    backlog at its begin and end (s). ``sending``: the share of a workload's senders that is there, where it is not all."""
 
     start_ps: int
     end_ps: int
@@ -59,6 +59,7 @@ class Period:
     offered: dict[str, float]
     able: dict[str, float]
     behind_s: tuple[float, float]
+    sending: dict[str, float]
 
     @property
     def seconds(self) -> float:
@@ -71,8 +72,9 @@ class Flow:
 
     def __init__(
         self, scenario: Scenario, model: Model, seed: int, replication: int, stop: Callable[[], bool] | None,
-        course: Course | None = None,
+        course: Course | None = None, replayed: bool = True,
     ) -> None:  # fmt: skip
+        """``replayed``: what requests meet around changes is asked of the fast machinery."""
         self.scenario = scenario
         self.model = model
         self.seed, self.replication = seed, replication
@@ -90,7 +92,7 @@ class Flow:
         self.stations = Stations(scenario, there, probes)
         self.met: dict[str, Met] = {}
         self.spans: list[Span] = []
-        if course is not None:
+        if course is not None and replayed:
             self.met, self.spans = replay(course, seed, replication, stop)
         self.periods = self._periods()
 
@@ -139,7 +141,9 @@ class Flow:
             )  # fmt: skip
             if busiest:
                 able = {name: rate / busiest for name, rate in state.rates.items()}
-            found.append(Period(start, end, stations, state, dict(state.rates), able, (behind, after)))
+            found.append(
+                Period(start, end, stations, state, dict(state.rates), able, (behind, after), sending)
+            )
             behind = after
         self._judge(found)
         return [period for period in found if period.start_ps >= 0]
@@ -248,6 +252,8 @@ class Flow:
                     start = np.minimum(start, period.end_ps - 1)
                 else:
                     start = arrived[(arrived >= period.start_ps) & (arrived < period.end_ps)]
+                    if period.sending.get(name, 1.0) < 1:
+                        start = start[rng.random(len(start)) < period.sending[name]]
                 if exact is not None:
                     start = start[~inside(start, self.spans)]
                 if len(start):
@@ -368,8 +374,8 @@ def simulate(
             from netsim.engine.flow import beside
 
             return (
-                bulk.simulate(scenario, model, seed, replication) if all(large)
-                else beside.simulate(scenario, model, seed, replication, stop)
+                bulk.simulate(scenario, model, seed, replication, course) if all(large)
+                else beside.simulate(scenario, model, seed, replication, stop, course)
             )  # fmt: skip
         record = Flow(scenario, model, seed, replication, stop, course).record()
     except InterruptedError:

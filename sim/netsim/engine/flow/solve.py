@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from netsim.engine.flow.constants import constants
+from netsim.engine.flow.maxmin import Floats
 from netsim.engine.flow.probe import Demand, Probe
 from netsim.engine.flow.queues import MOST, NONE, Wait, sliced, wait
+from netsim.engine.flow.quota import waits
 from netsim.engine.flow.work import beyond, cv2, slices_square
 from netsim.engine.record import StationRecord
 from netsim.model.entities import Model
@@ -24,13 +27,14 @@ class State:
     """A steady state: requests per second by workload; busy share and wait by station, those of a workload's own pool
     of connections under its name.
 
-    ``hold_s``: how long a worker is held, by pool.
+    ``hold_s``: how long a worker is held, by pool. ``limited_s``: quantiles of the wait for its processor limit, by task.
     """
 
     rates: dict[str, float]
     busy: dict[str, float] = field(default_factory=dict)
     waits: dict[str, Wait] = field(default_factory=dict)
     hold_s: dict[str, float] = field(default_factory=dict)
+    limited_s: dict[str, Floats] = field(default_factory=dict)
 
 
 class Stations:
@@ -49,8 +53,13 @@ class Stations:
                 self.known[pool] = StationRecord(pool, "workers", task.node.name, task.spec.work.workers)
         self.names = sorted({name for probe in probes.values() for name in probe.demands})
         self.quantum_s = {n.name: n.profile.quantum_ps / PS_PER_S for n in model.nodes.values()}
+        nodes = model.nodes.values()
+        self._cores = {n.name: n.cores for n in nodes} | {n.machine: n.machine_cores for n in nodes}
+        self.place = {n.name: n.machine for n in nodes}
         #: What bulk transfers ask of stations, per second.
         self.beside: dict[str, Demand] = {}
+        #: How long what comes to a link stands behind them (s), where they fill it.
+        self.standing: dict[str, float] = {}
         self._squares: dict[tuple[Work, float], tuple[float, float, float]] = {}
         self._parallel = {name: self._side_by_side(name) for name in scenario.load}
 
@@ -75,8 +84,8 @@ class Stations:
         return self._squares[key]
 
     def cores(self, node: str) -> int:
-        """The cores of a node."""
-        return self.model.nodes[node].cores
+        """The cores of a node, or of a machine that nodes share."""
+        return self._cores[node]
 
     def totals(self, rates: Mapping[str, float]) -> dict[str, Demand]:
         """Visits, seconds and squares per second at every station."""
@@ -93,16 +102,17 @@ class Stations:
             pool = found.get(f"{task.name}/workers")
             if pool is not None:
                 _, slices, _ = self.spread(task.spec.work, self.quantum_s[task.node.name])
-                found[f"{task.node.name}/cpu"].short_squares += pool.visits * slices
+                found[task.node.cpu_station].short_squares += pool.visits * slices
         return found
 
     def softirq_share(self, totals: Mapping[str, Demand]) -> dict[str, float]:
         """Softirq's share of each node's cores."""
-        found = dict.fromkeys(self.model.nodes, 0.0)
+        found = dict.fromkeys(self.place.values(), 0.0)
         for name, total in totals.items():
             record = self.known.get(name)
             if record is not None and record.kind == "nic_rx":
-                found[record.node] += total.seconds / self.cores(record.node)
+                place = self.place[record.node]
+                found[place] += total.seconds / self.cores(place)
         return found
 
     def solve(self, rates: Mapping[str, float]) -> State:
@@ -124,11 +134,31 @@ class Stations:
                 )
             elif self.known[name].kind != "workers":
                 state.busy[name] = total.seconds
-                state.waits[name] = wait(total.visits, mean, total.squares / total.visits)
+                behind = self.standing.get(name)
+                state.waits[name] = (
+                    wait(total.visits, mean, total.squares / total.visits) if behind is None
+                    else Wait(0.0, behind, 0.0, behind)
+                )  # fmt: skip
+        self._limits(state, totals)
         self._pools(state, totals)
         for workload in self.probes:
             self._connections(state, workload)
         return state
+
+    def _limits(self, state: State, totals: Mapping[str, Demand]) -> None:
+        """Tasks with a limit of processor time."""
+        for task in self.model.tasks.values():
+            cpus, total = task.spec.resources.limits.cpus, totals.get(f"{task.name}/workers")
+            if cpus is None or total is None or not total.visits:
+                continue
+            work, rest = task.spec.work.cpu, constants().own_s * (1 + sum(c.count for c in task.spec.calls))
+            rate = float(f"{total.visits:.3g}")
+            state.limited_s[task.name] = waits(cpus, rate, work, rest)
+            state.busy[f"{task.name}/quota"] = total.visits * (work.mean / PS_PER_S + rest) / cpus
+
+    def limited_s(self, state: State, task: str) -> float:
+        """The mean wait for a task's processor limit."""
+        return float(state.limited_s[task].mean()) if task in state.limited_s else 0.0
 
     def _connections(self, state: State, workload: str) -> None:
         """A workload's pool of connections: each is held for a response."""
@@ -147,7 +177,8 @@ class Stations:
         for name, demand in probe.demands.items():
             waiting = state.waits[name]
             if waiting.chance:
-                found += demand.on_path * waiting.mean_s**2 * (2 / waiting.chance - 1)
+                mean = waiting.mean_s - waiting.fixed_s
+                found += demand.on_path * mean**2 * (2 / waiting.chance - 1)
         for task in self.model.tasks.values():
             pool = probe.demands.get(f"{task.name}/workers")
             if pool is not None:
@@ -170,9 +201,9 @@ class Stations:
                 if total is None or not total.visits:
                     continue
                 work, node = task.spec.work, task.node.name
-                cpu = state.waits[f"{node}/cpu"]
+                cpu = state.waits[task.node.cpu_station]
                 variance, _, long_s = self.spread(work, self.quantum_s[node])
-                own = cpu.mean_s + cpu.per_second * long_s
+                own = cpu.mean_s + cpu.per_second * long_s + self.limited_s(state, task.name)
                 calls = 0.0
                 for call in task.spec.calls:
                     target = party_of(self.scenario, call.to)
@@ -207,7 +238,8 @@ class Stations:
             pool = probe.demands.get(f"{task.name}/workers")
             if pool is not None:
                 _, _, long_s = self.spread(task.spec.work, self.quantum_s[task.node.name])
-                total += pool.visits * share * long_s * state.waits[f"{task.node.name}/cpu"].per_second
+                beyond_s = long_s * state.waits[task.node.cpu_station].per_second
+                total += pool.visits * share * (beyond_s + self.limited_s(state, task.name))
         return total
 
     def on_path(self, workload: str) -> float:

@@ -1,8 +1,4 @@
-"""What a byte of each flow of a bulk transfer costs at every station, asked of the reference machinery.
-
-All flows open their connections there, so back ends, entries, receive queues and routes are those of the other engines. Nothing
-is sent: what a unit costs stands in the routes.
-"""
+"""What a byte of each flow of a bulk transfer costs at every station: it stands in the routes of its connection."""
 
 from __future__ import annotations
 
@@ -11,13 +7,10 @@ from dataclasses import dataclass, field
 
 from netsim.datapath.congestion.steps import LARGEST, TICK_PS
 from netsim.datapath.stage import Context
-from netsim.engine.client import Client
-from netsim.engine.connection import Connection, Party
-from netsim.engine.kernel import Key, Phase
-from netsim.engine.keys import Tag, fold
+from netsim.engine.flow.opening import Way
+from netsim.engine.flow.probe import place_of
 from netsim.engine.machine import Machine
 from netsim.engine.route import FRAGMENT_BYTES, MIN_FRAME_BYTES, Cost, Route, Visit
-from netsim.engine.sources import Bulk, BulkFlow
 from netsim.engine.world import World
 from netsim.picoseconds import PS_PER_S
 
@@ -26,21 +19,6 @@ BITS = 8
 #: short paths: `LARGEST` packets, halved for each 512 us (tcp_tso_autosize; the same rule as `netsim.datapath.congestion.steps.unit`).
 PACED_S = 1.2 * TICK_PS / PS_PER_S
 HALVED_PS = 512 * 1_000_000
-
-
-@dataclass(slots=True)
-class Way:
-    """One flow: where it goes, from when on it sends, or at that time failed with ``fate``."""
-
-    workload: str
-    number: int
-    size_bytes: int
-    asked_ps: int
-    begun_ps: int = -1
-    fate: str | None = None
-    conn: Connection | None = None
-    sender: str | None = None  # the nodes whose threads write and read; None: outside
-    receiver: str | None = None
 
 
 @dataclass(slots=True)
@@ -58,55 +36,15 @@ class Price:
     visits: float = 0.0
 
 
-class Opened(BulkFlow):
-    """A flow that only opens its connection."""
-
-    __slots__ = ("way",)
-
-    def __init__(self, bulk: Bulk, client: Client, key: Key, number: int, way: Way) -> None:
-        super().__init__(bulk, client, key, number, way.size_bytes)
-        self.way = way
-
-    def _send(self, conn: Connection, party: Party) -> None:
-        self.way.conn, self.way.begun_ps = conn, self.client.kernel.now
-        self.way.sender = party.node if party.thread is not None else None
-        if conn.server is not None:
-            conn.server.accepted(conn)
-            self.way.receiver = conn.server.node
-
-    def _end(self, fate: str) -> None:
-        if not self.over and self.way.conn is None:
-            self.way.fate, self.way.begun_ps = fate, self.client.kernel.now
-        super()._end(fate)
-
-
-def opened(world: World, until_ps: int) -> list[Way]:
-    """All flows of all bulk transfers of a world, opened on it; those that are not by ``until_ps`` have no connection and no
-    fate."""
-    found: list[Way] = []
-
-    def begin(bulk: Bulk, flow: int, way: Way) -> None:
-        client = bulk.clients[flow % len(bulk.clients)]
-        Opened(bulk, client, fold(bulk.key, Tag.FLOW, flow), flow, way).begin()
-
-    for name, load in sorted(world.scenario.load.items()):
-        if load.bulk is None:
-            continue
-        bulk = Bulk(world, name)
-        for flow in range(load.flows if bulk.clients else 0):
-            size = load.bulk // load.flows + (1 if flow < load.bulk % load.flows else 0)
-            way = Way(name, flow, size, load.start)
-            key = fold(bulk.key, Tag.FLOW, flow)
-            world.kernel.at(load.start, Phase.ARRIVAL, key, begin, bulk, flow, way)
-            found.append(way)
-    world.kernel.run(until_ps)
-    return found
-
-
 def unit_packets(rate_bps: float, rtt_s: float, mss_bytes: int, most: int) -> int:
     """Packets of a unit of a flow of this rate (bytes/s)."""
     short = LARGEST >> min(int(rtt_s * PS_PER_S / HALVED_PS), 60)
     return max(2, min(LARGEST, most, int(rate_bps * PACED_S / mss_bytes) + short))
+
+
+def quota_of(task: str) -> str:
+    """What stands for the processor time that a task may use."""
+    return f"{task}/quota"
 
 
 def _ps(cost: Cost) -> int:
@@ -114,10 +52,12 @@ def _ps(cost: Cost) -> int:
 
 
 class Pricing:
-    """Prices of flows on a machine, with the rates that they have."""
+    """Prices of flows on a machine whose links have these ``rates`` (bit/s)."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, rates: Mapping[str, int | None]) -> None:
         self.machine: Machine = world.machine
+        self.servers = world.servers
+        self.rates = rates
         self.tcp = world.tcp
 
     def price(
@@ -145,15 +85,23 @@ class Pricing:
             sends = (
                 _ps(route.send_cost(size)) + (times - 1) * _ps(route.send_cost(size, pieces > 0))
             ) / times
-            self._add(found.seconds, f"{way.sender}/cpu", sends / size)
+            self._cores(found.seconds, way.sender, sends / size)
         if way.receiver is not None:
             receives = _ps(route.recv_cost(size, pieces > 0))
-            self._add(found.seconds, f"{way.receiver}/cpu", receives / size)
+            self._cores(found.seconds, way.receiver, receives / size)
+        for task, took in ((way.writer, sends), (way.reader, receives)):
+            if task in self.servers and self.servers[task].quota is not None:
+                self._add(found.seconds, quota_of(task), took / size)
         found.ends_s = sends / size / PS_PER_S, receives / size / PS_PER_S
         found.one_way_s = there / PS_PER_S
         found.rtt_s = (sends + there + receives + back) / PS_PER_S
         found.visits /= size
         return found
+
+    def _cores(self, seconds: dict[str, float], node: str, ps: float) -> None:
+        """Time of a node's cores, and of those of the machine that it runs on."""
+        for place in {node, place_of(self.machine, node)}:
+            self._add(seconds, f"{place}/cpu", ps)
 
     @staticmethod
     def _add(seconds: dict[str, float], station: str, ps: float) -> None:
@@ -176,7 +124,7 @@ class Pricing:
             else:
                 core, ps = self._softirq(visit, payload, packets, hash_, busy)
                 self._add(seconds, core, ps / size)
-                self._add(seconds, f"{visit.node}/cpu", ps / size)
+                self._cores(seconds, visit.node, ps / size)
                 took += ps
         return took
 
@@ -186,7 +134,8 @@ class Pricing:
         link, pieces = self.machine.links[name], visit.pieces(payload)
         overhead = visit.overhead_bytes + (pieces - 1) * FRAGMENT_BYTES
         wire = max(payload + packets * overhead, MIN_FRAME_BYTES * packets)
-        service = wire * BITS * PS_PER_S / link.rate_bps if link.rate_bps else 0.0
+        rate = self.rates[name]
+        service = wire * BITS * PS_PER_S / rate if rate else 0.0
         return name, wire, max(service, packets * pieces * link.packet_ps)
 
     def _softirq(
