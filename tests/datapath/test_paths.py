@@ -193,3 +193,16 @@ containers:
     model = build_model(loads(text))
     assert reach(model, "outside", "box:8080").network == "kk"
     assert reach(model, "outside", "set:8081").network == "mm"
+
+
+def test_what_holds_a_flow_back_in_its_own_host() -> None:
+    """The socket counts what is in veths, tunnels and the card, not what has been routed on its own node: skb_orphan in
+    ip_rcv_core. Nothing counts on the way from the outside, and nothing has to on the same node."""
+    there, back = both("web.1", "web.2", "web.2")
+    assert there.queue_bytes == back.queue_bytes == 1 << 20
+    assert both("one", "two", "two")[0].queue_bytes == 0
+    routed, _ = both("one", "outside", "outside")
+    assert "ip.forward" in names(routed) and routed.queue_bytes == 0
+    there, back = both("outside", "web:8080", "web.2", via="m-1")
+    assert there.queue_bytes == 0 and back.queue_bytes == 1 << 20
+    assert both("outside", "web:8080", "web.1", via="m-1")[1].queue_bytes == 0

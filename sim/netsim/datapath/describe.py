@@ -28,7 +28,7 @@ LIMITS = """
 |---|---|---|---|
 | `NODE/cpuK` | softirq, then threads | softirq first come first served and preempting; threads in 3 ms slices | none |
 | `NODE/NIC.rxK` | wire packets until softirq has taken them | first come first served | ring, then drop |
-| `NODE/NIC.tx` | skbs as trains | first come first served | ring and queueing discipline, then drop |
+| `NODE/NIC.tx` | skbs as trains | first come first served | TCP small queues; ring and queueing discipline, then drop |
 | `switch/NODE` | skbs as trains, cut through after the first packet | first come first served | buffer bytes, tail drop |
 | `switch/fabric` | the same, what passes a switch with `fabric.rate` | first come first served | buffer bytes, tail drop |
 | `switch/RACK.upK`, `switch/RACK.downK` | the same, between a leaf and spine K | first come first served | buffer bytes, tail drop |
@@ -59,6 +59,12 @@ LIMITS = """
 - Messages of up to 45 packets are sent in units as large as the window. Of larger ones, a unit holds what a connection sends in about a millisecond, more over round trips below 2 ms (TSO autosizing), two packets at
   the least, a 64th of its window, and 64 KiB (45 packets of 1500 B) at the most. A port takes as many of its packets as find room while they
   come; where ports share a buffer, and in rings, all or none.
+- What a sender has in its own host's queues is bounded (TCP small queues): when that is more than a millisecond at its rate of pacing (two
+  units at the least, and `tcp_limit_output_bytes` at the most unless BBR paces it; twice as much for what is sent again), the next unit waits until some has left the card, of
+  which the sender knows at once. Payload is counted, where the kernel counts `skb->truesize`. Nothing is held back of messages of one unit, nor of what
+  is routed on its way to the card (a bridge's or docker_gwbridge's way to the outside): IP's receive work takes the socket off an skb.
+- All flows of a card stand in one row, as with `pfifo_fast` on a card of one queue: the turns that fq_codel gives them, and a card's
+  queues side by side, would let a small request pass. Byte queue limits move nothing that is in that row.
 - No acknowledgement is delayed (40 ms and more for one packet alone): a sender waits for one only with a window of one packet, after a time-out,
   and then it is answered at once, since it fills a hole. Small writes are not held back either (Nagle).
 - A bulk transfer's sender writes `write` bytes at a time: full units, then the whole segments that are left, then what is left of a segment.

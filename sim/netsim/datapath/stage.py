@@ -78,8 +78,10 @@ class Path:
     ``mss_bytes``: TCP payload per wire packet; ``frame_overhead_bytes``: every byte of a full frame
     on the first wire that is not TCP payload (preamble and gap included), before ``bytes_added``.
     ``pieces``: wire packets that the receiver's kernel handles together; 0: as many as were sent as one unit.
+    ``queue_bytes``: what a flow may have in its own host's queues (``tcp_limit_output_bytes``); 0: nothing holds it back there.
     """
 
     stages: tuple[PathStage, ...]
     mss_bytes: int
     pieces: int = 0
+    queue_bytes: int = 0

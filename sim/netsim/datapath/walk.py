@@ -46,10 +46,11 @@ class Walk:
         self.stages: list[PathStage] = []
         self.cut = False  # from here on every wire packet is an skb of its own
         self.pieces = 0
+        self.queue_bytes = 0
 
     def path(self, mss_bytes: int) -> Path:
         """What was walked."""
-        return Path(tuple(self.stages), mss_bytes, self.pieces)
+        return Path(tuple(self.stages), mss_bytes, self.pieces, self.queue_bytes)
 
     def run(self, node: Node, context: Context, *names: str, ends: bool = False) -> Walk:
         """Stages on a node's cores, in a thread or in softirq. A new connection's IPVS stage chooses. Behind a virtual
@@ -193,7 +194,18 @@ class Walk:
     def depart(self, node: Node) -> Walk:
         """Onto the wire at a node's card."""
         self.pieces = 0  # who takes them off it decides anew
+        self._own_queue(node)
         return self.link(node.name, "nic.tx", node.tx_station, ETHERNET_BYTES, node.cables)
+
+    def _own_queue(self, node: Node) -> None:
+        """TCP counts what its socket has in the queues of the host that it sends from, as far as its card: through veths, bridges and
+        tunnels (since 4.19, "skbuff: preserve sock reference when scrubbing the skb", 9c4c325252c5), but not beyond IP's receive
+        work, where skbs forget their socket (``skb_orphan`` in ip_rcv_core, net/ipv4/ip_input.c)."""
+        sends = self.stages[0].stage == "tcp.send" and all(
+            stage.context == Context.THREAD for stage in self.stages
+        )
+        if sends and not {stage.stage for stage in self.stages} & {"ip.forward", "ip.recv"}:
+            self.queue_bytes = int(node.profile.kernel["tcp_limit_output_bytes"])
 
     def arrive(self, node: Node) -> Walk:
         """Through the switch port of a node and its card's interrupt."""

@@ -142,7 +142,8 @@ class Machine:
     def send(self, route: Route, payload_bytes: int, key: Key, arrive: Callable[[int], None],
              drop: Callable[[int, str], None], split: Split | None = None, flow: int = 0,
              choose: Callable[[], Route | None] | None = None,
-             thin: Callable[[int, bool], None] | None = None, ends: tuple[Thread | None, ...] = ()) -> None:  # fmt: skip
+             thin: Callable[[int, bool], None] | None = None, ends: tuple[Thread | None, ...] = (),
+             leaves: Callable[[int], None] | None = None) -> None:  # fmt: skip
         """Move one skb over the visits of its route; ``arrive(now)`` or ``drop(now, station)`` ends it
         (the station is `MTU` if it was too large).
 
@@ -150,10 +151,10 @@ class Machine:
         whole route, whose visits before that one are the same, or None to refuse the packet.
         ``thin(bytes, last)`` is told when some of the skb's wire packets are lost (``last``: those at its end) and the others go on;
         without it, such an skb is lost as a whole. ``ends``: the threads that
-        have the connection for themselves.
+        have the connection for themselves. ``leaves(time)`` is told when the skb will have left the first transmitter, which took it.
         """
         now = self.kernel.now
-        unit = Unit(route, payload_bytes, key, flow, arrive, drop, split, choose, thin, now, ends)
+        unit = Unit(route, payload_bytes, key, flow, arrive, drop, split, choose, thin, now, ends, leaves)
         self._onward(unit, now)
 
     def _onward(self, unit: Unit, first_in: int) -> None:
@@ -204,6 +205,9 @@ class Machine:
             unit.drop(self.kernel.now, station)
             return
         start, first_out, last_out, gone = passed
+        if unit.leaves is not None:
+            unit.leaves(last_out)
+            unit.leaves = None
         if gone:
             self._thin(unit, gone, True)
         if trouble is not None and trouble.loss and not self._survives(unit, trouble.loss, pieces):

@@ -85,12 +85,13 @@ class Visit:
 class Route:
     """The visits of a path. THREAD stages at its two ends belong to the sender's and receiver's threads."""
 
-    __slots__ = ("path", "send", "recv", "visits", "mss_bytes", "enters", "pieces")
+    __slots__ = ("path", "send", "recv", "visits", "mss_bytes", "enters", "pieces", "queue_bytes")
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.mss_bytes = path.mss_bytes
         self.enters = False  # a client outside sends on it, so it goes to where the entry is
+        self.queue_bytes = path.queue_bytes
         stages = path.stages
         first, last = 0, len(stages)
         while first < last and stages[first].context == Context.THREAD:
