@@ -206,3 +206,25 @@ def test_what_holds_a_flow_back_in_its_own_host() -> None:
     there, back = both("outside", "web:8080", "web.2", via="m-1")
     assert there.queue_bytes == 0 and back.queue_bytes == 1 << 20
     assert both("outside", "web:8080", "web.1", via="m-1")[1].queue_bytes == 0
+
+
+def test_packets_are_handed_on_after_the_card_s_work() -> None:
+    """RPS stands between GRO and the stack, at the entry node as at the target; not with rfs, nor where there is one core."""
+    for words, cores, steered in (
+        ("rps", 4, True),
+        ("rps, rfs", 4, False),
+        ("rps", 1, False),
+        ("gro", 4, False),
+    ):
+        nic = f"cores: {cores}, nic: {{offloads: [rx-checksum, gro, {words}]}}"
+        model = build_model(loads(TEXT.format(profile=f"stock, {nic}")))
+        found = reach(model, "outside", "web:8080")
+        path = request_path(model, found, "outside", "web.2", "m-1", False)
+        for node in ("m-1", "m-2"):
+            at = [s for s in path.stages if s.node == node and s.context == Context.SOFTIRQ]
+            assert (
+                [s.stage for s in at[:3]] == ["nic.rx", "rps", "rps.backlog"]
+                if steered
+                else "rps" not in names(path)
+            )
+            assert [s.steered for s in at if s.steered] == ([1] if steered else [])

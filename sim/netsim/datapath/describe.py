@@ -28,6 +28,7 @@ LIMITS = """
 |---|---|---|---|
 | `NODE/cpuK` | softirq, then threads | softirq first come first served and preempting; threads in 3 ms slices | none |
 | `NODE/NIC.rxK` | wire packets until softirq has taken them | first come first served | ring, then drop |
+| `NODE/backlogK` | skbs that another core hands on (`rps`) until softirq has taken them | first come first served | `netdev_max_backlog`, then drop |
 | `NODE/NIC.tx` | skbs as trains | first come first served | TCP small queues; ring and queueing discipline, then drop |
 | `switch/NODE` | skbs as trains, cut through after the first packet | first come first served | buffer bytes, tail drop |
 | `switch/fabric` | the same, what passes a switch with `fabric.rate` | first come first served | buffer bytes, tail drop |
@@ -82,6 +83,9 @@ LIMITS = """
   begins a new one. Requests stay in units.
 - `rfs` brings receive work to the core of the thread that has the connection for itself (bulk transfers). Without it, on a node of more
   than one core, stages cost what the profile's `cross` says: packets are received on another core than they are read on.
+- `rps` (off unless it is named, as in Linux, where `rps_cpus` is empty) hands what a receive queue's core has merged on to all cores by the flow's hash: that core pays
+  `rps`, the other one `rps.backlog`, with an interrupt when it was quiet, and all that follows. A backlog takes `netdev_max_backlog` skbs and drops what
+  comes then, after all the work before. With `rfs` beside it the card has found the core already. No flow limit, and no second steering behind a tunnel.
 - A profile's `poll` is an interrupt's cost. A receive queue raises none while its core is at what came before, nor within
   `irq.moderation` of the last one.
 - Connections are drawn from a pool in turn. A pooled connection is opened when it is first used.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from netsim.datapath.crowd import crowded_ps
-from netsim.datapath.stage import Context, LinkSpec
+from netsim.datapath.stage import Context, LinkSpec, backlog_of
 from netsim.engine.cpu import Core, Cpu, Owner, Quota, Thread
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
@@ -30,7 +30,7 @@ class Host:
     ``cores``: virtual ones, if it runs on a machine with others: then ``machine`` is that one's name and cores, and
     virtual core k is held on core ``first_core + k`` of it, counted round. ``smt``: the speed of each of two hardware
     threads on a core, in millionths of the core's; 0: no core has two. ``rfs``: its card steers what a thread of its own
-    reads to that thread's core. ``moderation_ps``: the least time between two interrupts of a receive queue.
+    reads to that thread's core. ``moderation_ps``: the least time between two interrupts of a receive queue. ``backlog``: skbs that each core takes from those of the receive queues (RPS); 0: they hand none on.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Host:
     smt: int = 0
     rfs: bool = False
     moderation_ps: int = 0
+    backlog: int = 0
 
 
 class Machine:
@@ -69,7 +70,8 @@ class Machine:
         self.tracked: Callable[[str], tuple[int, int]] = lambda node: (0, 1)
         self.meters: dict[str, Meter] = {}
         self.cpus: dict[str, Cpu] = {}
-        self.rings: dict[str, list[Ring]] = {}
+        self.rings: dict[str, list[Ring]] = {}  # a card's, then the backlogs of cores
+        self.queues: dict[str, int] = {}  # how many of them are the card's
         self.links: dict[str, Link] = {}
         self.pools: dict[str, WorkerPool] = {}
         self.cores: dict[str, list[Core]] = {}  # of each machine
@@ -85,7 +87,11 @@ class Machine:
                 Ring(self._meter(f"{host.name}/{host.nic}.rx{q}", "nic_rx", host.name), host.ring_packets,
                      q % host.cores, host.moderation_ps)
                 for q in range(host.rx_queues)
+            ] + [
+                Ring(self._meter(f"{host.name}/backlog{k}", "nic_rx", host.name), host.backlog, k, 0)
+                for k in range(host.cores if host.backlog else 0)
             ]  # fmt: skip
+            self.queues[host.name] = host.rx_queues
         #: Places of the transmitters side by side that are used, by the name before their numbers, where not all are.
         self.lanes: dict[str | None, list[int]] = {}
         for name, spec in links.items():
@@ -315,12 +321,17 @@ class Machine:
             unit.route = chosen
             visit = chosen.visits[unit.at]
         unit.spend("wire", now)
-        rings = self.rings[visit.node]
-        ring = rings[unit.flow % len(rings)]
+        rings, queues = self.rings[visit.node], self.queues[visit.node]
+        ring, taken = rings[unit.flow % queues], unit.packets
+        if visit.steered:
+            ring, taken = (
+                rings[queues + backlog_of(unit.flow, len(rings) - queues)],
+                1 if visit.steered == 1 else unit.packets,
+            )
         record = ring.meter.record
         record.arrived += 1
         large = unit.payload > visit.most_bytes
-        if not ring.room(now, unit.packets) or large:
+        if not ring.room(now, taken) or large:
             ring.meter.drop(now)
             unit.drop(now, MTU if large else record.name)
             return
@@ -332,7 +343,7 @@ class Machine:
         if visit.crowded:
             costs = self._crowded(visit, costs, core)
         start, finish = cpu.softirq(core, sum(ps for _, ps in costs))
-        ring.hold(finish, unit.packets)
+        ring.hold(finish, taken)
         ring.meter.busy(start, finish)
         ring.meter.waited(now, start - now)
         unit.spend("queue:nic_rx", start)

@@ -36,6 +36,7 @@ class Visit:
         "fragments",
         "crowded",
         "poll_ps",
+        "steered",
         "stations",
         "_costs",
     )
@@ -56,6 +57,7 @@ class Visit:
         self.fragments = first.fragments
         self.crowded = first.crowded
         self.poll_ps = first.poll_ps
+        self.steered = first.steered
         self._costs: dict[int, Cost] = {}
 
     def pieces(self, payload_bytes: int) -> int:
@@ -114,6 +116,7 @@ class Route:
                 and stage.context == before.context != Context.LINK
                 and stage.context != Context.DELAY
                 and stage.node == before.node
+                and not stage.steered
             )
             if merge and before is not None:
                 before.stages.append(stage)

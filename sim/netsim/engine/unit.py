@@ -20,7 +20,7 @@ class Unit:
     def __init__(self, route: Route, payload: int, key: Key, flow: int, arrive: Callable[[int], None],
                  drop: Callable[[int, str], None], split: Split | None, choose: Callable[[], Route | None] | None,
                  thin: Callable[[int, bool], None] | None, now: int, ends: tuple[Thread | None, ...],
-                 leaves: Callable[[int], None] | None) -> None:  # fmt: skip
+                 leaves: Callable[[int], None] | None = None) -> None:  # fmt: skip
         self.ends = ends
         self.leaves = leaves  # told when it has left its sender's card
         self.route = route

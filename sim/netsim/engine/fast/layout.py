@@ -85,11 +85,13 @@ W_CORE = 16
     N_TRACKED,  # in the tables of flows
     N_BUCKETS,
     N_RFS,
-    N_MODERATION,
+    N_QUEUES,  # rings of its card; those behind them are the backlogs of its cores
 ) = range(22)
 W_NODE = 24
 # Receive rings
-G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL, G_RAISED = range(7)  # G_RAISED: its last interrupt
+G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL, G_RAISED, G_MODERATION = range(
+    8
+)  # G_RAISED: its last interrupt
 W_RING = 8
 # Routes, their visits and stages. Which rows its visits have stands behind a route's own row, in as many rows of the table as they
 # need
@@ -107,10 +109,11 @@ W_ROUTE = 8
     V_STAGES,
     V_POLL,
     V_FRAGMENTS,
+    V_STEERED,  # to the backlog of another core: as one skb (1) or as packets (2)
     V_PAYLOAD,
     V_PACKETS,
     V_COST,
-) = range(14)
+) = range(15)
 W_VISIT = 16
 SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER, SG_HELD = range(8)
 W_STAGE = 8

@@ -22,6 +22,8 @@ def unsupported(scenario: Scenario) -> str | None:
             return f"the hardware threads of {name}"
         if group.nic.bond is not None:
             return f"the bond of {name}"
+        if "rps" in group.nic.offloads:
+            return f"the backlogs of {name}, to which rps hands packets on"
     large = [name for name, load in scenario.load.items() if load.bulk is not None]
     if large and scenario.changes:
         return f"the bulk transfer {large[0]} while the swarm changes"
