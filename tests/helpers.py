@@ -17,7 +17,8 @@ S = 10**12
 def scenario_from(text: str, folder: Path) -> Scenario:
     """A scenario whose text may name the profiles zero.yaml, on which no stage costs anything, and tight.yaml, whose
     tables are small and ports few, old.yaml, a kernel that drops entries at random, race.yaml, whose queries for names are
-    lost in a quarter of all tries, and cores.yaml, where other cores' caches and interrupts cost more."""
+    lost in a quarter of all tries, cores.yaml, where other cores' caches and interrupts cost more, short.yaml, whose cores have short backlogs, and narrow.yaml, whose
+    flows have little in their own host's queues."""
     (folder / "zero.yaml").write_text("name: free\nbase: zero\n")
     (folder / "tight.yaml").write_text(
         "name: tight\nbase: stock\nkernel: {version: 6.8, nf_conntrack_max: 20, ip_local_port_first: 40000, ip_local_port_last: 40004}\n"
@@ -30,6 +31,12 @@ def scenario_from(text: str, folder: Path) -> Scenario:
         "name: cores\nbase: tuned\nstages:\n  nic.rx: {per_packet: 230, poll: 900, cross: 0.9}\n"
         "  ip.recv: {fixed: 450, cross: 1.3}\n  tcp.recv: {fixed: 350, per_byte: 0.11, cross: 0.45}\n"
         "  tcp.send: {fixed: 850, per_byte: 0.06, held: 9000}\n"
+    )
+    (folder / "short.yaml").write_text(
+        "name: short\nbase: tuned\nkernel: {netdev_max_backlog: 9}\nstages:\n  nic.rx: {per_packet: 230, poll: 900}\n"
+    )
+    (folder / "narrow.yaml").write_text(
+        "name: narrow\nbase: stock\nkernel: {tcp_limit_output_bytes: 20000}\n"
     )
     path = folder / "scenario.yaml"
     path.write_text(text)

@@ -193,3 +193,38 @@ containers:
     model = build_model(loads(text))
     assert reach(model, "outside", "box:8080").network == "kk"
     assert reach(model, "outside", "set:8081").network == "mm"
+
+
+def test_what_holds_a_flow_back_in_its_own_host() -> None:
+    """The socket counts what is in veths, tunnels and the card, not what has been routed on its own node: skb_orphan in
+    ip_rcv_core. Nothing counts on the way from the outside, and nothing has to on the same node."""
+    there, back = both("web.1", "web.2", "web.2")
+    assert there.queue_bytes == back.queue_bytes == 1 << 20
+    assert both("one", "two", "two")[0].queue_bytes == 0
+    routed, _ = both("one", "outside", "outside")
+    assert "ip.forward" in names(routed) and routed.queue_bytes == 0
+    there, back = both("outside", "web:8080", "web.2", via="m-1")
+    assert there.queue_bytes == 0 and back.queue_bytes == 1 << 20
+    assert both("outside", "web:8080", "web.1", via="m-1")[1].queue_bytes == 0
+
+
+def test_packets_are_handed_on_after_the_card_s_work() -> None:
+    """RPS stands between GRO and the stack, at the entry node as at the target; not with rfs, nor where there is one core."""
+    for words, cores, steered in (
+        ("rps", 4, True),
+        ("rps, rfs", 4, False),
+        ("rps", 1, False),
+        ("gro", 4, False),
+    ):
+        nic = f"cores: {cores}, nic: {{offloads: [rx-checksum, gro, {words}]}}"
+        model = build_model(loads(TEXT.format(profile=f"stock, {nic}")))
+        found = reach(model, "outside", "web:8080")
+        path = request_path(model, found, "outside", "web.2", "m-1", False)
+        for node in ("m-1", "m-2"):
+            at = [s for s in path.stages if s.node == node and s.context == Context.SOFTIRQ]
+            assert (
+                [s.stage for s in at[:3]] == ["nic.rx", "rps", "rps.backlog"]
+                if steered
+                else "rps" not in names(path)
+            )
+            assert [s.steered for s in at if s.steered] == ([1] if steered else [])

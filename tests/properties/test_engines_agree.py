@@ -209,6 +209,8 @@ def scenarios(draw: st.DrawFn) -> str:
                 "",
                 ", offloads: [tso, gro, rfs, rx-checksum, tx-checksum]",
                 ", offloads: [rfs]",
+                ", offloads: [tso, gro, rps, rx-checksum, tx-checksum]",
+                ", offloads: [rps]",
                 ", offloads: [tso, tx-checksum]",
             ]
         )
@@ -901,6 +903,59 @@ load:
 """
 LOSES_SOME: list[tuple[int, Step]] = [(25 * MS, Change(What.LINK, "w-1", link=LinkState(loss=0.003)))]
 
+#: Receive queues that hand packets on to all cores, as units and packet by packet, whose backlogs are short; a node without power.
+STEERED = """netsim: 1
+duration: 15ms
+warmup: 0s
+nodes:
+  m: {role: manager, count: 2, cores: 3, profile: short.yaml, nic: {rate: 10Gbit, rx_queues: 1, offloads: [tso, gro, rps, rx-checksum, tx-checksum]}}
+  w: {cores: 2, profile: short.yaml, nic: {rate: 10Gbit, rx_queues: 2, offloads: [tso, rps, tx-checksum]}}
+outside: {rtt: 1ms, clients: 30, entry: {nodes: [m-1, w-1]}}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {replicas: 3, networks: [net], ports: [{published: 80, target: 80}, {published: 53, target: 53, protocol: udp}], work: {cpu: 20us, workers: 9}}
+containers: {box: {node: w-1, networks: [net]}}
+load:
+  users: {from: outside, to: 'web:80', arrivals: {poisson: 20000/s}, request: 600B, response: 12KiB, connection: new, timeout: 30ms}
+  asks: {from: box, to: web, arrivals: {poisson: 9000/s}, request: 5KiB, response: 70KiB, connection: {pool: 9}}
+  names: {from: outside, to: 'web:53', arrivals: {poisson: 60000/s}, datagram: 100B, flows: 30}
+  up: {from: outside, to: 'web:80', bulk: 1GB, flows: 3}
+"""
+STREAMS_ALONE = "\n".join(line for line in STEERED.splitlines() if "names:" not in line)
+FAILS_UNDER_LOAD: list[tuple[int, Step]] = [
+    (5 * MS, Change(What.NODE_DOWN, "m-2")),
+    (10 * MS, Change(What.NODE_UP, "m-2")),
+]
+
+#: What bulk transfers have in their own host's queues: beside others' on one card, over a short ring, over a wire that loses some
+#: of it, from a node without power, at a congestion control that paces; and on ways that are routed, where nothing counts.
+QUEUED = """netsim: 1
+duration: 130ms
+warmup: 0s
+nodes:
+  m: {role: manager, count: 2, cores: 2, profile: tuned, nic: {rate: 100Mbit, ring: 64}}
+  w: {cores: 2, profile: narrow.yaml, nic: {rate: 1Gbit, bond: {links: 2}}}
+fabric: {latency: 100us, buffer: 400KiB}
+outside: {rtt: 4ms, clients: 5}
+networks: {net: {driver: overlay, attachable: true}, br: {driver: bridge}}
+services:
+  web: {replicas: 3, networks: [net], ports: [{published: 80, target: 80}], work: {cpu: 50us, workers: 9}}
+containers: {a: {node: m-1, networks: [net]}, b: {node: m-2, networks: [net]}, c: {node: w-1, networks: [net]}, r: {node: m-1, networks: [br]}}
+load:
+  one: {from: a, to: b, bulk: 1GB, flows: 5}
+  two: {from: a, to: c, bulk: 1GB, flows: 2, connection: {congestion: bbr}}
+  far: {from: c, to: b, bulk: 1GB, flows: 4, connection: {congestion: reno}}
+  out: {from: r, to: outside, bulk: 1GB, flows: 2}
+  down: {from: outside, to: 'web:80', arrivals: {poisson: 30/s}, request: 600B, response: 300KiB, connection: {pool: 9}, timeout: 90ms}
+  asks: {from: a, to: web, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}}
+"""
+LOSES_AND_FAILS: list[tuple[int, Step]] = [
+    (30 * MS, Change(What.LINK, "m-1", link=LinkState(loss=0.01))),
+    (60 * MS, Change(What.LINK, "m-1", link=LinkState())),
+    (80 * MS, Change(What.NODE_DOWN, "m-1")),
+    (120 * MS, Change(What.NODE_UP, "m-1")),
+]
+
 #: Senders that are busier than their ways, by writes whose end is cut in two, or is a whole number of segments, or less than one; and
 #: one whose card is slower.
 WRITES = """netsim: 1
@@ -1029,6 +1084,10 @@ def agree(text: str, plan: list[tuple[int, Step]]) -> None:
 @example(FROM_NODES, A_SOURCE_DIES)
 @example(ONE_CARD, [])
 @example(UNMERGED, LOSES_SOME)
+@example(STEERED, [])
+@example(STREAMS_ALONE, FAILS_UNDER_LOAD)
+@example(QUEUED, [])
+@example(QUEUED, LOSES_AND_FAILS)
 @example(WRITES, [])
 @example(WRITES, LOSES_SOME_OF_THEM)
 @example(DATAGRAMS, [])

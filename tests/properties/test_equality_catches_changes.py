@@ -85,6 +85,11 @@ CHANGES = {
     "a card raises an interrupt for every unit": (
         "rings.py", "    M[g + G_RAISED] = now\n", "",
     ),
+    "a flow has twice as much in its own host's queues": (
+        "smallqueue.py", "if M[o + T_QUEUED] <= limit", "if M[o + T_QUEUED] <= 2 * limit",
+    ),
+    "what is lost in its own host's queues stays there": ("smallqueue.py", "T_QUEUED] -= M[o + U_B]", "T_QUEUED] -= 0"),
+    "all flows are handed on to one core": ("rings.py", "backlog_of(M[o + U_FLOW], M[n + N_CORES])", "0"),
     "the bytes of a flow do not count": (
         "bulk.py", "WL_GOODPUT] += size", "WL_GOODPUT] += 0",
     ),

@@ -28,7 +28,8 @@ LIMITS = """
 |---|---|---|---|
 | `NODE/cpuK` | softirq, then threads | softirq first come first served and preempting; threads in 3 ms slices | none |
 | `NODE/NIC.rxK` | wire packets until softirq has taken them | first come first served | ring, then drop |
-| `NODE/NIC.tx` | skbs as trains | first come first served | ring and queueing discipline, then drop |
+| `NODE/backlogK` | skbs that another core hands on (`rps`) until softirq has taken them | first come first served | `netdev_max_backlog`, then drop |
+| `NODE/NIC.tx` | skbs as trains | first come first served | TCP small queues; ring and queueing discipline, then drop |
 | `switch/NODE` | skbs as trains, cut through after the first packet | first come first served | buffer bytes, tail drop |
 | `switch/fabric` | the same, what passes a switch with `fabric.rate` | first come first served | buffer bytes, tail drop |
 | `switch/RACK.upK`, `switch/RACK.downK` | the same, between a leaf and spine K | first come first served | buffer bytes, tail drop |
@@ -59,6 +60,12 @@ LIMITS = """
 - Messages of up to 45 packets are sent in units as large as the window. Of larger ones, a unit holds what a connection sends in about a millisecond, more over round trips below 2 ms (TSO autosizing), two packets at
   the least, a 64th of its window, and 64 KiB (45 packets of 1500 B) at the most. A port takes as many of its packets as find room while they
   come; where ports share a buffer, and in rings, all or none.
+- What a sender has in its own host's queues is bounded (TCP small queues): when that is more than a millisecond at its rate of pacing (two
+  units at the least, and `tcp_limit_output_bytes` at the most unless BBR paces it; twice as much for what is sent again), the next unit waits until some has left the card, of
+  which the sender knows at once. Payload is counted, where the kernel counts `skb->truesize`. Nothing is held back of messages of one unit, nor of what
+  is routed on its way to the card (a bridge's or docker_gwbridge's way to the outside): IP's receive work takes the socket off an skb.
+- All flows of a card stand in one row, as with `pfifo_fast` on a card of one queue: the turns that fq_codel gives them, and a card's
+  queues side by side, would let a small request pass. Byte queue limits move nothing that is in that row.
 - No acknowledgement is delayed (40 ms and more for one packet alone): a sender waits for one only with a window of one packet, after a time-out,
   and then it is answered at once, since it fills a hole. Small writes are not held back either (Nagle).
 - A bulk transfer's sender writes `write` bytes at a time: full units, then the whole segments that are left, then what is left of a segment.
@@ -76,6 +83,9 @@ LIMITS = """
   begins a new one. Requests stay in units.
 - `rfs` brings receive work to the core of the thread that has the connection for itself (bulk transfers). Without it, on a node of more
   than one core, stages cost what the profile's `cross` says: packets are received on another core than they are read on.
+- `rps` (off unless it is named, as in Linux, where `rps_cpus` is empty) hands what a receive queue's core has merged on to all cores by the flow's hash: that core pays
+  `rps`, the other one `rps.backlog`, with an interrupt when it was quiet, and all that follows. A backlog takes `netdev_max_backlog` skbs and drops what
+  comes then, after all the work before. With `rfs` beside it the card has found the core already. No flow limit, and no second steering behind a tunnel.
 - A profile's `poll` is an interrupt's cost. A receive queue raises none while its core is at what came before, nor within
   `irq.moderation` of the last one.
 - Connections are drawn from a pool in turn. A pooled connection is opened when it is first used.

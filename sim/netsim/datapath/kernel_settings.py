@@ -19,6 +19,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "expire_nodest_conn": (0, 1),
     "expire_quiescent_template": (0, 1),
     "drop_entry": (0, 3),
+    "tcp_limit_output_bytes": (1, 1 << 31),
+    "netdev_max_backlog": (1, 1 << 31),
     "rmem_default": (0, 1 << 31),
 }
 #: The mode of drop_entry that always drops; 1 and 2 do when the node is short of memory, which no node here is.

@@ -36,6 +36,8 @@ STAGES: dict[str, str] = {
     "ip.recv": "IP and TCP or UDP receive, up to the socket",
     "nic.xmit": "IP output, queueing discipline, driver",
     "nic.rx": "interrupt, NAPI, driver, GRO",
+    "rps": "another core is chosen by the flow, its backlog filled and an interrupt sent to it",
+    "rps.backlog": "that core begins (interrupt, softirq) and takes the skb from its backlog",
     "veth": "crossing between two network namespaces",
     "bridge": "forwarding on a bridge",
     "ip.forward": "routing between two interfaces",
@@ -69,7 +71,7 @@ STAGES: dict[str, str] = {
     "vhost": "a virtual machine's packet crosses to or from its hypervisor: kick, vhost thread, copy, virtual switch",
 }
 #: Stages that a profile without base need not name: stock's then hold.
-OPTIONAL = ("vhost", "udp.send", "udp.recv", "ip.fragment", "ip.reassemble")
+OPTIONAL = ("vhost", "udp.send", "udp.recv", "ip.fragment", "ip.reassemble", "rps", "rps.backlog")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,11 @@ def lane(flow: int, lanes: int) -> int:
     return (flow >> 16) % lanes
 
 
+def backlog_of(flow: int, cores: int) -> int:
+    """To which of ``cores`` a flow is handed on by its hash (RPS). Again other bits."""
+    return (flow >> 32) % cores
+
+
 @dataclass(frozen=True, slots=True)
 class LinkSpec:
     """A transmitter: None means no limit. ``baseline_bps`` is what it sends without burst credit, of which it begins
@@ -63,6 +68,7 @@ class PathStage:
     poll_ps: int = 0  # of a card's receive work: its interrupt, when it raises one
     held_ps: int = 0  # of a sender: what the end of a write costs more that TCP cuts in two
     fragments: int = 1  # of LINK: into so many a larger packet has been cut
+    steered: int = 0  # of SOFTIRQ: it runs on the core of the flow, in whose backlog a unit is one skb (1) or one for each packet (2)
     over_bytes: int = -1  # it costs nothing for units of at most so many bytes, whose packets need not be cut
 
     @property
@@ -78,8 +84,10 @@ class Path:
     ``mss_bytes``: TCP payload per wire packet; ``frame_overhead_bytes``: every byte of a full frame
     on the first wire that is not TCP payload (preamble and gap included), before ``bytes_added``.
     ``pieces``: wire packets that the receiver's kernel handles together; 0: as many as were sent as one unit.
+    ``queue_bytes``: what a flow may have in its own host's queues (``tcp_limit_output_bytes``); 0: nothing holds it back there.
     """
 
     stages: tuple[PathStage, ...]
     mss_bytes: int
     pieces: int = 0
+    queue_bytes: int = 0

@@ -46,14 +46,16 @@ class Walk:
         self.stages: list[PathStage] = []
         self.cut = False  # from here on every wire packet is an skb of its own
         self.pieces = 0
+        self.queue_bytes = 0
 
     def path(self, mss_bytes: int) -> Path:
         """What was walked."""
-        return Path(tuple(self.stages), mss_bytes, self.pieces)
+        return Path(tuple(self.stages), mss_bytes, self.pieces, self.queue_bytes)
 
     def run(self, node: Node, context: Context, *names: str, ends: bool = False) -> Walk:
         """Stages on a node's cores, in a thread or in softirq. A new connection's IPVS stage chooses. Behind a virtual
         switch, packets pass vhost next to the card. ``ends``: they are read on this node."""
+        last = "nic.rx" if node.uplink is None else "vhost"
         for name in _through_vhost(names) if node.uplink is not None else names:
             if name == WAKE:  # a driver's process in between
                 self.pause(node, name)
@@ -75,7 +77,27 @@ class Walk:
                 self.cut = not self.udp and (not set(node.nic.offloads) >= GRO or self.fragments > 1)
                 self.pieces = UNMERGED if self.cut else 0
                 self._reassemble(node, context)
+            if name == last and self._receives():
+                self._steer(node, context)
         return self
+
+    def _receives(self) -> bool:
+        """Whether the stage that was walked last ends a card's receive work."""
+        return self.stages[-1].stage != "vhost" or self.stages[-2].stage != "nic.xmit"
+
+    def _steer(self, node: Node, context: Context) -> None:
+        """RPS: the core of the receive queue hands skbs on by their flow, after GRO (``netif_receive_skb_list_internal`` in
+        net/core/dev.c)."""
+        if not node.rps:
+            return
+        for name in ("rps", "rps.backlog"):
+            cost = self._cost(node, name, False)
+            self.stages.append(
+                PathStage(
+                    name, node.name, context, node.cpu_station, cost.fixed_ps, cost.per_packet_ps, cost.per_byte_fs,
+                    poll_ps=cost.poll_ps, steered=1 + self.cut if name == "rps.backlog" else 0,
+                )
+            )  # fmt: skip
 
     def _fragment(self, node: Node, context: Context) -> None:
         """The kernel cuts what is put into a tunnel and then is larger than the card's MTU: a unit into packets first, since
@@ -193,7 +215,18 @@ class Walk:
     def depart(self, node: Node) -> Walk:
         """Onto the wire at a node's card."""
         self.pieces = 0  # who takes them off it decides anew
+        self._own_queue(node)
         return self.link(node.name, "nic.tx", node.tx_station, ETHERNET_BYTES, node.cables)
+
+    def _own_queue(self, node: Node) -> None:
+        """TCP counts what its socket has in the queues of the host that it sends from, as far as its card: through veths, bridges and
+        tunnels (since 4.19, "skbuff: preserve sock reference when scrubbing the skb", 9c4c325252c5), but not beyond IP's receive
+        work, where skbs forget their socket (``skb_orphan`` in ip_rcv_core, net/ipv4/ip_input.c)."""
+        sends = self.stages[0].stage == "tcp.send" and all(
+            stage.context == Context.THREAD for stage in self.stages
+        )
+        if sends and not {stage.stage for stage in self.stages} & {"ip.forward", "ip.recv"}:
+            self.queue_bytes = int(node.profile.kernel["tcp_limit_output_bytes"])
 
     def arrive(self, node: Node) -> Walk:
         """Through the switch port of a node and its card's interrupt."""

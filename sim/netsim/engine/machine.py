@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from netsim.datapath.crowd import crowded_ps
-from netsim.datapath.stage import Context, LinkSpec
+from netsim.datapath.stage import Context, LinkSpec, backlog_of
 from netsim.engine.cpu import Core, Cpu, Owner, Quota, Thread
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
@@ -30,7 +30,7 @@ class Host:
     ``cores``: virtual ones, if it runs on a machine with others: then ``machine`` is that one's name and cores, and
     virtual core k is held on core ``first_core + k`` of it, counted round. ``smt``: the speed of each of two hardware
     threads on a core, in millionths of the core's; 0: no core has two. ``rfs``: its card steers what a thread of its own
-    reads to that thread's core. ``moderation_ps``: the least time between two interrupts of a receive queue.
+    reads to that thread's core. ``moderation_ps``: the least time between two interrupts of a receive queue. ``backlog``: skbs that each core takes from those of the receive queues (RPS); 0: they hand none on.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Host:
     smt: int = 0
     rfs: bool = False
     moderation_ps: int = 0
+    backlog: int = 0
 
 
 class Machine:
@@ -69,7 +70,8 @@ class Machine:
         self.tracked: Callable[[str], tuple[int, int]] = lambda node: (0, 1)
         self.meters: dict[str, Meter] = {}
         self.cpus: dict[str, Cpu] = {}
-        self.rings: dict[str, list[Ring]] = {}
+        self.rings: dict[str, list[Ring]] = {}  # a card's, then the backlogs of cores
+        self.queues: dict[str, int] = {}  # how many of them are the card's
         self.links: dict[str, Link] = {}
         self.pools: dict[str, WorkerPool] = {}
         self.cores: dict[str, list[Core]] = {}  # of each machine
@@ -85,7 +87,11 @@ class Machine:
                 Ring(self._meter(f"{host.name}/{host.nic}.rx{q}", "nic_rx", host.name), host.ring_packets,
                      q % host.cores, host.moderation_ps)
                 for q in range(host.rx_queues)
+            ] + [
+                Ring(self._meter(f"{host.name}/backlog{k}", "nic_rx", host.name), host.backlog, k, 0)
+                for k in range(host.cores if host.backlog else 0)
             ]  # fmt: skip
+            self.queues[host.name] = host.rx_queues
         #: Places of the transmitters side by side that are used, by the name before their numbers, where not all are.
         self.lanes: dict[str | None, list[int]] = {}
         for name, spec in links.items():
@@ -142,7 +148,8 @@ class Machine:
     def send(self, route: Route, payload_bytes: int, key: Key, arrive: Callable[[int], None],
              drop: Callable[[int, str], None], split: Split | None = None, flow: int = 0,
              choose: Callable[[], Route | None] | None = None,
-             thin: Callable[[int, bool], None] | None = None, ends: tuple[Thread | None, ...] = ()) -> None:  # fmt: skip
+             thin: Callable[[int, bool], None] | None = None, ends: tuple[Thread | None, ...] = (),
+             leaves: Callable[[int], None] | None = None) -> None:  # fmt: skip
         """Move one skb over the visits of its route; ``arrive(now)`` or ``drop(now, station)`` ends it
         (the station is `MTU` if it was too large).
 
@@ -150,10 +157,10 @@ class Machine:
         whole route, whose visits before that one are the same, or None to refuse the packet.
         ``thin(bytes, last)`` is told when some of the skb's wire packets are lost (``last``: those at its end) and the others go on;
         without it, such an skb is lost as a whole. ``ends``: the threads that
-        have the connection for themselves.
+        have the connection for themselves. ``leaves(time)`` is told when the skb will have left the first transmitter, which took it.
         """
         now = self.kernel.now
-        unit = Unit(route, payload_bytes, key, flow, arrive, drop, split, choose, thin, now, ends)
+        unit = Unit(route, payload_bytes, key, flow, arrive, drop, split, choose, thin, now, ends, leaves)
         self._onward(unit, now)
 
     def _onward(self, unit: Unit, first_in: int) -> None:
@@ -204,6 +211,9 @@ class Machine:
             unit.drop(self.kernel.now, station)
             return
         start, first_out, last_out, gone = passed
+        if unit.leaves is not None:
+            unit.leaves(last_out)
+            unit.leaves = None
         if gone:
             self._thin(unit, gone, True)
         if trouble is not None and trouble.loss and not self._survives(unit, trouble.loss, pieces):
@@ -311,12 +321,17 @@ class Machine:
             unit.route = chosen
             visit = chosen.visits[unit.at]
         unit.spend("wire", now)
-        rings = self.rings[visit.node]
-        ring = rings[unit.flow % len(rings)]
+        rings, queues = self.rings[visit.node], self.queues[visit.node]
+        ring, taken = rings[unit.flow % queues], unit.packets
+        if visit.steered:
+            ring, taken = (
+                rings[queues + backlog_of(unit.flow, len(rings) - queues)],
+                1 if visit.steered == 1 else unit.packets,
+            )
         record = ring.meter.record
         record.arrived += 1
         large = unit.payload > visit.most_bytes
-        if not ring.room(now, unit.packets) or large:
+        if not ring.room(now, taken) or large:
             ring.meter.drop(now)
             unit.drop(now, MTU if large else record.name)
             return
@@ -328,7 +343,7 @@ class Machine:
         if visit.crowded:
             costs = self._crowded(visit, costs, core)
         start, finish = cpu.softirq(core, sum(ps for _, ps in costs))
-        ring.hold(finish, unit.packets)
+        ring.hold(finish, taken)
         ring.meter.busy(start, finish)
         ring.meter.waited(now, start - now)
         unit.spend("queue:nic_rx", start)

@@ -120,7 +120,7 @@ class Reference(Machinery):
         if context == Context.LINK:
             return machine.links[name].free_at
         rings = machine.rings[name]
-        return machine.cpus[name].cores[rings[flow % len(rings)].core].softirq_free
+        return machine.cpus[name].cores[rings[flow % machine.queues[name]].core].softirq_free
 
     def rewire(self) -> None:
         """Every link's rate, and what is wrong at it."""

@@ -36,6 +36,7 @@ class Visit:
         "fragments",
         "crowded",
         "poll_ps",
+        "steered",
         "stations",
         "_costs",
     )
@@ -56,6 +57,7 @@ class Visit:
         self.fragments = first.fragments
         self.crowded = first.crowded
         self.poll_ps = first.poll_ps
+        self.steered = first.steered
         self._costs: dict[int, Cost] = {}
 
     def pieces(self, payload_bytes: int) -> int:
@@ -85,12 +87,13 @@ class Visit:
 class Route:
     """The visits of a path. THREAD stages at its two ends belong to the sender's and receiver's threads."""
 
-    __slots__ = ("path", "send", "recv", "visits", "mss_bytes", "enters", "pieces")
+    __slots__ = ("path", "send", "recv", "visits", "mss_bytes", "enters", "pieces", "queue_bytes")
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.mss_bytes = path.mss_bytes
         self.enters = False  # a client outside sends on it, so it goes to where the entry is
+        self.queue_bytes = path.queue_bytes
         stages = path.stages
         first, last = 0, len(stages)
         while first < last and stages[first].context == Context.THREAD:
@@ -113,6 +116,7 @@ class Route:
                 and stage.context == before.context != Context.LINK
                 and stage.context != Context.DELAY
                 and stage.node == before.node
+                and not stage.steered
             )
             if merge and before is not None:
                 before.stages.append(stage)

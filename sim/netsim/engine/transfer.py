@@ -52,7 +52,8 @@ class Transfer:
 
     __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
                  "on_bytes", "next", "flying", "arrived", "count", "sending", "free", "unread", "pending", "lost", "holes",
-                 "armed", "timers", "waits", "waited", "pieces", "begun", "ends", "write", "heard", "probed", "backoff")  # fmt: skip
+                 "armed", "timers", "waits", "waited", "pieces", "begun", "ends", "write", "heard", "probed", "backoff",
+                 "small", "queued", "leaving", "stuck")  # fmt: skip
 
     def __init__(
         self,
@@ -103,6 +104,13 @@ class Transfer:
         #: unit that the sender is at, in bytes.
         self.pieces = self.route.pieces if receiver is not None and receiver.thread is not None else 0
         self.begun = 0
+        #: What may be in the own host's queues (0: a message of one unit, or nothing holds it back there), and what is: bytes in all,
+        #: those in the card's by when they will have left, and whether the sender waits for others to get there.
+        whole = conn.tcp.unit_bytes // self.route.mss_bytes * self.route.mss_bytes
+        self.small = self.route.queue_bytes if self.size > whole else 0
+        self.queued = 0
+        self.leaving: deque[tuple[int, int]] = deque()
+        self.stuck = False
         #: The threads that have a bulk transfer's connection for themselves.
         parties = (receiver, sender) if on_bytes is not None else ()
         self.ends = tuple(party.thread for party in parties if party is not None)
@@ -136,7 +144,7 @@ class Transfer:
                 if not self.sending:
                     self.flow.idle(self._packets(self.flying))
                 return
-            if size == 0:
+            if size == 0 or (self.small and self._throttled(size, mss)):
                 return
             units += 1
             if self.flow.ready_ps > now or units > MOST_UNITS:
@@ -158,6 +166,34 @@ class Transfer:
         """The largest unit: what TSO takes, or less where the connection is slow and the message more than one unit."""
         whole = self.conn.tcp.unit_bytes // mss * mss
         return whole if self.size <= whole else min(whole, self.flow.unit * mss)
+
+    def _throttled(self, size: int, mss: int) -> bool:
+        """Whether so much is in the own host's queues that a unit of ``size`` bytes waits until some has left (TCP small
+        queues). What is sent again may find twice as much there (tcp_xmit_retransmit_queue)."""
+        now, leaving = self.conn.kernel.now, self.leaving
+        while leaving and leaving[0][0] <= now:
+            self.queued -= leaving.popleft()[1]
+        limit = self.flow.queue_limit(size, mss, self.small) << bool(self.lost)
+        if self.queued <= limit:
+            return False
+        left, until = self.queued, now + 1
+        for at, bytes_ in leaving:
+            left, until = left - bytes_, max(until, at)
+            if left <= limit:
+                self._wait(until)
+                return True
+        self.stuck = True  # what has not got to the card yet has to leave, too
+        return True
+
+    def _leaves(self, size: int, at: int) -> None:
+        """A unit is in the card's queue, and will have left by then."""
+        self.leaving.append((at, size))
+        self._unstick(at)
+
+    def _unstick(self, at: int) -> None:
+        if self.stuck:
+            self.stuck = False
+            self._wait(at)
 
     def _wait(self, until: int) -> None:
         """It is not time for the next unit."""
@@ -243,6 +279,8 @@ class Transfer:
         if self.backward and self.conn.peer >= Peer.RESET:
             return
         split: Split = {}
+        inside = self.small > 0  # the own host's queues
+        self.queued += size if inside else 0
         left, sent = size, self.flow.sent(self.conn.kernel.now, self.flying == size)
 
         def thin(lost: int, last: bool) -> None:
@@ -251,17 +289,29 @@ class Transfer:
             self.count += 1  # it is a unit of its own from here on
             self._lost(lost, self.count, losses, sent + last)
 
+        def leaves(at: int) -> None:
+            nonlocal inside
+            inside = False
+            self._leaves(size, at)
+
+        def dropped(now: int, where: str) -> None:
+            if inside:
+                self.queued -= size
+                self._unstick(now + 1)
+            self._dropped(left, number, losses, sent, where)
+
         self.conn.machine.send(
             self.route,
             size,
             fold(self.key, Tag.UNIT, number * 64 + losses),
             lambda now: self._arrive(left, number, losses, sent, split, now),
-            lambda now, where: self._dropped(left, number, losses, sent, where),
+            dropped,
             split,
             self.conn.hash,
             None,
             thin,
             self.ends,
+            leaves if inside else None,
         )
 
     def _arrive(self, size: int, number: int, losses: int, sent: int, split: Split, now: int) -> None:

@@ -203,6 +203,7 @@ def _hosts(model: Model) -> list[Host]:
             smt=round((node.smt or 0) * 1e6),
             rfs="rfs" in node.nic.offloads,
             moderation_ps=node.profile.cost("irq.moderation").fixed_ps,
+            backlog=int(node.profile.kernel["netdev_max_backlog"]) if node.rps else 0,
         )
         if node.shared:
             name, count = node.machine, node.machine_cores

@@ -70,6 +70,11 @@ class Node:
         return self.machine != self.name
 
     @property
+    def rps(self) -> bool:
+        """Whether the cores of its receive queues hand skbs on to all cores; with rfs the card has brought them to the right one."""
+        return "rps" in self.nic.offloads and "rfs" not in self.nic.offloads and self.cores > 1
+
+    @property
     def tx_station(self) -> str:
         """Name of the card's transmit queue, like ``worker-1/eth0.tx``; of a bond, without the cable's number."""
         return card_station(self.name, self.nic)

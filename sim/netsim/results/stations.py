@@ -103,6 +103,9 @@ def station_names(model: Model) -> list[str]:
         names += [f"{name}/cpu", *(f"{name}/cpu{k}" for k in range(cores))]
     for node in model.nodes.values():
         names += [f"{node.name}/{node.nic.name}.rx{q}" for q in range(node.rx_queues)]
+        names += [
+            f"{node.name}/backlog{k}" for k in range(min(node.cores, node.machine_cores) if node.rps else 0)
+        ]
     return names + [f"{task}/workers" for task in model.tasks]
 
 

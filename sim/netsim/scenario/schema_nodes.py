@@ -48,6 +48,7 @@ OFFLOADS = (
     "udp-tunnel-csum-tso",
     "esp-hw",
     "rfs",
+    "rps",
 )
 
 
@@ -113,8 +114,8 @@ class Nic(Strict):
     )
     offloads: tuple[Annotated[str, choice(*OFFLOADS)], ...] = Field(
         default=("tso", "gso", "gro", "rx-checksum", "tx-checksum", "udp-tunnel-tso"),
-        description="What the card or the kernel does for many packets at once, and rfs (packets are received on the core that reads "
-        "them); replaces the default list.",
+        description="What the card or the kernel does for many packets at once, rfs (packets are received on the core that reads "
+        "them) and rps (the core of a receive queue hands packets on to all cores, by their flow); replaces the default list.",
     )
     bond: Bond | None = Field(default=None, description="Several cables; without it, one.")
     burst: Burst | None = Field(

@@ -31,7 +31,7 @@ __all__ = ["DriverContract", "installed"]
 NIC_MTUS = (1280, 1500, 9000)
 #: What paths have at their ends and at cards, whatever the driver: no driver says these.
 ENDS = {stage for stage in STAGES if stage.partition(".")[0] in ("tcp", "udp", "dns", "tls", "nic", "irq")} | {
-    "ip.recv", "ip.fragment", "ip.reassemble", "vhost",
+    "ip.recv", "ip.fragment", "ip.reassemble", "vhost", "rps", "rps.backlog",
 }  # fmt: skip
 #: ESP pads to four bytes, so an underlay packet may be a little larger than the bytes of the stages say.
 MOST_PADDING = 3

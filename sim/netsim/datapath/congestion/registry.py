@@ -59,6 +59,11 @@ def _idle(cells: Any, flying: Any) -> None:
 
 
 @entry
+def _queue_limit(cells: Any, size: Any, mss: Any, most: Any) -> Any:
+    return steps.queue_limit(pointer(cells), 0, size, mss, most)
+
+
+@entry
 def _acked(cells: Any, now: Any, packets: Any, flying: Any, sent: Any, rtt: Any, again: Any) -> None:
     steps.acked(pointer(cells), 0, now, packets, flying, sent, rtt, again)
 
@@ -133,6 +138,10 @@ class Window:
     def unit(self) -> int:
         """Packets of a unit at the most."""
         return int(_unit(self.cells))
+
+    def queue_limit(self, size: int, mss: int, most: int) -> int:
+        """Bytes that may be in the sender's own host's queues when a unit of ``size`` follows; ``most``: tcp_limit_output_bytes."""
+        return int(_queue_limit(self.cells, size, mss, most))
 
     def measured(self, rtt_ps: int) -> None:
         """The first round trip, that of the handshake."""

@@ -17,6 +17,7 @@ from netsim.datapath.congestion.bbr_model import (
     BB_LIMITED,
     BB_RATE,
     RATE_SHIFT,
+    TICK_NS,
     units,
 )
 from netsim.datapath.congestion.dispatch import BBR
@@ -89,13 +90,26 @@ def unit(M, f):
     tcp_update_pacing_rate), and few enough for a window that is sent at once."""
     if M[f + CC_SRTT] == 0:
         return LARGEST
-    if M[f + CC_CONTROL] == BBR:
-        packets = units(M, f)
-    else:
-        ratio = 200 if M[f + CC_WINDOW] < M[f + CC_THRESHOLD] // 2 else 120
-        packets = M[f + CC_WINDOW] * ratio * TICK_PS // (100 * M[f + CC_SRTT])
+    packets = units(M, f) if M[f + CC_CONTROL] == BBR else paced(M, f)
     packets += LARGEST >> min((M[f + CC_LEAST] // 1_000_000) >> 9, 60)
     return min(max(packets, 2, M[f + CC_WINDOW] // MOST_UNITS), MOST_PACKETS)
+
+
+@inner
+def paced(M, f):
+    """Packets of a millisecond at the rate of pacing (tcp_update_pacing_rate in net/ipv4/tcp_input.c)."""
+    if M[f + CC_CONTROL] == BBR:
+        return M[f + BB_RATE] * TICK_NS >> RATE_SHIFT
+    ratio = 200 if M[f + CC_WINDOW] < M[f + CC_THRESHOLD] // 2 else 120
+    return M[f + CC_WINDOW] * ratio * TICK_PS // (100 * max(M[f + CC_SRTT], 1))
+
+
+@inner
+def queue_limit(M, f, size, mss, most):
+    """Bytes that a flow may have in its own host's queues when it sends a unit of ``size`` more (tcp_small_queue_check in
+    net/ipv4/tcp_output.c): a millisecond of pacing, two such units at the least, ``most`` at the most if nothing paces it."""
+    limit = max(2 * size, paced(M, f) * mss)
+    return limit if M[f + CC_CONTROL] == BBR else min(limit, most)
 
 
 @inner

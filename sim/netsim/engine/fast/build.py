@@ -158,13 +158,14 @@ class Builder:
                 N_WRAP=len(machine.cores[place]), N_SHARED=cpu.shared, N_SMT=cpu.smt, N_RING=len(self.rings.rows), N_RINGS=len(rings),
                 N_QUANTUM=cpu.quantum_ps, N_TLS=tls.fixed_ps, N_REC=record.fixed_ps, N_REC_FS=record.per_byte_fs,
                 N_KEY=name_key(name), N_GROUP=-1, N_TRACKED=state.nodes[name], N_BUCKETS=state.tracked(name)[1],
-                N_RFS=name in machine.steers, N_MODERATION=rings[0].moderation_ps,
+                N_RFS=name in machine.steers, N_QUEUES=machine.queues[name],
             )  # fmt: skip
             for ring in rings:
                 station = self.station_index[ring.meter.record.name]
                 self.rings.add(
-                    G_STATION=station, G_SIZE=ring.size, G_CORE=ring.core, G_HEAD=-1, G_RAISED=-y.NEVER
-                )
+                    G_STATION=station, G_SIZE=ring.size, G_CORE=ring.core, G_HEAD=-1, G_RAISED=-y.NEVER,
+                    G_MODERATION=ring.moderation_ps,
+                )  # fmt: skip
 
     def spread(self, what: Distribution) -> tuple[int, int]:
         """Kind of a distribution and where its numbers stand."""

@@ -85,15 +85,17 @@ W_CORE = 16
     N_TRACKED,  # in the tables of flows
     N_BUCKETS,
     N_RFS,
-    N_MODERATION,
+    N_QUEUES,  # rings of its card; those behind them are the backlogs of its cores
 ) = range(22)
 W_NODE = 24
 # Receive rings
-G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL, G_RAISED = range(7)  # G_RAISED: its last interrupt
+G_STATION, G_SIZE, G_CORE, G_PACKETS, G_HEAD, G_TAIL, G_RAISED, G_MODERATION = range(
+    8
+)  # G_RAISED: its last interrupt
 W_RING = 8
 # Routes, their visits and stages. Which rows its visits have stands behind a route's own row, in as many rows of the table as they
 # need
-RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS, RO_PIECES = range(7)
+RO_VISITS, RO_MSS, RO_SEND, RO_SENDS, RO_RECV, RO_RECVS, RO_PIECES, RO_QUEUE = range(8)
 W_ROUTE = 8
 (
     V_CONTEXT,
@@ -107,10 +109,11 @@ W_ROUTE = 8
     V_STAGES,
     V_POLL,
     V_FRAGMENTS,
+    V_STEERED,  # to the backlog of another core: as one skb (1) or as packets (2)
     V_PAYLOAD,
     V_PACKETS,
     V_COST,
-) = range(14)
+) = range(15)
 W_VISIT = 16
 SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER, SG_HELD = range(8)
 W_STAGE = 8
@@ -182,6 +185,7 @@ W_SPLIT = -(-NS // LINE) * LINE
     U_ROUTE, U_AT, U_PAYLOAD, U_PACKETS, U_KEY, U_FLOW, U_LAST, U_ACCOUNTED, U_KIND, U_A, U_B, U_C, U_SPLIT, U_SENT,
 ) = range(14)  # fmt: skip
 W_UNIT = 16
+SPLIT_QUEUED = 2  # U_SPLIT of a unit whose time is split and that counts as in its sender's own queues
 # Exchanges: one attempt of a request, at the client and at the server; or a bulk flow (X_BULK: its workload + 1), or a datagram
 # (X_BULK: DATAGRAM; X_BYTES: its socket, X_SENT: what a receive buffer is charged with)
 (
@@ -229,8 +233,13 @@ W_R = 16
     T_HEARD,
     T_PROBED,
     T_BACKOFF,  # time-outs since the last acknowledgement
-) = range(32)
-W_T = 32
+    T_SMALL,  # what may be in its own host's queues; 0: anything
+    T_QUEUED,
+    T_LEAVING,
+    T_LEAVING_TAIL,
+    T_STUCK,
+) = range(37)
+W_T = 40
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_VIA, O_CLIENT, O_FLOW,

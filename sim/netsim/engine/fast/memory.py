@@ -77,7 +77,7 @@ def drop_transfer(M, t):
     M[o + T_REFS] -= 1
     if M[o + T_REFS] == 0:
         drop_exchange(M, M[o + T_X])
-        for head in (T_HEAD, T_PENDING, T_LOST):
+        for head in (T_HEAD, T_PENDING, T_LOST, T_LEAVING):
             while M[o + head] >= 0:
                 pop_front(M, o + head)
         if M[o + T_READER] >= 0:

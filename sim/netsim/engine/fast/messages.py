@@ -16,6 +16,7 @@ from netsim.engine.fast.plane import free_unit, new_unit, onward, stage_cost
 from netsim.engine.fast.recovery import ack_lost, acked, data_lost, unheard
 from netsim.engine.fast.requests import message_ended
 from netsim.engine.fast.slots import spare_thread
+from netsim.engine.fast.smallqueue import dropped_inside
 from netsim.engine.fast.span import message_cost, owe, take
 from netsim.engine.fast.tcp import close, data_arrived, new_transfer, ways_of
 from netsim.engine.keys import fold_compiled
@@ -183,6 +184,8 @@ def unit_dropped(M, u, refused):
             M[k + O_SERVER] = -1
         syn_again(M, a, b)
     elif kind == UK_DATA:
+        if M[o + U_SPLIT] == SPLIT_QUEUED:
+            dropped_inside(M, u)
         if data_lost(M, a, b, c, M[o + U_SENT]):
             todo(M, OP_END, M[M[B_T] + a * W_T + T_X], unheard(M, a), 0)
     elif kind == UK_DATAGRAM:

@@ -48,6 +48,7 @@ class OpenRoute:
     send: tuple[int, int]
     recv: tuple[int, int]
     pieces: int
+    queue_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,14 @@ class Patterns:
                 )
             )
         rows = self.builder.routes.stage_rows
-        return OpenRoute(tuple(visits), route.mss_bytes, rows(route.send), rows(route.recv), route.pieces)
+        return OpenRoute(
+            tuple(visits),
+            route.mss_bytes,
+            rows(route.send),
+            rows(route.recv),
+            route.pieces,
+            route.queue_bytes,
+        )
 
     @staticmethod
     def _name(visit: Visit) -> str:
@@ -187,7 +195,11 @@ class Patterns:
                 (v.context, v.role if v.kind == FIXED else where[v.role][v.kind - 1], v.lanes, *v.rest)
                 for v in route.visits
             )
-            rows.append(b.routes.route_row(visits, route.mss_bytes, route.send, route.recv, route.pieces))
+            rows.append(
+                b.routes.route_row(
+                    visits, route.mss_bytes, route.send, route.recv, route.pieces, route.queue_bytes
+                )
+            )
         columns = dict(zip((f"WA_{name.upper()}" for name in ROUTES), rows, strict=True))
         entries = tuple((str(nodes[role]), kind) for role, kind in pattern.tracked)
         return columns, Passed(entries, nodes[pattern.snat] if pattern.snat >= 0 else None)

@@ -26,6 +26,7 @@ from netsim.engine.fast.memory import (
     waited,
 )
 from netsim.engine.fast.ops import *
+from netsim.engine.fast.smallqueue import leaves
 from netsim.engine.keys import fold_compiled
 from netsim.engine.route import FRAGMENT_BYTES
 from netsim.engine.streams import _uniform
@@ -371,6 +372,8 @@ def link(M, HIST, u, visit, troubled):
     z = M[B_STATION] + s * W_STATION
     if 0 <= start < M[H_DUR]:
         M[z + S_BYTES] += wire
+    if M[o + U_SPLIT] == SPLIT_QUEUED:
+        leaves(M, u, finish)
     if troubled:
         M[H_LOST] = lost_packets(M, u, k, pieces)
         if M[H_LOST] > 0:

@@ -6,18 +6,24 @@ netsim.engine.machine does there; netsim.engine.fast.plane has the way between s
 from __future__ import annotations
 
 from netsim.compiled import inner
+from netsim.datapath import stage
 from netsim.engine.fast.cores import core_row, softirq, stretched
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, busy, came, dropped, pop_front, waited
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import crowded_cost, onward, spend, spend_stages, visit_cost
 
+backlog_of = inner(stage.backlog_of)
+
 
 @inner
 def beside(M, node, core):
     """Note how many of a node's other cores do receive work now."""
     n, count = M[B_NODE] + node * W_NODE, 0
-    for ring in range(M[n + N_RING], M[n + N_RING] + min(M[n + N_RINGS], M[n + N_CORES])):
+    first, rings = M[n + N_RING], M[n + N_RINGS]
+    if rings > M[n + N_QUEUES]:  # the backlogs are those of all cores
+        first += M[n + N_QUEUES]
+    for ring in range(first, first + min(rings, M[n + N_CORES])):
         other = M[M[B_RING] + ring * W_RING + G_CORE]
         count += other != core and M[core_row(M, node, other) + C_SOFT] > M[H_NOW]
     M[H_OTHERS] = count
@@ -51,10 +57,7 @@ def interrupt(M, g, node, core, poll):
     """What the interrupt costs that a unit raises: none while the core takes what came before off the ring (NAPI polls),
     nor before the last one's time is over."""
     now = M[H_NOW]
-    if (
-        M[core_row(M, node, core) + C_SOFT] > now
-        or now < M[g + G_RAISED] + M[M[B_NODE] + node * W_NODE + N_MODERATION]
-    ):
+    if M[core_row(M, node, core) + C_SOFT] > now or now < M[g + G_RAISED] + M[g + G_MODERATION]:
         return 0
     M[g + G_RAISED] = now
     return poll
@@ -65,10 +68,14 @@ def receive(M, HIST, u, v):
     """A unit reaches softirq on its receive queue's core, at the visit of this row. Whether the ring took it."""
     o = M[B_UNIT_] + u * W_UNIT
     now, packets, payload = M[H_NOW], M[o + U_PACKETS], M[o + U_PAYLOAD]
+    taken = packets
     spend(M, u, P_WIRE, now)
     node = M[v + V_WHERE]
     n = M[B_NODE] + node * W_NODE
-    g = M[B_RING] + (M[n + N_RING] + M[o + U_FLOW] % M[n + N_RINGS]) * W_RING
+    g = M[B_RING] + (M[n + N_RING] + M[o + U_FLOW] % M[n + N_QUEUES]) * W_RING
+    if M[v + V_STEERED]:
+        g = M[B_RING] + (M[n + N_RING] + M[n + N_QUEUES] + backlog_of(M[o + U_FLOW], M[n + N_CORES])) * W_RING
+        taken = 1 if M[v + V_STEERED] == 1 else packets
     s = M[g + G_STATION]
     came(M, s)
     settle_ring(M, g, now)
@@ -77,7 +84,7 @@ def receive(M, HIST, u, v):
             M[M[B_CONN] + M[M[B_T] + M[o + U_A] * W_T + T_CONN] * W_CONN + O_LARGE] = 1
         dropped(M, s, now)
         return False
-    if M[g + G_PACKETS] > 0 and M[g + G_PACKETS] + packets > M[g + G_SIZE]:
+    if M[g + G_PACKETS] > 0 and M[g + G_PACKETS] + taken > M[g + G_SIZE]:
         dropped(M, s, now)
         return False
     cost = visit_cost(M, v, payload, packets)
@@ -93,8 +100,8 @@ def receive(M, HIST, u, v):
         cost += least
     cost = stretched(M, node, cost)
     start = softirq(M, node, core, cost)
-    append(M, g + G_HEAD, g + G_TAIL, start + cost, packets, 0)
-    M[g + G_PACKETS] += packets
+    append(M, g + G_HEAD, g + G_TAIL, start + cost, taken, 0)
+    M[g + G_PACKETS] += taken
     busy(M, s, start, start + cost)
     waited(M, HIST, s, now, start - now)
     spend(M, u, P_Q_RX, start)

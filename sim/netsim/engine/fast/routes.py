@@ -39,7 +39,12 @@ class RouteTables:
         """A route's row with its visits and stages; equal routes share theirs."""
         visits = tuple(self._visit(visit) for visit in route.visits)
         return self.route_row(
-            visits, route.mss_bytes, self.stage_rows(route.send), self.stage_rows(route.recv), route.pieces
+            visits,
+            route.mss_bytes,
+            self.stage_rows(route.send),
+            self.stage_rows(route.recv),
+            route.pieces,
+            route.queue_bytes,
         )
 
     def route_row(
@@ -49,14 +54,15 @@ class RouteTables:
         send: tuple[int, int],
         recv: tuple[int, int],
         pieces: int,
+        queue_bytes: int,
     ) -> int:
         """The row of a route of these visits."""
-        key = (visits, mss_bytes, send, recv, pieces)
+        key = (visits, mss_bytes, send, recv, pieces, queue_bytes)
         found = self._known_routes.get(key)
         if found is None:
             rows = self.routes.rows
             found = self._known_routes[key] = len(rows)
-            rows.append([len(visits), mss_bytes, *send, *recv, pieces, 0])  # in the layout's order
+            rows.append([len(visits), mss_bytes, *send, *recv, pieces, queue_bytes])  # in the layout's order
             steps = [self._visit_row(visit) for visit in visits]
             for first in range(0, len(steps), y.W_ROUTE):
                 some = steps[first : first + y.W_ROUTE]
@@ -72,7 +78,7 @@ class RouteTables:
 
     def _visit(self, visit: Visit) -> tuple[int, ...]:
         """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES, V_POLL,
-        V_FRAGMENTS."""
+        V_FRAGMENTS, V_STEERED."""
         where = self.node_index.get(visit.node, -1)
         if visit.context == Context.LINK:
             where = self.link_index[visit.stations[0]]  # the others stand behind it
@@ -88,6 +94,7 @@ class RouteTables:
             *self.stage_rows(visit.stages),
             visit.poll_ps,
             visit.fragments,
+            visit.steered,
         )
 
     def stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:

@@ -84,7 +84,7 @@ class FastPlane(Machinery):
         if context == Context.LINK:
             return int(M[int(M[y.B_LINK]) + b.link_index[name] * y.W_LINK + y.L_FREE])
         rings = self.world.machine.rings[name]
-        node, index = b.nodes.rows[b.node_index[name]], rings[flow % len(rings)].core
+        node, index = b.nodes.rows[b.node_index[name]], rings[flow % self.world.machine.queues[name]].core
         core = node[y.N_CORE] + (node[y.N_SHIFT] + index) % node[y.N_WRAP]
         return int(M[int(M[y.B_CORE]) + core * y.W_CORE + y.C_SOFT])
 

@@ -25,6 +25,7 @@ from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, at, pop_front, row
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import new_unit, onward, stage_cost
+from netsim.engine.fast.smallqueue import throttled, wait
 from netsim.engine.keys import fold_compiled
 
 MOST_UNITS = 100  # as in netsim.engine.transfer
@@ -68,6 +69,10 @@ def new_transfer(M, conn, back, size, key, kind, x):
     M[o + T_WAITED] = 0
     M[o + T_BEGUN] = 0
     M[o + T_WRITE] = 0
+    M[o + T_SMALL] = 0
+    M[o + T_QUEUED] = 0
+    M[o + T_LEAVING] = -1
+    M[o + T_STUCK] = 0
     return t
 
 
@@ -91,6 +96,14 @@ def flow_cell(M, t):
     """Where the window of a transfer's direction stands (netsim.datapath.congestion.layout)."""
     o = M[B_T] + t * W_T
     return M[B_CONN] + M[o + T_CONN] * W_CONN + (O_BACK if M[o + T_BACK] else O_THERE)
+
+
+@inner
+def route_row(M, t):
+    """The route of a transfer's units."""
+    o = M[B_T] + t * W_T
+    w = ways_of(M, M[o + T_CONN])
+    return M[B_ROUTE] + (M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]) * W_ROUTE
 
 
 @inner
@@ -125,6 +138,9 @@ def start_transfer(M, t):
     now = M[H_NOW]
     steps.rested(M, f, now, now - M[k + O_LAST], rto(M, M[f + CC_SRTT], 0), M[H_IW])
     M[k + O_LAST] = now
+    mss = mss_of(M, t)
+    if M[o + T_SIZE] > M[H_UNIT] // mss * mss:
+        M[o + T_SMALL] = M[route_row(M, t) + RO_QUEUE]
     pump(M, t, True)
 
 
@@ -154,7 +170,7 @@ def pump(M, t, writing):
             if not M[o + T_SENDING]:
                 steps.idle(M, f, -(-M[o + T_FLYING] // mss))
             return
-        if size == 0:
+        if size == 0 or (M[o + T_SMALL] > 0 and throttled(M, t, f, size, mss)):
             return
         units += 1
         if M[f + CC_READY] > M[H_NOW] or units > MOST_UNITS:
@@ -180,16 +196,6 @@ def largest(M, o, f, mss):
     if M[o + T_SIZE] <= whole:
         return whole
     return min(whole, steps.unit(M, f) * mss)
-
-
-@inner
-def wait(M, t, until):
-    """It is not time for the next unit."""
-    o = M[B_T] + t * W_T
-    if not M[o + T_WAITS]:
-        M[o + T_WAITS] = 1
-        M[o + T_WAITED] += 1
-        at(M, until, TIMEOUT, fold_compiled(M[o + T_KEY], TAG_PACE, M[o + T_WAITED]), OP_PACE, t, 0, 0)
 
 
 @inner
@@ -271,6 +277,9 @@ def send_unit(M, t, size, number, losses):
     route = M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]
     key = fold_compiled(M[o + T_KEY], TAG_UNIT, number * 64 + losses)
     u = new_unit(M, route, size, key, M[k + O_HASH], UK_DATA, t, size, number * 64 + losses, 1)
+    if M[o + T_SMALL] > 0:
+        M[o + T_QUEUED] += size
+        M[M[B_UNIT_] + u * W_UNIT + U_SPLIT] = SPLIT_QUEUED
     f = flow_cell(M, t)
     stamp = steps.sent(M, f, M[H_NOW], M[o + T_FLYING] == size)
     M[M[B_UNIT_] + u * W_UNIT + U_SENT] = stamp

@@ -20,6 +20,8 @@ def unsupported(scenario: Scenario) -> str | None:
             return f"the hardware threads of {name}"
         if group.nic.bond is not None:
             return f"the bond of {name}"
+        if "rps" in group.nic.offloads:
+            return f"the backlogs of {name}, to which rps hands packets on"
     for name, load in scenario.load.items():
         if load.datagram is not None:
             return f"the datagrams of {name}"
