@@ -12,14 +12,16 @@ from netsim.scenario.schema_work import Distribution
 
 def test_work_larger_than_a_budget_waits_for_the_rest_of_its_period() -> None:
     """30 ms of which a period gives 20, seldom: who comes u ms before the period's end waits u - 20 ms, if that is more than nothing;
-    in the mean 80^2 / (2 x 100) = 32 ms. 512 quantiles of 20,000 requests: within 3 %."""
+    in the mean 80^2 / (2 x 100) = 32 ms. Seldom is once in 100 periods: one or two in a hundred still meet another, and wait a
+    period or two more, so the mean is up to 3 ms above."""
     found = waits(0.2, 0.01, Distribution("constant", 30 * 10**9), 0.0)
-    assert found.mean() == pytest.approx(0.032, rel=0.03)
-    assert found.max() <= 0.080 and (found == 0).mean() == pytest.approx(0.2, abs=0.02)
+    assert 0.0315 < found.mean() < 0.035
+    assert (found > 0.080).mean() < 0.03 and (found == 0).mean() == pytest.approx(0.2, abs=0.02)
 
 
 def test_work_that_a_budget_holds_never_waits_alone() -> None:
-    assert not waits(0.5, 0.001, Distribution("constant", 40 * 10**9), 0.0).any()
+    """One in a hundred meets another in its period."""
+    assert (waits(0.5, 0.001, Distribution("constant", 40 * 10**9), 0.0) > 0).mean() < 0.02
 
 
 def test_nobody_waits_less_with_a_smaller_limit() -> None:
