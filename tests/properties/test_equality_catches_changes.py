@@ -16,7 +16,7 @@ FAST = "sim/netsim/engine/fast"
 #: What is changed: file, the text that is there, what takes its place.
 CHANGES = {
     "a receive ring takes one packet less": (
-        "rings.py", "M[g + G_PACKETS] + packets > M[g + G_SIZE]", "M[g + G_PACKETS] + packets >= M[g + G_SIZE]",
+        "rings.py", "M[g + G_PACKETS] + taken > M[g + G_SIZE]", "M[g + G_PACKETS] + taken >= M[g + G_SIZE]",
     ),
     "a card takes packets of any size": ("rings.py", "if payload > M[v + V_MOST]:", "if payload > M[v + V_MOST] + 70_000:"),
     "a switch port forgets the size of what comes": (

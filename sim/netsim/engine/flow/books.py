@@ -26,6 +26,7 @@ def station_records(stations: Stations, periods: Sequence[Period]) -> dict[str, 
         alike.setdefault(id(period.state), []).append(period)
     shares = {id(period.stations): period.stations for period in periods}
     met = {key: _met(found) for key, found in shares.items()}
+    lasting = {key: sum(period.seconds for period in members) for key, members in alike.items()}
     found: dict[str, StationRecord] = {}
     for name, old in stations.known.items():
         record = found[name] = StationRecord(name, old.kind, old.node, old.servers)
@@ -33,12 +34,12 @@ def station_records(stations: Stations, periods: Sequence[Period]) -> dict[str, 
         record.busy_by_slice_ps = [_busy_ps(record, key, period) for period in periods]
         record.busy_ps = sum(record.busy_by_slice_ps)
         share = 1 / stations.cores(old.node) if old.kind == "cpu" else 1.0
-        for members in alike.values():
+        for which, members in alike.items():
             visits, sent = met[id(members[0].stations)]
             if key not in visits and key not in sent:
                 continue
             state, rates = members[0].state, members[0].offered
-            seconds = sum(period.seconds for period in members)
+            seconds = lasting[which]
             record.bytes_sent += round(seconds * sum(rates[w] * each for w, each in sent.get(key, ())))
             count = share * seconds * sum(rates[w] * each for w, each in visits.get(key, ()))
             _count_waits(record, state.waits.get(key, NONE), round(count), max(LEAST, LEVELS // len(alike)))

@@ -23,6 +23,8 @@ LEAST_REQUESTS, LEAST_PERIODS = 20_000, 2_000
 MOST_REQUESTS = 400_000
 #: Beyond this share of its budget a task only falls behind, which is counted as backlog.
 MOST = 0.98
+#: Requests that are so many periods, or times of work, apart have nothing to do with each other.
+ALONE = 100
 Floats = npt.NDArray[np.float64]
 
 
@@ -32,7 +34,8 @@ def waits(cpus: float, rate_per_s: float, work: Distribution, rest_s: float) -> 
     each = work.mean / PS_PER_S + rest_s
     if rate_per_s <= 0 or each <= 0:
         return np.zeros(LEVELS)
-    rate = min(rate_per_s, MOST * cpus / each)
+    seldom = 1 / (ALONE * max(PERIOD_S, each / cpus))
+    rate = min(max(rate_per_s, seldom), MOST * cpus / each)
     count = int(min(MOST_REQUESTS, max(LEAST_REQUESTS, LEAST_PERIODS * PERIOD_S * rate)))
     rng = np.random.default_rng(0)
     at = np.cumsum(rng.exponential(1 / rate, count))

@@ -89,7 +89,7 @@ class Stations:
 
     def totals(self, rates: Mapping[str, float]) -> dict[str, Demand]:
         """Visits, seconds and squares per second at every station."""
-        found = {name: replace(self.beside.get(name, Demand())) for name in self.names}
+        found = {name: replace(self.beside[name]) if name in self.beside else Demand() for name in self.names}
         for workload, probe in self.probes.items():
             rate = rates[workload]
             for name, demand in probe.demands.items():

@@ -1,0 +1,79 @@
+"""The queue that transfers keep before a link: what windows hold and the way does not, and what requests behind it feel."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import netsim
+from netsim.engine.flow.standing import Held, Queue
+from netsim.scenario.load import loads
+
+RATE = 125e6  # bytes/s: 1 Gbit/s
+
+
+def flow(congestion: str, moved: float, limit: float = 3e6, share: float = 0.5, rtt_s: float = 1e-3) -> Held:
+    return Held(congestion, limit, moved, share * RATE, rtt_s, 1500.0)
+
+
+def test_windows_without_losses_stand_in_the_queue_but_for_what_the_way_holds() -> None:
+    """Two windows of 3 MB, and 62.5 kB of each on the way."""
+    found = Queue(math.inf).bytes_at(100.0, [flow("cubic", 1e12), flow("reno", 1e6)])
+    assert found == pytest.approx(2 * (3e6 - 0.5 * RATE * 1e-3))
+
+
+def test_cubic_that_has_lost_nothing_adds_a_packet_for_twenty() -> None:
+    assert Queue(math.inf).bytes_at(1.0, [flow("cubic", 20e6)]) == pytest.approx(1e6)
+
+
+def test_bbr_keeps_one_product_of_its_own_unless_alone() -> None:
+    assert Queue(math.inf).bytes_at(9.0, [flow("bbr", 1e12)]) == 0
+    assert Queue(math.inf).bytes_at(9.0, [flow("bbr", 1e12)] * 2) == pytest.approx(RATE * 1e-3)
+
+
+@pytest.mark.parametrize(("congestion", "keeps"), [("cubic", 717 / 1024), ("reno", 0.5)])
+def test_a_buffer_that_overflows_is_never_emptier_than_what_a_loss_leaves(
+    congestion: str, keeps: float
+) -> None:
+    """From the first overflow on, between what the control keeps of all that was on its way and the whole buffer."""
+    flows, queue, product = [flow(congestion, 1e12, limit=1e9)] * 2, Queue(1e6), RATE * 1e-3
+    seen = [queue.bytes_at(0.01 * k, flows) for k in range(1, 4000)]
+    assert seen[0] == pytest.approx(keeps * (1e6 + product) - product, rel=0.02)
+    assert max(seen) <= 1e6 and max(seen) > 0.97e6
+    assert min(seen) >= keeps * (1e6 + product) - product - 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("per_s", "response", "flows", "seconds"), [(1000, "30KiB", 4, 3), (400, "12KiB", 8, 6)]
+)
+def test_requests_behind_it_wait_as_long_as_on_the_fast_engine(
+    per_s: int, response: str, flows: int, seconds: int
+) -> None:
+    """Half of all wait behind four or eight flows on a 1 Gbit/s card: p50 within 20 %."""
+    scenario = loads(
+        f"""netsim: 1
+name: behind
+duration: {seconds}s
+warmup: 1s
+replications: 1
+nodes:
+  a: {{role: manager, cores: 4, count: 2, nic: {{rate: 1Gbit}}}}
+  b: {{count: 2, cores: 4, nic: {{rate: 1Gbit}}}}
+outside: {{clients: 100, rtt: 1ms}}
+networks: {{net: {{driver: overlay}}}}
+services:
+  web: {{replicas: 2, networks: [net], ports: [{{published: 8080, target: 80}}], placement: {{constraints: [node.role == manager]}},
+        work: {{cpu: {{exponential: {{mean: 1ms}}}}, workers: 16}}}}
+  db: {{replicas: 2, networks: [net], work: {{cpu: 0s}}, placement: {{constraints: [node.role == worker]}}}}
+load:
+  users: {{from: outside, to: "web:8080", arrivals: {{poisson: {per_s}/s}}, response: {response}, connection: {{pool: 100}}}}
+  copy: {{from: web, to: db, bulk: 1TiB, flows: {flows}}}
+"""
+    )
+    fast, flow = (netsim.run(scenario, engine=engine) for engine in ("fast", "flow"))
+    old, new = (found.data["workloads"]["users"]["latency_s"]["p50"]["value"] for found in (fast, flow))
+    assert old > 0.05
+    assert new == pytest.approx(old, rel=0.20)
+    assert any("formulas are held against" in told for told in flow.warnings)
