@@ -383,11 +383,6 @@ def carried_out(
     return record, [*told, plane.outcomes()]
 
 
-def wires(step: Change | str) -> bool:
-    """Whether it is about links or cores alone: the language has no other changes beside datagrams."""
-    return isinstance(step, Change) and step.what in (What.LINK, What.PART, What.STEAL, What.BACKGROUND)
-
-
 def fits(step: Change, model: Model) -> bool:
     """Whether a bond has the cables that a change says it uses."""
     node = model.nodes.get(step.subject)
@@ -992,8 +987,6 @@ def test_both_engines_give_the_same_picoseconds(text: str, plan: list[tuple[int,
         except ModelError:
             event("cannot be placed")
             return
-        if any(load.datagram is not None for load in scenario.load.values()):
-            plan = [step for step in plan if not isinstance(step[1], (str, Change)) or wires(step[1])]
         a, told = carried_out(Reference, scenario, model, plan)
         for fate in {int(f) for x in a.workloads.values() for f in x.log.fate}:
             event(f"fate {fate}")

@@ -82,6 +82,7 @@ class Server(Owner):
         self.receive_buffer_bytes = int(node) if wanted is None else wanted
         self.has_to_fit = int(has_to_fit(task.node.profile.kernel["version"]))
         self.buffered_bytes = 0  # of datagrams that wait for a worker, as the kernel counts them
+        self.held: dict[Datagram, None] = {}  # datagrams that wait, or that it is at work on
         self.clients: list[Client] = []
         self.sources: list[Client] = []
         self.listens = True
@@ -153,6 +154,8 @@ class Server(Owner):
         self.gone, self.listens = True, False
         self.machine.cpus[self.node].kill(self)
         self.pool.clear()
+        for datagram in list(self.held):
+            datagram.end("reset")
         for client in (*self.clients, *self.sources):
             client.kill()
         for conn in [] if self.silent else list(self.open):
@@ -178,6 +181,7 @@ class Server(Owner):
             self.pool.refuse()
             return False
         self.buffered_bytes += size
+        self.held[datagram] = None
         Service(self, datagram).begin()
         return True
 
@@ -212,7 +216,8 @@ class Service:
         else:
             server.accepted(exchange.conn)
         conn = exchange.conn
-        work = message_cost(conn.ways.request, exchange.request, conn.tcp.unit_bytes, False)
+        ways = exchange.ways if isinstance(exchange, Datagram) else conn.ways
+        work = message_cost(ways.request, exchange.request, conn.tcp.unit_bytes, False)
         cpu = server.world.draws.draw(server.work.cpu, exchange.key, server.cpu_purpose)
         work.append(("app.work", cpu))
         if exchange.tls:
