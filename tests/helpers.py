@@ -17,8 +17,8 @@ S = 10**12
 def scenario_from(text: str, folder: Path) -> Scenario:
     """A scenario whose text may name the profiles zero.yaml, on which no stage costs anything, and tight.yaml, whose
     tables are small and ports few, old.yaml, a kernel that drops entries at random, race.yaml, whose queries for names are
-    lost in a quarter of all tries, cores.yaml, where other cores' caches and interrupts cost more, short.yaml, whose cores have short backlogs, and narrow.yaml, whose
-    flows have little in their own host's queues."""
+    lost in a quarter of all tries, lasting.yaml, whose IPVS entries outlive their back ends, cores.yaml, where other cores' caches and
+    interrupts cost more, short.yaml, whose cores have short backlogs, and narrow.yaml, whose flows have little in their own host's queues."""
     (folder / "zero.yaml").write_text("name: free\nbase: zero\n")
     (folder / "tight.yaml").write_text(
         "name: tight\nbase: stock\nkernel: {version: 6.8, nf_conntrack_max: 20, ip_local_port_first: 40000, ip_local_port_last: 40004}\n"
@@ -26,6 +26,7 @@ def scenario_from(text: str, folder: Path) -> Scenario:
     (folder / "old.yaml").write_text(
         "name: old\nbase: stock\nkernel: {version: 5.4, conn_reuse_mode: 1, drop_entry: 3, nf_conntrack_max: 60}\n"
     )
+    (folder / "lasting.yaml").write_text("name: lasting\nbase: stock\nkernel: {expire_nodest_conn: 0}\n")
     (folder / "race.yaml").write_text("name: race\nbase: stock\nkernel: {insert_race: 0.25}\n")
     (folder / "cores.yaml").write_text(
         "name: cores\nbase: tuned\nstages:\n  nic.rx: {per_packet: 230, poll: 900, cross: 0.9}\n"

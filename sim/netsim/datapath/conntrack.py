@@ -28,6 +28,7 @@ from netsim.datapath.flows.layout import (
     NS_SANDBOX,
     REST,
     SENT,
+    STREAM,
     SYN,
     T_DRAWS,
     T_LISTS,
@@ -79,7 +80,7 @@ def early_victim(T, ns):
         none *= others / T[ns + NS_COUNT]
     if mix(T[T_DRAWS], T[ns + NS_COUNT]) < none * (1 << 62):
         return -1
-    for state in (REST, SYN, SENT):
+    for state in (REST, SYN, SENT, STREAM):
         row = T[T_LISTS + 2 * state]
         while row >= 0:
             if holds(T, row, ns):

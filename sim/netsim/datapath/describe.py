@@ -111,7 +111,15 @@ LIMITS = """
   addresses the client takes the first one and tries no other. The outside's DNS takes a round trip and no station.
 - A bulk transfer looks up its name in no time, and so does a socket that sends datagrams.
 - A datagram is one packet, which nothing cuts or merges; `datagram` larger than a packet is refused. A socket of theirs is one flow: its first
-  one makes the entries of conntrack and IPVS, which then last as TCP's do, and nothing comes back but what the application sends by itself.
+  one makes the entries of conntrack and IPVS, and nothing comes back but what the application sends by itself; so conntrack forgets them 30 s
+  after the last one, and IPVS after 300 s. The others go where the entries lead, to a destination of weight 0, too. If it was removed,
+  the entry is removed by the datagram that meets it, which is lost (kernels before 5.9), or before that (since 5.9, whose tick of some ms is left out); with
+  `expire_nodest_conn` 0 all are lost until it is 300 s old.
+- A socket's name is looked up once, and it keeps its address. It is closed with its process, and another task opens its own. What its process has not sent by then,
+  and what waits at a task, or is worked on there, when that ends, is `reset`; a closed port (from SIGTERM on) is `refused`; what is sent to a node
+  without power, into a link that is down or loses it, or to an address that is nobody's is `timeout`: nobody is told. A task that got its SIGTERM still does what waits.
+- A client outside that sends by a node, or to a port, that the entry has left out makes a new flow by another one with its next datagram, as a proxy would;
+  it stays there when the first one is back.
 - A task has one receive buffer for datagrams, which its workers empty; a datagram leaves it when a worker takes it up. It counts what an
   skb takes (`skb->truesize`): a buffer of a card's ring, or what a sender on the same node allocated. Kernels give the room back in quarters of the
   buffer while a reader is busy; here it is free at once.

@@ -55,6 +55,13 @@ def drops_reused_syn(version: float) -> bool:
     return numbers(version) < (5, 9)
 
 
+def keeps_without_destination(version: float) -> bool:
+    """Whether a kernel with expire_nodest_conn keeps an entry whose destination was removed until a packet meets it, which is
+    dropped. Since 5.9 all of them go one tick of the kernel's clock after the destination ("ipvs: queue delayed work to expire
+    no destination connections if expire_nodest_conn=1", 04231e52d355)."""
+    return numbers(version) < (5, 9)
+
+
 def tunnels_tell(version: float) -> bool:
     """Whether a tunnel under a bridge tells a sender that its packets are too large for the node's card: since 5.9 ("tunnels:
     PMTU discovery support for directly bridged IP packets", 4cb47a8644cc)."""

@@ -59,7 +59,7 @@ class PathStage:
     per_packet_ps: int = 0
     per_byte_fs: int = 0  # femtoseconds per payload byte
     bytes_added: int = 0  # bytes per wire packet that this stage puts on (or, negative, takes off)
-    chooses: bool = False  # a balancer picks the back end here, for the first packet of a connection
+    chooses: bool = False  # a balancer picks the back end here, for the first packet of a connection, or looks up a datagram's
     #: TCP payload of the largest packet that a card takes, or that goes over a link as it is; None: any.
     most_bytes: int | None = None
     lanes: int = 1  # of LINK: so many transmitters side by side, STATION1 on; a flow keeps to one

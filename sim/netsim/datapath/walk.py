@@ -70,7 +70,7 @@ class Walk:
             self.stages.append(
                 PathStage(
                     name, node.name, context, node.cpu_station, cost.fixed_ps, cost.per_packet_ps, cost.per_byte_fs,
-                    added_bytes(name), name == "ipvs.new", most, 1, *crowd, cost.poll_ps, cost.held_ps,
+                    added_bytes(name), name == "ipvs.new" or (self.udp and name == "ipvs.hit"), most, 1, *crowd, cost.poll_ps, cost.held_ps,
                 )
             )  # fmt: skip
             if name == "nic.rx":

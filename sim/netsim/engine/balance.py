@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netsim.datapath.flows.layout import FINE, NO_PORT, NOBODY
+from netsim.datapath.flows.layout import FINE, NO_PORT, NOBODY, UNKNOWN
 from netsim.datapath.reach import Reach, stands_for_node
 from netsim.engine.kernel import Kernel
 from netsim.engine.netstate import CAUSES, NetState
@@ -67,6 +67,12 @@ class Balancers:
         return tuple(
             found.candidates[table.offered_place(row, len(found.candidates), which)] for which in range(count)
         )
+
+    def offers(self, target: str, found: Reach, task: str) -> bool:
+        """Whether the outside uses the port of a task's node for new connections."""
+        row = self.state.entries(target, found)
+        listed = row < 0 or self.state.table.is_offered(row, found.candidates.index(task), self.kernel.now)
+        return listed and self._place(task) not in self.out
 
     def _place(self, name: str) -> str:
         task = self.model.tasks.get(name)
@@ -162,13 +168,35 @@ class Choice:
             )
         assert self.dst is not None
         met = self.ways.passed
-        self.met = table.pass_tables(
+        self.met = (table.pass_datagram if self.udp else table.pass_tables)(
             self.flow,
             state.namespaces(met, self.dst, self.reach.network),
             state.space(met, self.reach, self.dst),
             now,
         )
         return self.met
+
+    def meet(self) -> int:
+        """A datagram passes the tables: FINE if its entries led it on, UNKNOWN if it had none and made them, or why it is dropped.
+        Of a socket that was closed meanwhile nothing is left: what it sent goes where it would have gone."""
+        if self.flow < 0:
+            return FINE
+        found = self.balancers.state.table.meet(self.flow, self.balancers.kernel.now)
+        if found == UNKNOWN:
+            met = self.choose()
+            return UNKNOWN if met == FINE else met
+        self.met = found
+        return found
+
+    def left(self) -> bool:
+        """Whether the entry in front of the swarm uses its node, or the port on it, for nothing new any more."""
+        if self.src != OUTSIDE:
+            return False
+        if self.via is not None:
+            return self.via in self.balancers.out
+        if self.reach.kind != "host" or self.balanced or self.dst is None:
+            return False
+        return not self.balancers.offers(self.target, self.reach, self.dst)
 
     def hindered(self) -> str:
         """What kept the last SYN from getting through; empty if nothing of the tables."""

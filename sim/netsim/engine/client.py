@@ -54,9 +54,11 @@ class Slot:
 
 
 class Live(Protocol):
-    """What ends when a client's process does: an attempt of a request, or a bulk flow."""
+    """What ends when a client's process does: an attempt of a request, a bulk flow, or a socket that sends datagrams."""
 
-    slot: Slot | None
+    @property
+    def slot(self) -> Slot | None:
+        """Its place, if it has one."""
 
     def abandon(self) -> None:
         """Who waits for it is gone."""

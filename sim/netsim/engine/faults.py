@@ -19,8 +19,8 @@ def _listens(plane: Reference, change: Change) -> None:
         return
     server.listens, server.awaited = True, False
     clients = {name: workload.clients for name, workload in plane.workloads.items()}
-    for _ in plane.world.begin_sources(change.subject, clients):
-        pass
+    for name, _ in plane.world.begin_sources(change.subject, clients):
+        plane.workloads[name].stand()
 
 
 @HANDLERS.takes(What.TASK_AGAIN)

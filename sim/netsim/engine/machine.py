@@ -20,6 +20,8 @@ from netsim.engine.unit import Split, Unit
 from netsim.engine.workers import WorkerPool
 
 AWAY = "away"  # where a unit was dropped that came from the outside and met no connection of its own
+POWER = "power"  # where a unit was lost with the power of its node
+WIRE = "wire"  # where a unit was lost that a wire does not carry, or loses
 MTU = "mtu"  # where a unit was dropped whose packets are larger than a card takes
 
 
@@ -151,7 +153,7 @@ class Machine:
              thin: Callable[[int, bool], None] | None = None, ends: tuple[Thread | None, ...] = (),
              leaves: Callable[[int], None] | None = None) -> None:  # fmt: skip
         """Move one skb over the visits of its route; ``arrive(now)`` or ``drop(now, station)`` ends it
-        (the station is `MTU` if it was too large).
+        (the station is `MTU` if it was too large, `WIRE` or `POWER` if nobody had no room for it).
 
         ``choose`` is asked when the unit reaches the visit that chooses a back end: it gives the
         whole route, whose visits before that one are the same, or None to refuse the packet.
@@ -200,7 +202,7 @@ class Machine:
         trouble = link.trouble
         if trouble is not None and not self.passes(unit, trouble):
             link.refuse(self.kernel.now)
-            unit.drop(self.kernel.now, station)
+            unit.drop(self.kernel.now, WIRE)
             return
         pieces = visit.pieces(unit.payload)
         overhead = visit.overhead_bytes + (pieces - 1) * FRAGMENT_BYTES
@@ -217,7 +219,7 @@ class Machine:
         if gone:
             self._thin(unit, gone, True)
         if trouble is not None and trouble.loss and not self._survives(unit, trouble.loss, pieces):
-            unit.drop(self.kernel.now, station)
+            unit.drop(self.kernel.now, WIRE)
             return
         unit.spend(f"queue:{link.meter.record.kind}", start)
         unit.spend(visit.stages[0].stage, first_out)
@@ -305,7 +307,7 @@ class Machine:
         return before is not None and before.context == Context.LINK and before.node == node
 
     def _lost(self, unit: Unit) -> None:
-        unit.drop(self.kernel.now, "power")
+        unit.drop(self.kernel.now, POWER)
 
     def _softirq(self, unit: Unit, visit: Visit) -> None:
         if visit.node in self.down:

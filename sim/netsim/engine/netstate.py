@@ -12,7 +12,13 @@ from netsim.datapath.flows import layout as y
 from netsim.datapath.flows.table import FlowTable, Ints, Persistence
 from netsim.datapath.ipvs.layout import BY_PORT, FALLBACK
 from netsim.datapath.ipvs.plugged import plugged_warnings
-from netsim.datapath.kernel_settings import DROP_ALWAYS, drops_reused_syn, evicts_closing, settings
+from netsim.datapath.kernel_settings import (
+    DROP_ALWAYS,
+    drops_reused_syn,
+    evicts_closing,
+    keeps_without_destination,
+    settings,
+)
 from netsim.datapath.paths import Reach
 from netsim.datapath.reach import party_of
 from netsim.datapath.stage import Path
@@ -24,6 +30,7 @@ from netsim.scenario.schema_service import Service
 #: What the tables answer -> the error that a request has if it fails for it.
 CAUSES = {
     y.NOBODY: "no_backend",
+    y.GONE: "no_backend",
     y.FULL: "conntrack_full",
     y.NO_TUPLE: "snat_exhausted",
     y.NO_PORT: "ports_exhausted",
@@ -134,6 +141,7 @@ class NetState:
                 persistence=self._persistence(where, service),
                 random_drop=self.setting(where, "drop_entry") == DROP_ALWAYS,
                 node=self.nodes[where],
+                lingers=keeps_without_destination(self.setting(where, "version")),
             )  # fmt: skip
             self._keep(key, row, places, found.network)
         return self._balancers[key]

@@ -81,6 +81,7 @@ class Reference(Machinery):
         self.world.add_task(task)
         for name, workload in self.workloads.items():
             self.world.more_sources(name, workload.clients, task)
+            workload.stand()
 
     def _send(self, message: Message, srtt_ps: int) -> None:
         src, dst = message.src, message.dst

@@ -83,6 +83,7 @@ class Server(Owner):
         self.receive_buffer_bytes = int(node) if wanted is None else wanted
         self.has_to_fit = int(has_to_fit(task.node.profile.kernel["version"]))
         self.buffered_bytes = 0  # of datagrams that wait for a worker, as the kernel counts them
+        self.held: dict[Datagram, None] = {}  # datagrams that wait, or that it is at work on
         self.clients: list[Client] = []
         self.sources: list[Client] = []
         self.listens = True
@@ -156,6 +157,8 @@ class Server(Owner):
         self.life, self.ended_ps = self.life + 1, self.kernel.now
         self.machine.cpus[self.node].kill(self)
         self.pool.clear()
+        for datagram in list(self.held):
+            datagram.end("reset")
         for client in (*self.clients, *self.sources):
             client.kill()
         for conn in [] if self.silent else list(self.open):
@@ -196,6 +199,7 @@ class Server(Owner):
             self.pool.refuse()
             return False
         self.buffered_bytes += size
+        self.held[datagram] = None
         Service(self, datagram).begin()
         return True
 
@@ -236,7 +240,8 @@ class Service:
         else:
             server.accepted(exchange.conn)
         conn = exchange.conn
-        work = message_cost(conn.ways.request, exchange.request, conn.tcp.unit_bytes, False)
+        ways = exchange.ways if isinstance(exchange, Datagram) else conn.ways
+        work = message_cost(ways.request, exchange.request, conn.tcp.unit_bytes, False)
         cpu = server.world.draws.draw(server.work.cpu, exchange.key, server.cpu_purpose)
         work.append(("app.work", cpu))
         if exchange.tls:

@@ -41,6 +41,9 @@ class Requests:
             for user in range(self.load.users or 0):
                 self._think(user, 0)
 
+    def stand(self) -> None:
+        """Its clients are others now: each request asks who they are."""
+
     def _arrive(self, index: int) -> None:
         client = self.clients[index % len(self.clients)]
         if client.dead:
@@ -95,6 +98,9 @@ class Bulk:
             return
         for flow in range(self.load.flows):
             self.kernel.at(self.load.start, Phase.ARRIVAL, fold(self.key, Tag.FLOW, flow), self._begin, flow)
+
+    def stand(self) -> None:
+        """Its clients are others now: each flow asks who they are as it begins."""
 
     def _begin(self, flow: int) -> None:
         client = self.clients[flow % len(self.clients)]

@@ -1,8 +1,12 @@
 """Streams of UDP datagrams: sockets that send in turn, and what becomes of what they sent.
 
 A socket is one flow for all tables on the way: its first datagram makes the entries and lets a balancer choose, like a SYN, and
-nothing comes back. It belongs to one thread, which sends one datagram after the other. At the other end a datagram waits in
+nothing comes back. Every other one goes where the entries lead (`netsim.datapath.flows.datagrams`), which may be a task that is
+gone. It belongs to one thread, which sends one datagram after the other. At the other end a datagram waits in
 the receive buffer of its task's socket until a worker takes it; what finds no room anywhere is lost, and nobody knows.
+
+The name is looked up once: a socket keeps its address. What a client outside sends to a node that the entry does not use any more
+goes on as a new flow by another node, since that is what a proxy in front of a swarm does.
 """
 
 from __future__ import annotations
@@ -10,20 +14,23 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from netsim.datapath.flows.layout import UNKNOWN
 from netsim.datapath.udp import truesize_bytes
 from netsim.engine.client import Client, Slot
 from netsim.engine.connection import Connection
 from netsim.engine.kernel import Key
 from netsim.engine.keys import Tag, fold, name_key
-from netsim.engine.machine import MTU
-from netsim.engine.peer import Stage
+from netsim.engine.machine import MTU, POWER, WIRE
+from netsim.engine.peer import Cut, Stage
 from netsim.engine.recorder import Recorder
 from netsim.engine.route import Route
+from netsim.engine.routes import Ways
 from netsim.engine.span import Span
 from netsim.engine.starts import Starts
 from netsim.engine.unit import Split
 
 if TYPE_CHECKING:
+    from netsim.engine.server import Server
     from netsim.engine.world import World
 
 TABLES = "ipvs"  # where `netsim.engine.machine.Machine.send` drops what the tables do not take
@@ -52,8 +59,17 @@ class Stream:
         if self.sockets:
             Starts(self.world, self.name, self._arrive).queue()
 
+    def stand(self) -> None:
+        """Its clients are others now: new ones open sockets of their own."""
+        for flow, socket in enumerate(self.sockets):
+            client = self.clients[flow % len(self.clients)]
+            if socket.client is not client:
+                self.sockets[flow] = Socket(self, client, flow)
+
     def _arrive(self, index: int) -> None:
         socket = self.sockets[index % len(self.sockets)]
+        if socket.client.dead:
+            return
         socket.put(Datagram(socket, fold(self.key, Tag.ARRIVAL, index)))
 
 
@@ -87,57 +103,79 @@ class Socket:
             self.waiting.popleft()
             datagram.end(cause)
 
+    def abandon(self) -> None:
+        """Its process has ended: what it has not sent is lost, and its flow is nobody's."""
+        waiting, self.waiting = self.waiting, deque()
+        conn, self.slot = self.slot.conn, Slot(self.slot.number, None)
+        self.latency_ps = -1
+        if conn is not None:
+            conn.close()
+        for datagram in waiting:
+            datagram.end("reset")
+
+    def _open(self, key: Key) -> str | None:
+        """Look up the name, which takes no time, and make a flow; or why there is none."""
+        client, slot = self.client, self.slot
+        if slot.thread is None and client.make_thread is not None:
+            slot.thread = client.make_thread()
+        client.live[self] = None
+        if client.asked is not None and not client.answered(key):
+            return "dns"
+        made = client.connect(slot)
+        if isinstance(made, str):
+            return made
+        made.accepted = True
+        return None
+
     def _ready(self, datagram: Datagram) -> str | None:
         """Its address is known and its entries are made, as far as that is done at the sender; or why not."""
-        client, slot = self.client, self.slot
-        if slot.conn is None:
-            if slot.thread is None and client.make_thread is not None:
-                slot.thread = client.make_thread()
-            client.learn(datagram.key)  # its one lookup takes no time
-            made = client.connect(slot)
-            if isinstance(made, str):
-                return made
-            made.accepted = True
-        conn = datagram.conn
-        if conn.stage != Stage.IDLE:
-            conn.choice.used()
-        elif conn.choice.at_send:
-            if conn.choice.choose() < 0:
-                return conn.hindered()
-            conn.ways = conn.choice.ways
+        slot = self.slot
+        if slot.conn is not None and slot.conn.choice.left():
+            slot.conn.close()
+            slot.conn = None
+        failed = self._open(datagram.key) if slot.conn is None else None
+        if failed is not None or slot.conn is None:
+            return failed
+        conn = slot.conn
+        datagram.first = conn.stage == Stage.IDLE
+        if conn.choice.at_send:
+            met = conn.choice.meet()
+            if met < 0:
+                return conn.hindered() or "timeout"
+            datagram.first = met == UNKNOWN
+            conn.stage = Stage.SERVED
+        datagram.go(conn)
         return None
 
     def _work(self, datagram: Datagram) -> None:
-        conn, size = datagram.conn, self.stream.size
-        first = conn.stage == Stage.IDLE
-        if first and conn.choice.at_send:
-            conn.stage = Stage.SERVED
-        route = conn.ways.syn if first else conn.ways.request
+        conn = datagram.conn
+        route = datagram.ways.syn if datagram.first else datagram.ways.request
         split: Split = {}
 
         def sent() -> None:
             datagram.span.take(split, "queue:cpu", self.stream.kernel.now)
-            self._leave(datagram, route, first and not conn.choice.at_send)
+            self._leave(datagram, route)
 
         if self.slot.thread is None:
-            self._leave(datagram, route, first and not conn.choice.at_send)
+            self._leave(datagram, route)
         else:
-            conn.machine.run(self.slot.thread, self.client.node, route.send_cost(size), sent, split)
+            cost = route.send_cost(self.stream.size)
+            conn.machine.run(self.slot.thread, self.client.node, cost, sent, split)
 
-    def _leave(self, datagram: Datagram, route: Route, chooses: bool) -> None:
+    def _leave(self, datagram: Datagram, route: Route) -> None:
         """Out of the socket, and on to the next one."""
         self.waiting.popleft()
         conn = datagram.conn
         split: Split = {}
 
         def choose() -> Route | None:
-            """An entry may be there since it left: then it is a packet like any other."""
-            if conn.stage != Stage.IDLE:
-                return conn.ways.request
-            if conn.choice.choose() < 0:
+            """The node's tables are met when it comes to them."""
+            met = conn.choice.meet()
+            if met < 0:
                 return None
-            conn.ways, conn.stage = conn.choice.ways, Stage.SERVED
-            return conn.ways.syn
+            conn.stage = Stage.SERVED
+            datagram.go(conn)
+            return datagram.ways.syn if met == UNKNOWN else datagram.ways.request
 
         conn.machine.send(
             route,
@@ -147,7 +185,7 @@ class Socket:
             lambda now, where: datagram.lost(where),
             split,
             conn.hash,
-            choose if chooses else None,
+            None if conn.choice.at_send else choose,
         )
         self._send()
 
@@ -155,7 +193,11 @@ class Socket:
 class Datagram:
     """One datagram, up to the end of what its receiver does with it. To a server it is like a request."""
 
-    __slots__ = ("socket", "key", "span", "number", "truesize_bytes", "request", "response", "tls", "fate")
+    __slots__ = ("socket", "key", "span", "number", "truesize_bytes", "request", "response", "tls", "fate", "conn", "ways",
+                 "server", "first")  # fmt: skip
+
+    conn: Connection  # the flow that it belongs to
+    ways: Ways
 
     def __init__(self, socket: Socket, key: Key) -> None:
         stream = socket.stream
@@ -168,45 +210,48 @@ class Datagram:
         self.response = 0
         self.tls = False
         self.fate = "completed"
+        self.server: Server | None = None  # to whom it goes
+        self.first = False  # nobody knows its flow
 
-    @property
-    def conn(self) -> Connection:
-        """The flow that it belongs to."""
-        conn = self.socket.slot.conn
-        assert conn is not None
-        return conn
+    def go(self, conn: Connection) -> None:
+        """It goes where its flow leads now."""
+        self.conn = conn
+        conn.ways = self.ways = conn.choice.ways
+        self.server = conn.choice.server()
 
     def arrive(self, split: Split, now: int) -> None:
         """It is at the receiver's socket. The outside is done with it at once."""
-        conn = self.conn
+        conn, server = self.conn, self.server
         self.span.take(split, "queue:other", now)
-        if not conn.served:
-            conn.choice.opened()
-            conn.served = 1
-        conn.server = server = conn.choice.server()
-        if server is not None:
-            self.truesize_bytes = truesize_bytes(self.request, server.node != self.socket.client.node)
-        if server is None:
+        silent = server is not None and server.silent and not conn.choice.at_node
+        if silent or conn.cut & Cut.PACKETS:
+            self.end("timeout")
+        elif server is None:
             self.end("completed")
-        elif not server.listens:
+        elif not server.listens or conn.cut & Cut.PORT:
             self.end("refused")
-        elif not server.receive(self):
-            self.end("buffer_full")
+        else:
+            self.truesize_bytes = truesize_bytes(self.request, server.node != self.socket.client.node)
+            if not server.receive(self):
+                self.end("buffer_full")
 
     def lost(self, where: str) -> None:
-        """It was dropped at a station, or the tables did not take it."""
+        """It was dropped at a station, the tables did not take it, or nobody was there."""
         if where == TABLES:
-            self.end(self.conn.hindered())
+            self.end(self.conn.hindered() or "timeout")
         elif where == MTU:
             self.end("mtu")
+        elif where in (POWER, WIRE):
+            self.end("timeout")
         else:
-            found = self.conn.machine.meters.get(where)
-            ring = found is not None and found.record.kind == "nic_rx"
+            ring = self.conn.machine.meters[where].record.kind == "nic_rx"
             self.end("ring_full" if ring else "queue_full")
 
     def end(self, fate: str) -> None:
         """Nothing more happens to it."""
         socket = self.socket
+        if self.server is not None:
+            self.server.held.pop(self, None)
         stream = socket.stream
         now = stream.kernel.now
         if fate == "completed":

@@ -48,11 +48,11 @@ def _under_load(scenario: Scenario) -> Iterator[Finding]:
                 yield path, f"an update of {word} together with load", "leave out load"
     yield from _cut_off(scenario)
     if scenario.changes:
-        yield from beside_changes(scenario, datagrams=False)
+        yield from beside_changes(scenario)
 
 
-def beside_changes(scenario: Scenario, datagrams: bool = True) -> Iterator[Finding]:
-    """What the data planes cannot have while a control plane changes anything. ``datagrams``: those, too."""
+def beside_changes(scenario: Scenario) -> Iterator[Finding]:
+    """What the data planes cannot have while a control plane changes anything."""
     for name, load in scenario.load.items():
         if load.from_ in scenario.services and _scaled(scenario, load.from_):
             found = f"load from {load.from_}, whose replicas change"
@@ -71,9 +71,6 @@ def beside_changes(scenario: Scenario, datagrams: bool = True) -> Iterator[Findi
         if load.from_ in scenario.node_names() and (hosted or local):
             found = f"{load.to} in mode host, asked by a node beside faults or operations"
             yield ("load", name, "to"), found, "ask from outside, or publish with mode: ingress"
-    for name, load in scenario.load.items() if datagrams else ():
-        if load.datagram is not None:
-            yield ("load", name, "datagram"), "datagrams", "leave out datagrams"
 
 
 def _scaled(scenario: Scenario, service: str) -> bool:
@@ -89,14 +86,12 @@ def _scaled(scenario: Scenario, service: str) -> bool:
 
 
 def _datagrams(scenario: Scenario) -> Iterator[Finding]:
-    """What streams of datagrams cannot meet yet: entries that outlive their back end, and two protocols that enter a port by
+    """What streams of datagrams cannot meet yet: an address of the entry that moves, and two protocols that enter a port by
     different ways."""
     for name, load in scenario.load.items():
         if load.datagram is None:
             continue
         path: PathTuple = ("load", name, "datagram")
-        if scenario.changes:
-            yield path, "datagrams together with faults, operations, jobs or autoscale", "leave out datagrams"
         if scenario.outside.entry.vrrp is not None and load.from_ == "outside":
             yield path, "datagrams to a virtual address of the entry", "leave out vrrp"
         party, _, port = load.to.partition(":")

@@ -21,8 +21,10 @@ from netsim.datapath.flows.layout import (
     NEW,
     NS_NODE,
     OPEN,
+    PAUSED,
     REST,
     STATES,
+    STREAM,
     SYN,
     T_AT,
     T_LISTS,
@@ -53,7 +55,7 @@ def forget_others(T, first, rows, node):
         if T[row + FW_PORT]:
             if T[row + FW_STATE] == UNTIMED:
                 _leave_node(T, row, node, 0)
-            elif T[row + FW_STATE] == NEW and _balanced(T, row, node):
+            elif T[row + FW_STATE] in (NEW, LOST) and _balanced(T, row, node):
                 no_destination(T, row)
 
 
@@ -90,7 +92,10 @@ def _leave_node(T, row, node, fragile):
 def _forget(T, row, state, node, now):
     """What is open there is answered with RST from now on; a SYN that comes again begins anew."""
     met = _leave_node(T, row, node, 1 if state in FRAGILE else 0)
-    if _balanced(T, row, node):
+    if state in (STREAM, PAUSED):
+        if met or _balanced(T, row, node):  # the next datagram makes all entries anew
+            forget(T, row)
+    elif _balanced(T, row, node):
         no_destination(T, row)
         no_tuple(T, row)
         if state == OPEN:

@@ -2,7 +2,7 @@
 
 First the header, then whatever was asked for, in that order: namespaces, nodes, balancers with their IPVS services,
 rows of flows, the hash table. Nothing moves when there is more.
-A flow is one TCP connection with all entries that it has: conntrack's in up to four namespaces, IPVS's, the tuple
+A flow is one TCP connection, or a socket that sends datagrams, with all entries that it has: conntrack's in up to four namespaces, IPVS's, the tuple
 of a translated source.
 """
 
@@ -43,7 +43,7 @@ from __future__ import annotations
     T_DRAWS,
     T_RATES,  # drop_entry's nine counters
     T_HEADER,
-) = tuple(range(16)) + (21,) + tuple(range(33, 45)) + (53,)
+) = tuple(range(16)) + (23,) + tuple(range(39, 51)) + (59,)
 
 # Flows: first what a row in a list is asked for, then what names it, so that most steps touch few cache lines
 (
@@ -71,13 +71,14 @@ NAMESPACES = 4
 PORT_FREE = -1
 
 # States of a flow that time out: a SYN that IPVS knows (SYN_RECV), a connection that it knows, a closed one, a SYN that
-# only conntrack knows (SYN_SENT), what conntrack keeps of a SYN when IPVS has forgotten it, one that was reset (CLOSE).
+# only conntrack knows (SYN_SENT), what conntrack keeps of a SYN when IPVS has forgotten it, one that was reset (CLOSE), a stream of
+# datagrams, and what IPVS keeps of one when conntrack has forgotten it.
 # Then those in no list: UNTIMED lives as long as conntrack's five days, LOST has no entries any more, NEW none yet. A
 # TEMPLATE is no flow: it remembers the destination of a client of a persistent service; a STALE one is not found any more.
-SYN, OPEN, CLOSED, SENT, REST, RESET, UNTIMED, LOST, NEW, TEMPLATE, STALE = range(11)
+SYN, OPEN, CLOSED, SENT, REST, RESET, STREAM, PAUSED, UNTIMED, LOST, NEW, TEMPLATE, STALE = range(13)
 STATES = UNTIMED
 #: States whose entries in conntrack are not assured: a full table may drop them.
-FRAGILE = (SYN, SENT, REST)
+FRAGILE = (SYN, SENT, REST, STREAM)
 
 # Templates use a flow's row: FW_CLIENT is the client's network, FW_AT and FW_BALANCER the balancer, FW_DEST where it goes
 TP_CONTROLS = FW_ACTIVE  # connections that it holds
@@ -103,13 +104,16 @@ ND_COUNT, ND_PEAK, ND_BEFORE, ND_SCAN, W_NODE = range(5)
     BA_QUIESCENT,  # net.ipv4.vs.expire_quiescent_template
     BA_RANDOM,  # net.ipv4.vs.drop_entry is 3
     BA_NODE,  # where it is
+    BA_LINGERS,  # whether a kernel keeps the entries of a destination that is gone until a packet meets them
     BA_TEMPLATES,  # in the order in which they fall due: first and last
     W_BALANCER,
-) = (*range(14), 15)
+) = (*range(15), 16)
 # A change of a balancer's list that is to come stands in a row of the flows' table
 PE_NEXT, PE_DUE, PE_WHAT, PE_DEST, PE_WEIGHT = FW_NEXT, FW_DUE, FW_STATE, FW_DEST, FW_ACTIVE
 ADD, WEIGHT, REMOVE = range(3)
 
 # Answers
 FINE, NOBODY, FULL, NO_TUPLE, NO_PORT, DELAYED = 0, -1, -2, -3, -4, -5
+# Of a datagram: its entry's destination is gone; it has no entry
+GONE, UNKNOWN = -6, 1
 NEVER = 1 << 62

@@ -47,6 +47,13 @@ def offered_place(T, b, places, which):
 
 
 @inner
+def is_offered(T, b, place, now):
+    """Whether new connections may go to the destination at a place."""
+    changes(T, b, now)
+    return 1 if offered(T, T[b + BA_DESTS] + place * W_DEST) else 0
+
+
+@inner
 def has_name(T, b, now):
     """Whether a virtual address has its name: 1 or 0."""
     changes(T, b, now)

@@ -24,7 +24,9 @@ from netsim.datapath.flows.layout import (
     NS_NODE,
     NS_SANDBOX,
     OPEN,
+    PAUSED,
     RESET,
+    STREAM,
     SYN,
     T_DRAWS,
     T_DROPPED,
@@ -36,7 +38,7 @@ from netsim.datapath.flows.layout import (
     T_TICK,
     T_TIMES,
 )
-from netsim.datapath.flows.timers import forget, lose, no_tuple
+from netsim.datapath.flows.timers import drop_early, forget, lose, no_tuple
 from netsim.picoseconds import PS_PER_S
 
 #: Part of its buckets that IPVS looks into each second, drawn with repetition (ip_vs_random_dropentry): an entry is seen
@@ -73,7 +75,7 @@ def _drop_early(T, node, state):
                 if T[ns + NS_NODE] == node and almost_full(T, ns):
                     T[T_EARLY] += 1
                     if state != CLOSED and state != RESET:
-                        forget(T, row)
+                        drop_early(T, row)
                         break
                     leave_one(T, row, i, 0)
                     if T[ns + NS_SANDBOX] or T[row + FW_DEST] < 0:
@@ -102,6 +104,13 @@ def tick(T):
         if _seen(T, row) and _spared_enough(T, T[row + FW_USES]):
             T[T_DROPPED] += 1
             lose(T, row)
+        row = after
+    row = T[T_LISTS + 2 * PAUSED]
+    while row >= 0 and T[row + FW_DUE] - T[T_TIMES + PAUSED] - T[T_TIMES + STREAM] + RESTED_PS <= now:
+        after = T[row + FW_NEXT]
+        if _seen(T, row) and _spared_enough(T, T[row + FW_USES]):
+            T[T_DROPPED] += 1
+            forget(T, row)
         row = after
 
 

@@ -82,6 +82,7 @@ from netsim.datapath.flows.templates import due_templates, hold, remember, templ
 from netsim.datapath.flows.timers import (
     answered,
     closed,
+    drop_early,
     due_flows,
     forget,
     give_back,
@@ -356,7 +357,7 @@ def pass_tables(T, row, namespaces, space, now):
                 want_scan(T, ns, now)
                 return FULL
             T[T_EARLY] += 1
-            forget(T, victim)
+            drop_early(T, victim)
     if space:
         T[row + FW_SPACE] = T[row + FW_DEST] if space == 1 else space
         port = choose_port(T, T[row + FW_SPACE], T[row + FW_PORT], evicts)

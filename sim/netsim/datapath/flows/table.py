@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from netsim.compiled import entry, pointer
-from netsim.datapath.flows import boot, steps
+from netsim.datapath.flows import boot, datagrams, steps
 from netsim.datapath.flows import layout as y
 from netsim.datapath.flows.keys import client_key, port_key, put, tuple_key
-from netsim.datapath.flows.names import count_offered, has_name, offered_place
+from netsim.datapath.flows.names import count_offered, has_name, is_offered, offered_place
 from netsim.datapath.flows.templates import due_templates
 from netsim.datapath.ipvs import service
 from netsim.datapath.ipvs.dispatch import start
@@ -139,6 +139,21 @@ def _offered_place(table: Any, b: Any, places: Any, which: Any) -> Any:
 
 
 @entry
+def _is_offered(table: Any, b: Any, place: Any, now: Any) -> Any:
+    return is_offered(pointer(table), b, place, now)
+
+
+@entry
+def _meet(table: Any, row: Any, now: Any) -> Any:
+    return datagrams.meet(pointer(table), row, now)
+
+
+@entry
+def _pass_datagram(table: Any, row: Any, namespaces: Any, space: Any, now: Any) -> Any:
+    return datagrams.pass_datagram(pointer(table), row, namespaces, space, now)
+
+
+@entry
 def _has_name(table: Any, b: Any, now: Any) -> Any:
     return has_name(pointer(table), b, now)
 
@@ -168,7 +183,14 @@ class Persistence:
 
 
 #: State -> its time-out in ``data/conntrack.yaml``.
-_TIMES = {y.SYN: "syn", y.OPEN: "idle", y.CLOSED: "time_wait", y.SENT: "syn_sent", y.RESET: "close"}
+_TIMES = {
+    y.SYN: "syn",
+    y.OPEN: "idle",
+    y.CLOSED: "time_wait",
+    y.SENT: "syn_sent",
+    y.RESET: "close",
+    y.STREAM: "udp",
+}
 
 
 class FlowTable:
@@ -196,6 +218,7 @@ class FlowTable:
         for state, name in _TIMES.items():
             T[y.T_TIMES + state] = times[name]
         T[y.T_TIMES + y.REST] = times["syn_sent"] - times["syn"]
+        T[y.T_TIMES + y.PAUSED] = times["udp_ipvs"] - times["udp"]
         T[y.T_CLIENT_PS], T[y.T_SCAN_PS] = times["client_time_wait"], times["scan"]
         info, cursor = self._take(W_INFO), self._take(cursors)
         self.T[y.T_INFO], self.T[y.T_CURSORS], self.T[y.T_CURSOR_MASK] = info, cursor, cursors - 1
@@ -258,10 +281,11 @@ class FlowTable:
     def balancer(
         self, key: int, scheduler: str, flags: int, target: int, dests: Sequence[tuple[int, int]] | Ints, *, reuse_mode: int,
         drops: bool, expire_nodest: bool, persistence: Persistence | None = None, random_drop: bool = False, node: int = 0,
+        lingers: bool = False,
     ) -> int:  # fmt: skip
         """A virtual service with its destinations, the newest first: address and weight (-1: not in the list yet).
         They are known by their places. ``key``: names it in draws. ``random_drop``: drop_entry is 3.
-        ``node``: where it is, as `node` gave it."""
+        ``node``: where it is, as `node` gave it. ``lingers``: `netsim.datapath.kernel_settings.keeps_without_destination`."""
         number, cells, addresses = placed(scheduler, len(dests))
         b, s = self._take(y.W_BALANCER), self._take(W_SERVICE)
         table = self._take(cells)
@@ -269,7 +293,7 @@ class FlowTable:
         T = self.T
         T[b + y.BA_KEY], T[b + y.BA_SERVICE], T[b + y.BA_DESTS], T[b + y.BA_TARGET] = key, s, first, target
         T[b + y.BA_REUSE], T[b + y.BA_DROPS], T[b + y.BA_NODEST] = reuse_mode, int(drops), int(expire_nodest)
-        T[b + y.BA_NODE] = node
+        T[b + y.BA_NODE], T[b + y.BA_LINGERS] = node, int(lingers)
         T[b + y.BA_NEXT] = T[b + y.BA_TEMPLATES] = T[b + y.BA_TEMPLATES + 1] = -1
         if persistence is not None:
             T[b + y.BA_PERSIST_PS], T[b + y.BA_QUIESCENT] = persistence.time_ps, int(persistence.quiescent)
@@ -365,6 +389,18 @@ class FlowTable:
     def offered_place(self, balancer: int, places: int, which: int) -> int:
         """See `names.offered_place`."""
         return int(_offered_place(self.T, balancer, places, which))
+
+    def is_offered(self, balancer: int, place: int, now: int) -> bool:
+        """See `names.is_offered`."""
+        return bool(_is_offered(self.T, balancer, place, now))
+
+    def meet(self, row: int, now: int) -> int:
+        """See `datagrams.meet`."""
+        return int(_meet(self.T, row, now))
+
+    def pass_datagram(self, row: int, namespaces: int, space: int, now: int) -> int:
+        """See `datagrams.pass_datagram`."""
+        return int(_pass_datagram(self.T, row, namespaces, space, now))
 
     def has_name(self, balancer: int, now: int) -> int:
         """See `names.has_name`."""

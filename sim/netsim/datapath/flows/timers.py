@@ -9,6 +9,7 @@ from netsim.datapath.flows.chain import put_behind, take_out
 from netsim.datapath.flows.keys import port_key, remove, tuple_key
 from netsim.datapath.flows.layout import (
     CLOSED,
+    FRAGILE,
     FW_ACTIVE,
     FW_AT,
     FW_CLIENT,
@@ -21,12 +22,15 @@ from netsim.datapath.flows.layout import (
     FW_SPACE,
     FW_STATE,
     FW_TEMPLATE,
+    FW_USES,
     LOST,
     OPEN,
+    PAUSED,
     RESET,
     REST,
     SENT,
     STATES,
+    STREAM,
     SYN,
     T_AT,
     T_FREE,
@@ -77,6 +81,8 @@ def due_flows(T, now):
                 lose(T, row)
             elif state == SYN:
                 unanswered(T, row)
+            elif state == STREAM:
+                pause(T, row)
             else:
                 forget(T, row)
     T[T_AT] = now
@@ -130,6 +136,29 @@ def unanswered(T, row):
 
 
 @inner
+def pause(T, row):
+    """Conntrack forgets a stream of datagrams that nobody answered; IPVS keeps its entry for longer (udp_timeouts in
+    net/netfilter/ipvs/ip_vs_proto_udp.c)."""
+    no_tuple(T, row)
+    leave(T, row, 1, False)
+    unlink(T, row)
+    if T[row + FW_DEST] >= 0:
+        link(T, row, PAUSED, T[T_AT])
+    else:
+        T[row + FW_STATE] = LOST
+        forget(T, row)
+
+
+@inner
+def drop_early(T, row):
+    """A full table drops what is not assured: IPVS's entry of a stream of datagrams stays."""
+    if T[row + FW_STATE] == STREAM:
+        pause(T, row)
+    else:
+        forget(T, row)
+
+
+@inner
 def lose(T, row):
     """The IPVS entry of an open connection goes, and with it the sandbox's conntrack entry and tuple
     (ip_vs_conn_expire, ip_vs_conn_drop_conntrack); both ends do not know."""
@@ -147,8 +176,9 @@ def forget(T, row):
     unlink(T, row)
     no_destination(T, row)
     no_tuple(T, row)
-    leave(T, row, 1 if state in (SYN, SENT, REST) else 0, False)
+    leave(T, row, 1 if state in FRAGILE else 0, False)
     T[row + FW_STATE] = LOST
+    T[row + FW_USES] = 0
     if T[row + FW_OWNED] != 1:
         free(T, row)
 

@@ -86,6 +86,7 @@ class Builder:
         self.client_rows: dict[Client, int] = {}
         self.sources: dict[str, list[Client]] = {}
         self.source_rows: dict[str, list[int]] = {}
+        self.socket_rows: dict[str, list[int]] = {}  # of each workload of datagrams, by flow
         self.most_calls = 1
         self._stations()
         self._nodes()
@@ -321,31 +322,35 @@ class Builder:
         )  # fmt: skip
 
     def _sockets(self, name: str) -> int:
-        """The first row of a workload's sockets for datagrams, -1 if it has none."""
+        """Where the rows of a workload's sockets for datagrams stand in the lists, -1 if it has none. A client that is new there
+        has new ones (`netsim.engine.udp.Stream.stand`)."""
         load, rows = self.world.scenario.load[name], self.source_rows[name]
         if load.datagram is None or not rows:
             return -1
-        first = len(self.sockets.rows)
-        for flow in range(load.flows):
-            self.sockets.add(
-                SK_CLIENT=rows[flow % len(rows)], SK_SLOT=-1, SK_HEAD=-1, SK_NUMBER=flow + 1, SK_BYTES=load.datagram,
-                SK_TRUESIZE=truesize_bytes(load.datagram, False), SK_BY_CARD=truesize_bytes(load.datagram, True), SK_LATENCY=-1,
-            )  # fmt: skip
-        return first
+        flows = self.socket_rows.setdefault(name, [-1] * load.flows)
+        for flow, socket in enumerate(flows):
+            client = rows[flow % len(rows)]
+            if socket < 0 or self.sockets.rows[socket][y.SK_CLIENT] != client:
+                flows[flow] = self.sockets.add(
+                    SK_CLIENT=client, SK_SLOT=-1, SK_HEAD=-1, SK_NUMBER=flow + 1, SK_BYTES=load.datagram,
+                    SK_TRUESIZE=truesize_bytes(load.datagram, False), SK_BY_CARD=truesize_bytes(load.datagram, True), SK_LATENCY=-1,
+                )  # fmt: skip
+        self.lists += flows
+        return len(self.lists) - len(flows)
 
     def _source_list(self, name: str) -> int:
         """Where the rows of a workload's clients stand in the lists."""
         self.lists += self.source_rows[name]
         return len(self.lists) - len(self.source_rows[name])
 
-    def stand(self, name: str, place: int) -> tuple[int, int]:
-        """A client has come into a workload's list at a place: where its rows stand now, and how many."""
+    def stand(self, name: str, place: int) -> tuple[int, int, int]:
+        """A client has come into a workload's list at a place: where its rows stand now, how many, and where those of sockets."""
         rows = self.source_rows[name]
         rows[place : place + 1] = [self.client_rows[self.sources[name][place]]]
-        return self._source_list(name), len(rows)
+        return self._source_list(name), len(rows), self._sockets(name)
 
-    def add_task(self, server: Server) -> dict[int, tuple[int, int]]:
-        """Rows of a new task; of each workload that comes from it too, where its clients stand and how many."""
+    def add_task(self, server: Server) -> dict[int, tuple[int, int, int]]:
+        """Rows of a new task; of each workload that comes from it too, where its clients stand, how many, and where its sockets."""
         name = f"{server.name}/workers"
         self.station_index[name] = len(self.station_names)
         self.station_names.append(name)
@@ -361,7 +366,7 @@ class Builder:
             place = self.world.more_sources(workload, clients, server.task)
             if place is not None:
                 rows[place : place + 1] = [self.client(clients[place], None)]
-                changed[number] = (self._source_list(workload), len(rows))
+                changed[number] = (self._source_list(workload), len(rows), self._sockets(workload))
         self.other_networks([*server.clients, *server.sources])
         return changed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netsim.engine.border import Change, What
@@ -15,6 +16,7 @@ from netsim.engine.fast.entries import (
     begin_pool,
     clear_link,
     end_client,
+    end_datagrams,
     end_pool,
     end_threads,
     forget_connections,
@@ -103,6 +105,8 @@ def _end(fast: Fast, task: str) -> None:
     fast.M[server_cell(fast, server, y.V_LISTENS)] = 0
     end_threads(fast.M, fast.builder.node_index[found.node], server)
     end_pool(fast.M, server)
+    if fast.M[y.H_UDP]:
+        _repeat(fast, end_datagrams, server)
     for client in (*found.clients, *found.sources):
         _end_client(fast, client)
     if not fast.M[server_cell(fast, server, y.V_SILENT)]:
@@ -118,8 +122,13 @@ def _vanish(fast: Fast, task: str) -> None:
 
 def _end_client(fast: Fast, client: Client) -> None:
     client.dead = True  # for World.more_sources
+    _repeat(fast, end_client, fast.builder.client_rows[client])
+
+
+def _repeat(fast: Fast, ends: Callable[..., int], row: int) -> None:
+    """Something ends, and with it requests: until there was room for all of them."""
     while True:
-        status = end_client(fast.M, fast.D, fast.builder.client_rows[client], fast.room, fast.most_ended)
+        status = ends(fast.M, fast.D, row, fast.room, fast.most_ended)
         if status == DONE:
             return
         if status == FULL:

@@ -204,6 +204,7 @@ def connect(M, x):
     M[k + O_LARGE] = 0
     begin_windows(M, k, M[c + K_CONTROL])
     M[k + O_VIA] = via
+    M[k + O_CAND] = cand
     M[k + O_CLIENT] = M[c + K_BY]
     M[k + O_FLOW] = flow
     M[k + O_REFS] = 2  # the place and the exchange

@@ -176,9 +176,13 @@ class Fast:
             [self.HIST, np.zeros(len(b.station_names) * BUCKETS - len(self.HIST), np.int32)]
         )
         self.point()
-        for number, (where, count) in changed.items():
-            o = int(self.M[y.B_WL]) + number * y.W_WL
-            self.M[o + y.WL_SOURCES], self.M[o + y.WL_CLIENTS] = where, count
+        for number, stands in changed.items():
+            self._stand(number, *stands)
+
+    def _stand(self, number: int, where: int, count: int, sockets: int) -> None:
+        """A workload's clients are others now."""
+        o = int(self.M[y.B_WL]) + number * y.W_WL
+        self.M[o + y.WL_SOURCES], self.M[o + y.WL_CLIENTS], self.M[o + y.WL_SOCKETS] = where, count, sockets
 
     def begin_sources(self, task: str) -> None:
         """Workloads come from a task that was awaited, too."""
@@ -189,9 +193,8 @@ class Fast:
         lists = {name: b.stand(name, place) for name, place in began}
         self._lay_out()
         self.point()
-        for name, (where, count) in lists.items():
-            o = int(self.M[y.B_WL]) + sorted(b.sources).index(name) * y.W_WL
-            self.M[o + y.WL_SOURCES], self.M[o + y.WL_CLIENTS] = where, count
+        for name, stands in lists.items():
+            self._stand(sorted(b.sources).index(name), *stands)
 
     def add_ways(self) -> None:
         """Put the ways that the builder has just made into memory; new memory if the room is used up."""

@@ -8,16 +8,19 @@ from netsim.compiled import at_address, entry, inner, pointer
 from netsim.datapath.flows.boot import open_through
 from netsim.engine.fast.bulk import end_flow, is_flow, queue_flow
 from netsim.engine.fast.cores import kill_threads, settle_core
+from netsim.engine.fast.exchange import server_of
 from netsim.engine.fast.faults import stands_in
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.loop import queue_arrival, short
 from netsim.engine.fast.memory import (
     append,
     busy,
+    drop_connection,
     drop_exchange,
     drop_transfer,
     dropped,
     fill_slice,
+    give_back,
     pop_front,
     row,
 )
@@ -138,8 +141,13 @@ def end_client(memory, numbers, client, room, most_ended):
         if M[s + SL_CONN] >= 0:
             close(M, M[s + SL_CONN])
         slot = M[s + SL_NEXT]
+    status = end_sockets(M, pointer(numbers), client, room, most_ended)
+    if status != DONE:
+        return status
     for x in range((M[B_XSPLIT] - M[B_X]) // W_X):
         e = M[B_X] + x * W_X
+        if M[e + X_BULK] == DATAGRAM:
+            continue
         if M[e + X_REFS] > 0 and M[e + X_CLIENT] == client and M[e + X_OVER] == 0:
             if short(M, room):
                 return GROW
@@ -174,6 +182,47 @@ def abandon(M, D, x):
     M[o + R_AT] = now
     finished(M, D, r, F_RESET)
     drop_exchange(M, x)
+
+
+@inner
+def end_sockets(M, D, client, room, most_ended):
+    """A client's sockets are closed: what they have not sent is lost, and their flows are nobody's."""
+    for socket in range((M[B_SHARED] - M[B_SOCKET]) // W_SOCKET):
+        k = M[B_SOCKET] + socket * W_SOCKET
+        if M[k + SK_CLIENT] != client or M[k + SK_SLOT] < 0:
+            continue
+        while M[k + SK_HEAD] >= 0:
+            if short(M, room):
+                return GROW
+            if M[H_ENDED] + room > most_ended:
+                return FULL
+            abandon(M, D, M[pop_front(M, k + SK_HEAD)])
+        s = M[B_SLOT] + M[k + SK_SLOT] * W_SLOT
+        if M[s + SL_CONN] >= 0:
+            close(M, M[s + SL_CONN])
+            drop_connection(M, M[s + SL_CONN])
+        give_back(M, H_SLFREE, H_SLLEFT, B_SLOT, W_SLOT, M[k + SK_SLOT])
+        M[k + SK_SLOT] = -1
+        M[k + SK_LATENCY] = -1
+    return DONE
+
+
+@entry
+def end_datagrams(memory, numbers, server, room, most_ended):
+    """A task has ended: the datagrams that waited there, or that it was at work on, are lost. DONE; GROW or FULL: make room, then
+    again."""
+    M = pointer(memory)
+    for x in range((M[B_XSPLIT] - M[B_X]) // W_X):
+        e = M[B_X] + x * W_X
+        if M[e + X_REFS] <= 0 or M[e + X_BULK] != DATAGRAM or not M[e + X_HELD] or M[e + X_OVER]:
+            continue
+        if server_of(M, x) == server:
+            if short(M, room):
+                return GROW
+            if M[H_ENDED] + room > most_ended:
+                return FULL
+            abandon(M, pointer(numbers), x)
+    return DONE
 
 
 #: What happens to a task that its clients' connections have to hear of.

@@ -60,7 +60,10 @@ def thread_of(M, x):
 
 @inner
 def server_of(M, x):
-    return M[M[B_CONN] + M[M[B_X] + x * W_X + X_CONN] * W_CONN + O_SERVER]
+    e = M[B_X] + x * W_X
+    if M[e + X_BULK] == DATAGRAM:
+        return M[M[B_WAYS] + M[e + X_WAYS] * W_WAYS + WA_SERVER]
+    return M[M[B_CONN] + M[e + X_CONN] * W_CONN + O_SERVER]
 
 
 @inner

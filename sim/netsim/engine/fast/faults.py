@@ -8,7 +8,7 @@ from netsim.compiled import inner
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, came, dropped
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import free_unit, link, link_of, settle_link, visit_row
+from netsim.engine.fast.plane import free_unit, link, link_of, settle_link, untold, visit_row
 from netsim.engine.fast.recovery import thinned
 from netsim.engine.keys import fold_compiled
 
@@ -103,13 +103,17 @@ def troubled_link(M, HIST, u, visit):
     """A unit's first packet reaches a transmitter while some link is in trouble. Whether anything goes on."""
     if not passes(M, u):
         refuse(M, u)
+        untold(M, u)
         return False
     M[H_LOST] = 0
     goes_on = link(M, HIST, u, visit, True)
     if M[H_GONE] > 0:
         thinned(M, u, H_GONE)
-    if goes_on and M[H_LOST] > 0:
-        thinned(M, u, H_LOST)
+    if M[H_LOST] > 0:
+        if goes_on:
+            thinned(M, u, H_LOST)
+        else:
+            untold(M, u)
     return goes_on
 
 

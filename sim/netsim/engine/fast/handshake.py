@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from netsim.compiled import at_address, inner
-from netsim.datapath.flows.layout import FINE, NO_TUPLE, NOBODY
+from netsim.datapath.flows.layout import FINE, GONE, NO_TUPLE, NOBODY
 from netsim.datapath.flows.layout import FULL as TABLE_FULL
 from netsim.datapath.flows.steps import answered, pass_tables
 from netsim.datapath.flows.steps import choose as choose_destination
@@ -28,11 +28,23 @@ NO_WAYS = -9  # ways to a back end have to be made first
 def choose(M, conn):
     """A SYN passes the tables: FINE, NO_WAYS if those to its back end have to be made first, or what it met
     (`netsim.engine.balance.Choice.choose`)."""
+    if M[M[B_CONN] + conn * W_CONN + O_CLOSED]:
+        return FINE
+    met = balanced(M, conn)
+    if met != FINE:
+        return met
+    k, w = M[B_CONN] + conn * W_CONN, ways_of(M, conn)
+    met = pass_tables(at_address(M[H_TABLE]), M[k + O_FLOW], M[w + WA_NAMESPACES], M[w + WA_SPACE], M[H_NOW])
+    M[k + O_MET] = met
+    return met
+
+
+@inner
+def balanced(M, conn):
+    """The balancer chooses, if there is one, and the ways are known: FINE, NO_WAYS, or what it met."""
     k = M[B_CONN] + conn * W_CONN
     c = M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT
     T = at_address(M[H_TABLE])
-    if M[k + O_CLOSED]:
-        return FINE
     if M[c + K_BALANCED]:
         place = choose_destination(T, M[k + O_FLOW], M[H_NOW])
         if place < 0:
@@ -42,17 +54,14 @@ def choose(M, conn):
         if ways < 0:
             return NO_WAYS
         M[k + O_WAYS] = ways
-    w = ways_of(M, conn)
-    met = pass_tables(T, M[k + O_FLOW], M[w + WA_NAMESPACES], M[w + WA_SPACE], M[H_NOW])
-    M[k + O_MET] = met
-    return met
+    return FINE
 
 
 @inner
 def hindered(M, k):
     """The fate of a connection that could not be opened."""
     met = M[k + O_MET]
-    if met == NOBODY:
+    if met in (NOBODY, GONE):
         return F_NO_BACKEND
     if met == TABLE_FULL:
         return F_CONNTRACK

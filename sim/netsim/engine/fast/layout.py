@@ -174,7 +174,7 @@ W_WL = 20
 # Streams of datagrams
 DG_ROUTE, DG_BYTES, DG_GAP, DG_KEY, DG_UNTIL, DG_SENT, DG_ARRIVED, DG_LOST = range(8)
 W_STREAM = 8
-# Sockets that send datagrams: whose, its flow and thread, what waits for that; what a
+# Sockets that send datagrams (a workload's WL_SOCKETS says where their rows are listed): whose, its flow and thread, what waits for that; what a
 # datagram is charged with at a receiver on the same node, and on another one; the last latency at its receiver
 SK_CLIENT, SK_SLOT, SK_HEAD, SK_TAIL, SK_NUMBER, SK_BYTES, SK_TRUESIZE, SK_BY_CARD, SK_LATENCY = range(9)
 W_SOCKET = 9
@@ -186,12 +186,16 @@ W_SPLIT = -(-NS // LINE) * LINE
 ) = range(14)  # fmt: skip
 W_UNIT = 16
 SPLIT_QUEUED = 2  # U_SPLIT of a unit whose time is split and that counts as in its sender's own queues
+# Of a datagram that is lost, in U_C: where no station had room, nobody told, or by the tables
+BY_STATION, BY_NOBODY, BY_TABLES = range(3)
 # Exchanges: one attempt of a request, at the client and at the server; or a bulk flow (X_BULK: its workload + 1), or a datagram
-# (X_BULK: DATAGRAM; X_BYTES: its socket, X_SENT: what a receive buffer is charged with)
+# (X_BULK: DATAGRAM; X_BYTES: its socket, X_SENT: what a receive buffer is charged with, X_WAYS: its ways, X_HELD: whether it waits at
+# its task, or that is at work on it)
 (
     X_R, X_KEY, X_AT, X_SLOT, X_CONN, X_OVER, X_FATE, X_SENT, X_WORKER, X_CALL, X_LEFT, X_SFATE, X_QUEUED, X_PENDING,
     X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER, X_LOOKING, X_BULK, X_BYTES,
-) = range(25)  # fmt: skip
+    X_WAYS, X_HELD,
+) = range(27)  # fmt: skip
 W_X = 32
 DATAGRAM = -1
 # Requests with all their attempts
@@ -243,8 +247,8 @@ W_T = 40
 # Connections
 (
     O_WAYS, O_HASH, O_SRTT, O_LAST, O_SERVED, O_CLOSED, O_ACCEPTED, O_SERVER, O_FULL, O_VIA, O_CLIENT, O_FLOW,
-    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER, O_LARGE, O_LIFE,
-) = range(23)  # fmt: skip
+    O_REFS, O_KEY, O_X, O_PEER, O_STAGE, O_MET, O_FROM, O_TO, O_WRITER, O_LARGE, O_LIFE, O_CAND,
+) = range(24)  # fmt: skip
 O_THERE = 3 * LINE  # the windows of both directions
 O_BACK = O_THERE + W_CC
 W_CONN = O_BACK + W_CC

@@ -26,7 +26,7 @@ from netsim.engine.fast.messages import (
     unit_dropped,
 )
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import datagram, link, spend, visit_row
+from netsim.engine.fast.plane import datagram, link, spend, untold, visit_row
 from netsim.engine.fast.recovery import acked, thinned, timer
 from netsim.engine.fast.requests import attempt, end, finished, look_at, new_request, owner_ended, think
 from netsim.engine.fast.rings import receive
@@ -214,6 +214,7 @@ def rare(M, D, HIST, op, a, b, c):
         if not M[M[B_T] + a * W_T + T_SENDING]:
             let_go_of_worker(M, a)
     elif op == OP_LOST:
+        untold(M, a)
         unit_dropped(M, a, False)
     elif op == OP_REFUSED:
         end(M, a, b, 0)
@@ -289,7 +290,9 @@ def arrival(M, D, wl, index):
     w = M[B_WL] + wl * W_WL
     queue_arrival(M, D, wl, index + 1)
     if M[w + WL_SOCKETS] >= 0:
-        count(M, call_at(M[H_UDP], M, OP_WL_ARRIVE, wl, index))
+        r = call_at(M[H_UDP], M, OP_WL_ARRIVE, wl, index)
+        if r >= 0:
+            count(M, r)
         return
     key = fold_compiled(M[w + WL_KEY], TAG_ARRIVAL, index)
     client = source(M, w, index)
@@ -344,26 +347,30 @@ def waited_for(M, x):
 def softirq_visit(M, HIST, u, visit):
     o, v = M[B_UNIT_] + u * W_UNIT, M[B_VISIT] + visit
     if M[M[B_NODE] + M[v + V_WHERE] * W_NODE + N_DOWN]:
+        untold(M, u)
         unit_dropped(M, u, False)
         return True
-    if M[v + V_CHOOSES] and (M[o + U_KIND] == UK_SYN or M[o + U_KIND] == UK_PUT):
+    if M[v + V_CHOOSES] and M[o + U_KIND] == UK_PUT:
+        met = call_at(M[H_UDP], M, OP_SOFTIRQ, u, 0)
+        if met == 0:
+            return False
+        if met < 0:
+            M[H_VISITS] += 1
+            unit_dropped(M, u, False)
+            return True
+        v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
+    elif M[v + V_CHOOSES] and M[o + U_KIND] == UK_SYN:
         conn = M[M[B_X] + M[o + U_A] * W_X + X_CONN]
         k = M[B_CONN] + conn * W_CONN
         if not M[M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT + K_AT_SEND]:
-            way = WA_SYN
-            if M[o + U_KIND] == UK_PUT and M[k + O_STAGE] != STAGE_IDLE:
-                way = WA_REQUEST  # an entry is there since it left: it is a packet like any other
-            else:
-                met = choose(M, conn)
-                if met == NO_WAYS:
-                    return False
-                if met < 0:
-                    M[H_VISITS] += 1
-                    unit_dropped(M, u, met == NOBODY)
-                    return True
-                if M[o + U_KIND] == UK_PUT:
-                    M[k + O_STAGE] = STAGE_SERVED
-            M[o + U_ROUTE] = M[M[B_WAYS] + M[k + O_WAYS] * W_WAYS + way]
+            met = choose(M, conn)
+            if met == NO_WAYS:
+                return False
+            if met < 0:
+                M[H_VISITS] += 1
+                unit_dropped(M, u, met == NOBODY)
+                return True
+            M[o + U_ROUTE] = M[M[B_WAYS] + M[k + O_WAYS] * W_WAYS + WA_SYN]
             v = visit_row(M, M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE, M[o + U_AT])
     M[H_VISITS] += 1
     if not receive(M, HIST, u, v):

@@ -102,6 +102,14 @@ def free_unit(M, u):
 
 
 @inner
+def untold(M, u):
+    """A unit is lost where nobody lacked room for it: of a datagram that is known."""
+    o = M[B_UNIT_] + u * W_UNIT
+    if M[o + U_KIND] == UK_PUT:
+        M[o + U_C] = BY_NOBODY
+
+
+@inner
 def spend(M, u, part, until):
     """A unit whose time is split spends it on this part, up to then."""
     o = M[B_UNIT_] + u * W_UNIT

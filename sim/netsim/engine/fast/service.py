@@ -82,7 +82,8 @@ def service_starts(M, D, x, worker):
     if not M[k + O_ACCEPTED]:
         M[k + O_ACCEPTED] = 1
         M[s + V_WAITING] -= 1
-    cost = message_cost(M, x, M[ways_of(M, conn) + WA_REQUEST], M[c + K_REQUEST], False)
+    w = M[B_WAYS] + M[e + X_WAYS] * W_WAYS if M[e + X_BULK] == DATAGRAM else ways_of(M, conn)
+    cost = message_cost(M, x, M[w + WA_REQUEST], M[c + K_REQUEST], False)
     cost += owe(
         M, x, P_APP, draw(M, D, M[s + V_CPU_KIND], M[s + V_CPU], M[e + X_KEY], M[s + V_CPU_PURPOSE], 0)
     )

@@ -40,12 +40,14 @@ def trouble(M, u, visit, c):
 
 @Unit
 def datagrams(M, op, a, b):
-    """An operation of a stream of datagrams. Of one that is made: its request. Of one that its thread takes: 0 if ways have to be
-    made first."""
+    """An operation of a stream of datagrams. Of one that is made: its request, -1 if its socket's process is gone. Of one that its
+    thread takes, or that comes to a balancer: 0 if ways have to be made first, -1 if it is dropped there."""
     if op == OP_WL_ARRIVE:
         return udp.arrives(M, a, b)
     if op == OP_PUT:
         return 1 if udp.put(M, a) else 0
+    if op == OP_SOFTIRQ:
+        return udp.balances(M, a)
     if op == TH_PUT:
         udp.leave(M, a, b)
     elif op == OP_ARRIVED:
