@@ -18,6 +18,7 @@ from netsim.engine.keys import Tag, fold
 from netsim.engine.machine import AWAY, MTU
 from netsim.engine.peer import Peer
 from netsim.engine.route import Cost, Route
+from netsim.engine.smallqueue import SmallQueue
 from netsim.engine.unit import Split
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Transfer:
     __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
                  "on_bytes", "next", "flying", "arrived", "count", "sending", "free", "unread", "pending", "lost", "holes",
                  "armed", "timers", "waits", "waited", "pieces", "begun", "ends", "write", "heard", "probed", "backoff",
-                 "small", "queued", "leaving", "stuck")  # fmt: skip
+                 "small")  # fmt: skip
 
     def __init__(
         self,
@@ -104,13 +105,9 @@ class Transfer:
         #: unit that the sender is at, in bytes.
         self.pieces = self.route.pieces if receiver is not None and receiver.thread is not None else 0
         self.begun = 0
-        #: What may be in the own host's queues (0: a message of one unit, or nothing holds it back there), and what is: bytes in all,
-        #: those in the card's by when they will have left, and whether the sender waits for others to get there.
+        #: A message of one unit is not held back in its own host's queues.
         whole = conn.tcp.unit_bytes // self.route.mss_bytes * self.route.mss_bytes
-        self.small = self.route.queue_bytes if self.size > whole else 0
-        self.queued = 0
-        self.leaving: deque[tuple[int, int]] = deque()
-        self.stuck = False
+        self.small = SmallQueue(self.route.queue_bytes if self.size > whole else 0)
         #: The threads that have a bulk transfer's connection for themselves.
         parties = (receiver, sender) if on_bytes is not None else ()
         self.ends = tuple(party.thread for party in parties if party is not None)
@@ -144,7 +141,7 @@ class Transfer:
                 if not self.sending:
                     self.flow.idle(self._packets(self.flying))
                 return
-            if size == 0 or (self.small and self._throttled(size, mss)):
+            if size == 0 or (self.small.most_bytes and self._throttled(size, mss)):
                 return
             units += 1
             if self.flow.ready_ps > now or units > MOST_UNITS:
@@ -168,32 +165,13 @@ class Transfer:
         return whole if self.size <= whole else min(whole, self.flow.unit * mss)
 
     def _throttled(self, size: int, mss: int) -> bool:
-        """Whether so much is in the own host's queues that a unit of ``size`` bytes waits until some has left (TCP small
-        queues). What is sent again may find twice as much there (tcp_xmit_retransmit_queue)."""
-        now, leaving = self.conn.kernel.now, self.leaving
-        while leaving and leaving[0][0] <= now:
-            self.queued -= leaving.popleft()[1]
-        limit = self.flow.queue_limit(size, mss, self.small) << bool(self.lost)
-        if self.queued <= limit:
-            return False
-        left, until = self.queued, now + 1
-        for at, bytes_ in leaving:
-            left, until = left - bytes_, max(until, at)
-            if left <= limit:
-                self._wait(until)
-                return True
-        self.stuck = True  # what has not got to the card yet has to leave, too
-        return True
-
-    def _leaves(self, size: int, at: int) -> None:
-        """A unit is in the card's queue, and will have left by then."""
-        self.leaving.append((at, size))
-        self._unstick(at)
-
-    def _unstick(self, at: int) -> None:
-        if self.stuck:
-            self.stuck = False
-            self._wait(at)
+        """Whether so much is in the own host's queues that a unit of ``size`` bytes waits. What is sent again may find twice as
+        much there (tcp_xmit_retransmit_queue)."""
+        limit = self.flow.queue_limit(size, mss, self.small.most_bytes) << bool(self.lost)
+        until = self.small.wait_until(self.conn.kernel.now, limit)
+        if until:
+            self._wait(until)
+        return until is not None
 
     def _wait(self, until: int) -> None:
         """It is not time for the next unit."""
@@ -279,8 +257,8 @@ class Transfer:
         if self.backward and self.conn.peer >= Peer.RESET:
             return
         split: Split = {}
-        inside = self.small > 0  # the own host's queues
-        self.queued += size if inside else 0
+        inside = self.small.most_bytes > 0  # the own host's queues
+        self.small.queued_bytes += size if inside else 0
         left, sent = size, self.flow.sent(self.conn.kernel.now, self.flying == size)
 
         def thin(lost: int, last: bool) -> None:
@@ -292,12 +270,12 @@ class Transfer:
         def leaves(at: int) -> None:
             nonlocal inside
             inside = False
-            self._leaves(size, at)
+            if self.small.leaves(size, at):
+                self._wait(at)
 
         def dropped(now: int, where: str) -> None:
-            if inside:
-                self.queued -= size
-                self._unstick(now + 1)
+            if inside and self.small.dropped(size):
+                self._wait(now + 1)
             self._dropped(left, number, losses, sent, where)
 
         self.conn.machine.send(

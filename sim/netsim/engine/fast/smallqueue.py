@@ -1,4 +1,4 @@
-"""What a transfer has in its own host's queues, as far as the card (TCP small queues): the compiled twin of netsim.engine.transfer's."""
+"""What a transfer has in its own host's queues, as far as the card (TCP small queues): the compiled twin of netsim.engine.smallqueue."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,name-defined"
 # ruff: noqa: F403, F405
