@@ -342,3 +342,29 @@ def test_other_nodes_remember_when_one_boots() -> None:
     assert all(tables.table.use(row, S) for row in rows)
     tables.table.boot(tables.node, [tables.balancer], 2 * S)
     assert tables.count() == 0 and not any(tables.table.use(row, 2 * S) for row in rows)
+
+
+def test_a_syn_that_comes_again_after_its_back_end_is_removed_is_balanced_anew_and_touches_nothing_else() -> (
+    None
+):
+    tables = Tables()
+    row = tables.begin(1, 0)
+    first = tables.syn(row, 0)
+    fixed = (
+        y.T_HASH,
+        y.T_MASK,
+        y.T_INFO,
+        y.T_CURSORS,
+        y.T_CURSOR_MASK,
+        y.T_NODES,
+        y.T_CLIENT_PS,
+        y.T_SCAN_PS,
+    )
+    before = [tables.table.count(cell) for cell in fixed]
+    tables.table.later(tables.balancer, first, y.REMOVE, 0, S)
+    assert tables.syn(row, 2 * S) == 1 - first
+    assert [tables.table.count(cell) for cell in fixed] == before
+    tables.table.answered(row, 2 * S)
+    tables.table.end(row, 3 * S)
+    tables.table.expire(1000 * S)
+    assert tables.count() == 0 and tables.counted(DE_ACTIVE) == tables.counted(DE_INACTIVE) == [0, 0]
