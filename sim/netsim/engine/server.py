@@ -221,7 +221,7 @@ class Service:
         self.worker = -1
         self.at = 0
         self.fate = "completed"
-        self.life = exchange.conn.life
+        self.life = server.life if isinstance(exchange, Datagram) else exchange.conn.life
 
     @property
     def over(self) -> bool:

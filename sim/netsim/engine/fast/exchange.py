@@ -69,8 +69,11 @@ def server_of(M, x):
 @inner
 def forsaken(M, x):
     """The process that served the exchange has ended."""
-    k = M[B_CONN] + M[M[B_X] + x * W_X + X_CONN] * W_CONN
-    return M[M[B_SERVER] + M[k + O_SERVER] * W_SERVER + V_LIFE] != M[k + O_LIFE]
+    e = M[B_X] + x * W_X
+    life = M[M[B_SERVER] + server_of(M, x) * W_SERVER + V_LIFE]
+    if M[e + X_BULK] == DATAGRAM:
+        return M[e + X_HELD] != life + 1
+    return M[M[B_CONN] + M[e + X_CONN] * W_CONN + O_LIFE] != life
 
 
 @inner

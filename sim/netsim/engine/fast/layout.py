@@ -190,7 +190,7 @@ SPLIT_QUEUED = 2  # U_SPLIT of a unit whose time is split and that counts as in 
 BY_STATION, BY_NOBODY, BY_TABLES = range(3)
 # Exchanges: one attempt of a request, at the client and at the server; or a bulk flow (X_BULK: its workload + 1), or a datagram
 # (X_BULK: DATAGRAM; X_BYTES: its socket, X_SENT: what a receive buffer is charged with, X_WAYS: its ways, X_HELD: whether it waits at
-# its task, or that is at work on it)
+# its task, or that is at work on it: its V_LIFE then, plus one)
 (
     X_R, X_KEY, X_AT, X_SLOT, X_CONN, X_OVER, X_FATE, X_SENT, X_WORKER, X_CALL, X_LEFT, X_SFATE, X_QUEUED, X_PENDING,
     X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER, X_LOOKING, X_BULK, X_BYTES,

@@ -38,7 +38,7 @@ def arrives(M, wl, index):
     w = M[B_WL] + wl * W_WL
     socket = M[M[B_LIST] + M[w + WL_SOCKETS] + index % M[w + WL_FLOWS]]
     k = M[B_SOCKET] + socket * W_SOCKET
-    if M[M[B_CLIENT] + M[k + SK_CLIENT] * W_CLIENT + K_DEAD]:
+    if M[M[B_CLIENT] + M[k + SK_CLIENT] * W_CLIENT + K_DEAD] & 1:
         return -1
     key = fold_compiled(M[w + WL_KEY], TAG_ARRIVAL, index)
     r = request_row(M, M[k + SK_CLIENT], key, -1, 0, 0, wl, -1, index)
@@ -229,7 +229,7 @@ def received(M, u):
     if takes(M[s + V_BUFFERED], size, M[s + V_BUFFER], M[s + V_FIT]):
         M[s + V_BUFFERED] += size
         M[e + X_SENT] = size
-        M[e + X_HELD] = 1
+        M[e + X_HELD] = M[s + V_LIFE] + 1
         todo(M, OP_SERVE, x, 0, 0)
     else:
         came(M, M[s + V_STATION])
