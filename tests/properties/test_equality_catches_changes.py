@@ -93,9 +93,6 @@ CHANGES = {
     "the bytes of a flow do not count": (
         "bulk.py", "WL_GOODPUT] += size", "WL_GOODPUT] += 0",
     ),
-    "a datagram goes where its flow leads when it is there": (
-        "exchange.py", "M[M[B_WAYS] + M[e + X_WAYS] * W_WAYS + WA_SERVER]", "M[M[B_WAYS] + M[M[B_CONN] + M[e + X_CONN] * W_CONN + O_WAYS] * W_WAYS + WA_SERVER]",
-    ),
     "a socket stays with a node that the entry has left out": ("udp.py", "return not not_out(M, M[c + K_ENTRIES], M[k + O_VIA])", "return False"),
     "what waits at a task outlives it": ("entries.py", "if server_of(M, x) == server:", "if server_of(M, x) == -2:"),
     "a server that vanished still answers with resets": (
