@@ -42,9 +42,9 @@ def chosen(scenario: Scenario, unfit: str | None = None) -> Choice:
 
 
 #: Outside of a third: 24 hours of hardly any load, most of which are probes of idle connections; transfers that processors hold
-#: back so far that they do not end; datagrams that are lost before they reach a worker; transfers that end with a node which is held for
-#: dead.
-OUTSIDE = {"idle-900s", "offload-ladder", "udp-stream", "saturated-uplink"}
+#: back so far that they do not end; transfers that end with a node which is held for dead; answers of which little is sent
+#: before their clients give up.
+OUTSIDE = {"idle-900s", "offload-ladder", "saturated-uplink", "cloud-burst"}
 RECORDED = sorted(
     {path.parent.name for path in SCENARIOS.parent.glob("reports/*/result.json")}
     & {path.stem for path in SCENARIOS.glob("*.yaml")} - OUTSIDE

@@ -14,7 +14,6 @@ from netsim.engine.machinery import drain
 from netsim.engine.record import RunRecord
 from netsim.engine.reference import Reference
 from netsim.model.build import build_model
-from netsim.results.run import EngineError, fitting_engine
 from netsim.scenario.schema_service import Autoscale
 from netsim.swarm.autoscale import Decision, wanted
 from netsim.swarm.passes import Passes
@@ -152,9 +151,3 @@ def test_two_services_decide_at_the_same_time(tmp_path: Path) -> None:
     found = record(FastPlane, both, tmp_path)
     told = [(row["t_s"], row["who"]) for row in found.timeline if row["what"] == "autoscale"]
     assert told == [(5.0, "api"), (5.0, "web")]
-
-
-def test_the_flow_engine_does_not_run_it(tmp_path: Path) -> None:
-    scenario = scenario_from(text(), tmp_path)
-    with pytest.raises(EngineError, match="services that scale themselves"):
-        fitting_engine("flow", scenario, build_model(scenario))

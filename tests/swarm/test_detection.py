@@ -29,7 +29,8 @@ def test_heartbeats_are_missed_after_two_to_three_periods() -> None:
 def test_another_heartbeat_period_scales_detection() -> None:
     scenario = text("swarm: {dispatcher_heartbeat: 1s}\nfaults: [{at: 3s, crash: worker-2}]")
     down = samples(scenario, "node_down_s", 20)
-    assert min(down) > 1.7 and max(down) < 3.5
+    # Each period is 0.5 to 1.5 s, and 3 of it end 2 to 3 of it after the crash; the manager looks a little later.
+    assert min(down) > 1.0 and max(down) < 4.6
 
 
 def test_a_lost_leader_is_replaced_as_the_election_rule_says() -> None:
@@ -84,8 +85,9 @@ def test_gossip_takes_longer_in_a_large_swarm() -> None:
 
 
 def test_a_longer_heartbeat_notices_later_and_cries_wolf_less() -> None:
-    """A link that is dark for 12 s is a false alarm if three periods end within it; a death is noticed after 2 to 3.3
-    periods."""
+    """A link that is dark for 12 s is a false alarm if three periods end within it; a death is noticed after 2 to 3 of its period, which
+    is anything within 0.5 s of what is set: 2.5 E[p^2] / E[p] in the mean, since more crashes fall into longer ones. Within 4 standard errors
+    (0.9, 0.3 and 0.3 of a period over the root of 30): one false alarm in 5,000."""
     faults = "faults: [{at: 3s, cut: worker-1, for: 12s}, {at: 30s, crash: worker-2}]"
     alarms, noticed = [], []
     for period in (1, 5, 8):
@@ -94,7 +96,8 @@ def test_a_longer_heartbeat_notices_later_and_cries_wolf_less() -> None:
         alarms.append(sum(cut is not None for cut, _ in found))
         noticed.append(np.mean([float(death) for _, death in found if death is not None]))
     assert alarms[0] == 30 > alarms[1] > alarms[2] == 0
-    assert np.array(noticed) / np.array([1, 5, 8]) == pytest.approx(2.5, abs=0.3)
+    for period, mean, sd in zip((1, 5, 8), noticed, (0.9, 0.3, 0.3), strict=True):
+        assert abs(mean / period - 2.5 * (1 + 1 / (12 * period**2))) < 4 * sd / 30**0.5
 
 
 @pytest.mark.parametrize("members", [10, 100, 1000])

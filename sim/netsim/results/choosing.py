@@ -176,8 +176,8 @@ def _message(
     if connection.kind == "new":  # a window of its own each round trip, which doubles
         first = tcp_table().initial_window_packets * PACKET_BYTES
         units = [max(k, math.ceil(math.log2(size[i] / first + 1))) for i, k in enumerate(units)]
-    if datagram:  # nobody answers
-        return ways[0] * units[0] + 2.0
+    if datagram:  # nobody answers, and the thread that its way ends at is the worker's
+        return ways[0] * units[0] + 1.0
     # Of a message of several units all but the last are acknowledged while the sender waits, where its window has not yet grown
     # to the message; 2: worker and its core.
     acks = [units[1] - 1, units[0] - 1] if connection.kind == "new" else [0, 0]
