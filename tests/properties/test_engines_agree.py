@@ -1110,6 +1110,7 @@ def agree(text: str, plan: list[tuple[int, Step]]) -> None:
         assert_equal(a, b)
 
 
+@pytest.mark.timeout(1200)
 @given(scenarios(), schedules)
 @example(RESTING, [])
 @example(FULL_RING, [])
@@ -1154,6 +1155,7 @@ def test_both_engines_give_the_same_picoseconds(text: str, plan: list[tuple[int,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @given(scenarios(), schedules)
 @settings(max_examples=300, suppress_health_check=list(HealthCheck))
 def test_both_engines_give_the_same_picoseconds_on_many_more(text: str, plan: list[tuple[int, Step]]) -> None:

@@ -115,6 +115,7 @@ def kept_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("what", CHANGES)
 def test_each_change_is_seen(what: str, tmp_path: Path, kept_runs: Path) -> None:
     file, before, after = CHANGES[what]
