@@ -18,6 +18,8 @@ from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema_work import Distribution
 
 PERIOD_S = QUOTA_PERIOD_PS / PS_PER_S
+#: Behind a task's name: its limit, where shares of capacities are told.
+QUOTA = "/quota"
 LEVELS = 512
 LEAST_REQUESTS, LEAST_PERIODS = 20_000, 2_000
 MOST_REQUESTS = 400_000

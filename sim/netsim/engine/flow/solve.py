@@ -9,7 +9,7 @@ from netsim.engine.flow.constants import constants
 from netsim.engine.flow.maxmin import Floats
 from netsim.engine.flow.probe import Demand, Probe
 from netsim.engine.flow.queues import MOST, NONE, Wait, sliced, wait
-from netsim.engine.flow.quota import waits
+from netsim.engine.flow.quota import QUOTA, waits
 from netsim.engine.flow.work import beyond, cv2, slices_square
 from netsim.engine.record import StationRecord
 from netsim.model.entities import Model
@@ -154,7 +154,7 @@ class Stations:
             work, rest = task.spec.work.cpu, constants().own_s * (1 + sum(c.count for c in task.spec.calls))
             rate = float(f"{total.visits:.3g}")
             state.limited_s[task.name] = waits(cpus, rate, work, rest)
-            state.busy[f"{task.name}/quota"] = total.visits * (work.mean / PS_PER_S + rest) / cpus
+            state.busy[task.name + QUOTA] = total.visits * (work.mean / PS_PER_S + rest) / cpus
 
     def limited_s(self, state: State, task: str) -> float:
         """The mean wait for a task's processor limit."""

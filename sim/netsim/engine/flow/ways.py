@@ -9,6 +9,7 @@ from netsim.datapath.congestion.steps import LARGEST, TICK_PS
 from netsim.datapath.stage import Context
 from netsim.engine.flow.opening import Way
 from netsim.engine.flow.probe import place_of
+from netsim.engine.flow.quota import QUOTA
 from netsim.engine.machine import Machine
 from netsim.engine.route import FRAGMENT_BYTES, MIN_FRAME_BYTES, Cost, Route, Visit
 from netsim.engine.world import World
@@ -44,7 +45,7 @@ def unit_packets(rate_bps: float, rtt_s: float, mss_bytes: int, most: int) -> in
 
 def quota_of(task: str) -> str:
     """What stands for the processor time that a task may use."""
-    return f"{task}/quota"
+    return task + QUOTA
 
 
 def _ps(cost: Cost) -> int:
