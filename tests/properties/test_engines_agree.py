@@ -93,6 +93,7 @@ def services(draw: st.DrawFn, name: str, targets: list[str]) -> str:
     work = f"cpu: {draw(spreads)}, wait: {draw(durations)}, workers: {draw(st.integers(1, 4))}"
     work += f", blocking: {str(draw(st.booleans())).lower()}, backlog: {draw(st.sampled_from([1, 3, 4096]))}"
     work += draw(st.sampled_from(["", "", ", receive_buffer: 0B", ", receive_buffer: 3000B"]))
+    work += draw(st.sampled_from(["", "", "", ", busy: 1", ", busy: 2"]))
     limit = draw(
         st.sampled_from(["", "resources: {limits: {cpus: 0.3}}, ", "resources: {limits: {cpus: 1.5}}, "])
     )
@@ -1058,6 +1059,32 @@ STREAMED: list[tuple[int, Step]] = [
 ]
 
 
+#: Threads that compute beside requests, some of them under a limit: their tasks begin, end and begin anew.
+COMPUTING = """netsim: 1
+duration: 600ms
+warmup: 50ms
+nodes: {m: {role: manager, count: 2, cores: 2, profile: stock}}
+outside: {rtt: 1ms, clients: 20}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {replicas: 2, networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: {exponential: {mean: 2ms}}, workers: 8, busy: 1}}
+  db: {replicas: 2, networks: [net], work: {busy: 2}, resources: {limits: {cpus: 0.7}}}
+containers: {box: {node: m-1, networks: [net], work: {busy: 1}}}
+load:
+  users: {from: outside, to: 'web:8080', arrivals: {poisson: 300/s}, request: 600B, response: 12KiB, timeout: 200ms, connection: {pool: 20}}
+"""
+COMPUTES: list[tuple[int, Step]] = [
+    (50 * MS, "db.1"),
+    (60 * MS, Change(What.TASK_LISTENS, "db.1x")),
+    (100 * MS, Change(What.TASK_GONE, "box")),
+    (150 * MS, Change(What.STEAL, "m-1", value=300_000)),
+    (205 * MS, Change(What.TASK_AGAIN, "box")),
+    (250 * MS, Change(What.TASK_GONE, "db.2")),
+    (300 * MS, Change(What.NODE_DOWN, "m-2")),
+    (500 * MS, Change(What.NODE_UP, "m-2")),
+]
+
+
 def test_full_packets_vanish_at_a_small_card(tmp_path: Path) -> None:
     scenario = scenario_from(BLACK_HOLE, tmp_path)
     scenario.tolerate()
@@ -1134,6 +1161,8 @@ def agree(text: str, plan: list[tuple[int, Step]]) -> None:
 @example(FROM_NODES, A_SOURCE_DIES)
 @example(ONE_CARD, [])
 @example(UNMERGED, LOSES_SOME)
+@example(COMPUTING, [])
+@example(COMPUTING, COMPUTES)
 @example(STEERED, [])
 @example(STREAMS_ALONE, FAILS_UNDER_LOAD)
 @example(QUEUED, [])

@@ -18,6 +18,7 @@ def _listens(plane: Reference, change: Change) -> None:
     if server.gone:
         return
     server.listens, server.awaited = True, False
+    server.compute()
     clients = {name: workload.clients for name, workload in plane.workloads.items()}
     for name, _ in plane.world.begin_sources(change.subject, clients):
         plane.workloads[name].stand()
@@ -30,6 +31,7 @@ def _again(plane: Reference, change: Change) -> None:
         server.check_return(plane.now_ps)
         server.begin_anew()
         server.listens = True
+        server.compute()
 
 
 @HANDLERS.takes(What.TASK_TERMS)

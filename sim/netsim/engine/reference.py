@@ -57,6 +57,9 @@ class Reference(Machinery):
             workload = self.source(name)
             if workload is not None:
                 self.workloads[name] = workload
+        for server in world.servers.values():
+            if not server.awaited:
+                server.compute()
         for workload in self.workloads.values():
             workload.start()
 

@@ -120,6 +120,12 @@ class Server(Owner):
             conn.accepted = True
             self.waiting -= 1
 
+    def compute(self) -> None:
+        """Its process begins: threads of it compute until it ends, or the measured time does."""
+        left = self.world.scenario.duration - self.kernel.now
+        for _ in range(self.work.busy if left > 0 else 0):
+            self.machine.run(self.spare_thread(), self.node, [("app.work", left)], lambda: None, None)
+
     def handshake_work(self, span: Span, then: Callable[[], None]) -> None:
         """Processor time of a TLS handshake, by a thread of the task."""
         split: Split = {}

@@ -246,6 +246,10 @@ class Work(Strict):
         default=8, description="Requests that a task serves at the same time (count)."
     )
     blocking: Flag = Field(default=True, description="A worker is held during its calls.")
+    busy: Annotated[int, whole(0, 1024)] = Field(
+        default=0,
+        description="Threads that compute for as long as its process runs, besides requests (count).",
+    )
     backlog: Annotated[int, whole(1, 65535)] = Field(
         default=4096, description="Connections that wait to be accepted (count); beyond it a SYN is dropped."
     )

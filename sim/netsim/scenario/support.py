@@ -175,8 +175,6 @@ def _cut_off(scenario: Scenario) -> Iterator[Finding]:
 def _services(scenario: Scenario) -> Iterator[Finding]:
     for name, service in scenario.services.items():
         path: PathTuple = ("services", name)
-        if scenario.load and service.mode not in ("replicated", "global"):
-            yield (*path, "mode"), f"the mode {service.mode} under load", None
         if service.autoscale is not None and not scenario.load:
             yield (*path, "autoscale"), "a rule without load to follow", "add load"
         for i, port in enumerate(service.ports):

@@ -50,6 +50,7 @@ def _listens(plane: FastPlane, change: Change) -> None:
     if not fast.M[server_cell(fast, server, y.V_LIFE)] & 1:
         fast.M[server_cell(fast, server, y.V_LISTENS)] = 1
         fast.world.servers[change.subject].awaited = False
+        fast.compute(change.subject)
         fast.begin_sources(change.subject)
 
 
@@ -65,6 +66,7 @@ def _again(plane: FastPlane, change: Change) -> None:
     fast.M[server_cell(fast, server, y.V_LISTENS)] = 1
     for client in (*found.clients, *found.sources):
         _begin_client(fast, client)
+    fast.compute(change.subject)
 
 
 @HANDLERS.takes(What.TASK_TERMS)

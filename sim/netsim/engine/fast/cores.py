@@ -121,7 +121,7 @@ def forget_work(M, th):
     """A thread's work will not be done: what held rows for it lets go."""
     t = M[B_TH] + th * W_TH
     kind, a = M[t + TH_KIND], M[t + TH_A]
-    if kind in (TH_SRV_TLS, TH_LOOKED_UP):
+    if kind in (TH_SRV_TLS, TH_LOOKED_UP, TH_COMPUTED):
         give_back(M, H_THFREE, H_THLEFT, B_TH, W_TH, th)
     let_go(M, kind, a)
 

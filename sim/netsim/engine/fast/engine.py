@@ -16,6 +16,7 @@ from netsim.engine.fast.entries import (
     begin_arrivals,
     begin_bulk,
     begin_user,
+    compute,
 )
 from netsim.engine.fast.loop import advance
 from netsim.engine.fast.ops import DONE, FULL, GROW, NEED_WAYS, WATCHED
@@ -227,7 +228,10 @@ class Fast:
         self.M[y.H_HIST] = self.HIST.ctypes.data
 
     def start(self) -> None:
-        """Queue the first requests of every workload."""
+        """Threads that compute, and the first requests of every workload."""
+        for server in self.world.servers.values():
+            if not server.awaited:
+                self.compute(server.name)
         for number, name in enumerate(sorted(self.world.scenario.load)):
             load, row = self.world.scenario.load[name], self.builder.workloads.rows[number]
             if not row[y.WL_CLIENTS]:
@@ -241,6 +245,14 @@ class Fast:
                 for flow in range(load.flows if load.bulk is not None else 0):
                     self._room()
                     begin_bulk(self.M, number, flow, load.start)
+
+    def compute(self, task: str) -> None:
+        """See `netsim.engine.server.Server.compute`."""
+        server = self.world.servers[task]
+        for _ in range(server.work.busy if self.M[y.H_NOW] < self.M[y.H_DUR] else 0):
+            while min(self.M[y.H_EVLEFT], self.M[y.H_THLEFT]) < self.room:
+                self.grow()
+            compute(self.M, self.builder.server_index[task])
 
     def _room(self) -> None:
         """For one more event."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from netsim.compiled import at_address, entry, inner, pointer
 from netsim.datapath.flows.boot import open_through
 from netsim.engine.fast.bulk import end_flow, is_flow, queue_flow
-from netsim.engine.fast.cores import kill_threads, settle_core
+from netsim.engine.fast.cores import kill_threads, settle_core, start_work
 from netsim.engine.fast.exchange import server_of
 from netsim.engine.fast.faults import stands_in
 from netsim.engine.fast.layout import *
@@ -29,6 +29,7 @@ from netsim.engine.fast.ops import *
 from netsim.engine.fast.plane import datagram, memory_takes, settle_link
 from netsim.engine.fast.requests import finished, forget_time_out, message_ended, think
 from netsim.engine.fast.rings import settle_ring
+from netsim.engine.fast.slots import spare_thread
 from netsim.engine.fast.tcp import begin_windows, close, measured, new_transfer, start_transfer
 
 
@@ -98,6 +99,14 @@ def look_at_links(memory, links, wire, found):
 def end_threads(memory, node, server):
     """The threads of a task end, or all of a node (server -1)."""
     kill_threads(pointer(memory), node, server)
+
+
+@entry
+def compute(memory, server):
+    """A thread of a task computes until its process ends, or the measured time does; see `netsim.engine.server.Server.compute`."""
+    M = pointer(memory)
+    th = spare_thread(M, server)
+    start_work(M, th, M[H_DUR] - M[H_NOW], TH_COMPUTED, th, 0)
 
 
 @entry

@@ -216,6 +216,8 @@ def rare(M, D, HIST, op, a, b, c):
     elif op == OP_LOST:
         untold(M, a)
         unit_dropped(M, a, False)
+    elif op == TH_COMPUTED:
+        give_back(M, H_THFREE, H_THLEFT, B_TH, W_TH, a)
     elif op == OP_REFUSED:
         end(M, a, b, 0)
     elif op in (OP_PUT, TH_PUT):

@@ -25,6 +25,11 @@ def unsupported(scenario: Scenario) -> str | None:
     for name, load in scenario.load.items():
         if load.datagram is not None:
             return f"the datagrams of {name}"
+    busy = {name: service.work.busy for name, service in scenario.services.items()}
+    busy |= {name: container.work.busy for name, container in scenario.containers.items()}
+    for name, threads in busy.items():
+        if threads:
+            return f"the threads of {name} that always compute"
     if scenario.changes:
         for name, service in scenario.services.items():
             if any(call.dns.cache for call in service.calls):
