@@ -44,14 +44,26 @@ def test_a_buffer_that_overflows_is_never_emptier_than_what_a_loss_leaves(
     assert min(seen) >= keeps * (1e6 + product) - product - 1
 
 
+def test_before_its_own_card_a_flow_has_no_more_than_its_host_lets_it_have() -> None:
+    held = Held("reno", 3e6, 1e12, 0.5 * RATE, 1e-3, 1500.0, 200e3)
+    assert Queue(math.inf).bytes_at(9.0, [held] * 2) == 400e3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("per_s", "response", "flows", "seconds"), [(1000, "30KiB", 4, 3), (400, "12KiB", 8, 6)]
+    ("per_s", "response", "way", "flows", "seconds", "least_s"),
+    [
+        (1000, "30KiB", "web, to: db", 4, 3, 0.005),
+        (400, "12KiB", "web, to: db", 8, 6, 0.005),
+        (400, "12KiB", "outside, to: 'web:8080'", 8, 6, 0.05),
+        (400, "12KiB", "db, to: web", 4, 6, 0.05),
+    ],
 )
 def test_requests_behind_it_wait_as_long_as_on_the_fast_engine(
-    per_s: int, response: str, flows: int, seconds: int
+    per_s: int, response: str, way: str, flows: int, seconds: int, least_s: float
 ) -> None:
-    """Half of all wait behind four or eight flows on a 1 Gbit/s card: p50 within 20 %."""
+    """Half of all wait behind four or eight CUBIC flows at 1 Gbit/s, before cards that send (bounded by TCP small queues) and at ports of
+    the switch (windows): p50 within 20 %. All take the same way, since the flow engine knows ways in the mean alone."""
     scenario = loads(
         f"""netsim: 1
 name: behind
@@ -60,8 +72,8 @@ warmup: 1s
 replications: 1
 nodes:
   a: {{role: manager, cores: 4, count: 2, nic: {{rate: 1Gbit}}}}
-  b: {{count: 2, cores: 4, nic: {{rate: 1Gbit}}}}
-outside: {{clients: 100, rtt: 1ms}}
+  b: {{count: 2, cores: 4, nic: {{rate: 10Gbit}}}}
+outside: {{clients: 100, rtt: 1ms, entry: {{nodes: [b-1]}}}}
 networks: {{net: {{driver: overlay}}}}
 services:
   web: {{replicas: 2, networks: [net], ports: [{{published: 8080, target: 80}}], placement: {{constraints: [node.role == manager]}},
@@ -69,11 +81,11 @@ services:
   db: {{replicas: 2, networks: [net], work: {{cpu: 0s}}, placement: {{constraints: [node.role == worker]}}}}
 load:
   users: {{from: outside, to: "web:8080", arrivals: {{poisson: {per_s}/s}}, response: {response}, connection: {{pool: 100}}}}
-  copy: {{from: web, to: db, bulk: 1TiB, flows: {flows}}}
+  copy: {{from: {way}, bulk: 1TiB, flows: {flows}}}
 """
     )
     fast, flow = (netsim.run(scenario, engine=engine) for engine in ("fast", "flow"))
     old, new = (found.data["workloads"]["users"]["latency_s"]["p50"]["value"] for found in (fast, flow))
-    assert old > 0.05
+    assert old > least_s
     assert new == pytest.approx(old, rel=0.20)
     assert any("formulas are held against" in told for told in flow.warnings)

@@ -1,6 +1,7 @@
 """The queue that bulk transfers keep standing at a link which they fill: what their windows hold and the way does not.
 
-A window grows until its receiver's limit, or until the buffer before the link overflows. CUBIC leaves slow start when its queue
+A window grows until its receiver's limit, or until the buffer before the link overflows; before its own host's card a flow has what TCP small
+queues let it have there, and the rest of its window waits in its socket. CUBIC leaves slow start when its queue
 begins to grow, and adds a packet for 20 acknowledged ones as long as it has lost none (`netsim.datapath.congestion.cubic`), so its
 part of the queue is a twentieth of what the flow has moved. Reno doubles its window on to one of the two ends. BBR keeps one
 bandwidth-delay product more on its way than there is room for (`netsim.datapath.congestion.bbr`), where it is not alone.
@@ -29,7 +30,7 @@ RENO_KEEPS = 0.5
 @dataclass(frozen=True, slots=True)
 class Held:
     """A flow that one full link holds back: its window's limit and what it has moved (bytes on that wire), rate (bytes/s on the wire),
-    round trip without queues, and bytes of a packet."""
+    round trip without queues, bytes of a packet, and what its own host lets it have there."""
 
     congestion: str
     limit_bytes: float
@@ -37,11 +38,12 @@ class Held:
     rate_bps: float
     rtt_s: float
     packet_bytes: float
+    own_bytes: float = math.inf
 
     def queued_bytes(self, alone: bool) -> float:
         """What it would have in the queue of a buffer without end."""
         product = self.rate_bps * self.rtt_s
-        most = max(0.0, self.limit_bytes - product)
+        most = min(max(0.0, self.limit_bytes - product), self.own_bytes)
         if self.congestion == "bbr":
             return 0.0 if alone else min(most, product)
         return min(most, self.moved_bytes / GROWS) if self.congestion == "cubic" else most
@@ -124,6 +126,7 @@ class Standing:
             rate_bps * wire,
             price.rtt_s,
             mss * wire,
+            price.own[1] * wire if price.own[0] == name else math.inf,
         )
 
     def before_s(self, flow: int, now_s: float) -> float:

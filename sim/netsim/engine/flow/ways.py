@@ -25,7 +25,8 @@ HALVED_PS = 512 * 1_000_000
 @dataclass(slots=True)
 class Price:
     """Of a byte: seconds at each station (cores of a node by number, all of them, links), and ``back`` those of its
-    acknowledgements, and bytes on each wire. Seconds of the threads at both ends; a round trip (s), one way of it, and bytes of a unit."""
+    acknowledgements, and bytes on each wire. Seconds of the threads at both ends; a round trip (s), one way of it, and bytes of a unit.
+    ``own``: the sender's card, if TCP small queues hold the flow back there, and the bytes that it has there in the mean."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     back: dict[str, float] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Price:
     one_way_s: float = 0.0
     unit_bytes: int = 1
     visits: float = 0.0
+    own: tuple[str, float] = ("", 0.0)
 
 
 def unit_packets(rate_bps: float, rtt_s: float, mss_bytes: int, most: int) -> int:
@@ -97,6 +99,10 @@ class Pricing:
         found.one_way_s = there / PS_PER_S
         found.rtt_s = (sends + there + receives + back) / PS_PER_S
         found.visits /= size
+        if route.queue_bytes:
+            paced = min(rate_bps * PACED_S, route.queue_bytes)
+            # A unit follows as soon as no more than the limit is left, two units at the least (`netsim.engine.smallqueue`).
+            found.own = (next(iter(found.wire)), max(2.0 * packets * mss, paced) + packets * mss)
         return found
 
     def _cores(self, seconds: dict[str, float], node: str, ps: float) -> None:
