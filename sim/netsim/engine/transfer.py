@@ -158,6 +158,7 @@ class Transfer:
                 self._send(size, self.count, 0)
             else:
                 self._pay(self.sender, size, self.count, held)
+                return  # it goes on once that is paid, which takes no time where work costs none
 
     def _limit(self, mss: int) -> int:
         """The largest unit: what TSO takes, or less where the connection is slow and the message more than one unit."""
