@@ -37,7 +37,7 @@ def lost(cores: int, steered: bool, per_packet_ns: float, count: int = 7_000, fl
     for k in range(count):
         kernel.at(
             round(k * per_packet_ns * NS), Phase.ARRIVAL, k, machine.send, route, 18, 10_000_000 + k, lambda now: None,
-            lambda now, where: dropped.append(where), None, (k % flows) << 32,
+            lambda now, where: dropped.append(where), None, (k % flows) << 8,
         )  # fmt: skip
     kernel.run(PS_PER_S)
     return len(dropped)
@@ -70,7 +70,7 @@ def test_one_flow_gains_only_what_driver_and_stack_share() -> None:
     for k in range(7_000):
         kernel.at(
             round(k * STACK * 1.03 * NS), Phase.ARRIVAL, k, machine.send, route, 18, 10_000_000 + k, lambda now: None,
-            lambda now, where: dropped.append(where), None, 3 << 32,
+            lambda now, where: dropped.append(where), None, 3 << 8,
         )  # fmt: skip
     kernel.run(PS_PER_S)
     busy = np.array([machine.records()[f"n/cpu{k}"].busy_ps for k in range(4)]) / (7_000 * STACK * 1.03 * NS)
@@ -85,7 +85,7 @@ def test_a_full_backlog_drops() -> None:
     for k in range(5_000):
         kernel.at(
             k * 500 * NS, Phase.ARRIVAL, k, machine.send, route, 18, 10_000_000 + k, lambda now: None,
-            lambda now, at: where.append(at), None, 2 << 32,
+            lambda now, at: where.append(at), None, 2 << 8,
         )  # fmt: skip
     kernel.run(PS_PER_S)
     assert set(where) == {"n/backlog2"}

@@ -26,7 +26,7 @@ def lane(flow: int, lanes: int) -> int:
 
 def backlog_of(flow: int, cores: int) -> int:
     """To which of ``cores`` a flow is handed on by its hash (RPS). Again other bits."""
-    return (flow >> 32) % cores
+    return (flow >> 8) % cores
 
 
 @dataclass(frozen=True, slots=True)
