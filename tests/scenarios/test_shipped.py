@@ -69,13 +69,13 @@ def test_meets_its_expectations(path: Path) -> None:
 
 
 def short(path: Path) -> dict[str, int]:
-    """A few seconds; less where transfers send as fast as they can; all of it where clients hardly ask."""
+    """A few seconds; less where transfers send as fast as they can, unless their line is slow; all of it where clients hardly ask."""
     if path.stem == "idle-900s":
         return {}
     scenario = netsim.load(path)
-    if any(load.bulk is not None for load in scenario.load.values()):
-        return {"duration": min(S, scenario.duration), "warmup": S // 4}
-    return {"duration": min(4 * S, scenario.duration), "warmup": min(S, scenario.duration // 4)}
+    fast = any(load.bulk is not None for load in scenario.load.values()) and path.stem != "saturated-uplink"
+    least = S if fast else 4 * S
+    return {"duration": min(least, scenario.duration), "warmup": min(S, scenario.duration // 4, least // 4)}
 
 
 LOADED = [path for path in SHIPPED if netsim.load(path).load]
@@ -88,7 +88,7 @@ def test_nothing_is_lost(path: Path) -> None:
     for station in record.stations.values():
         assert station.arrived == station.served + station.dropped + station.inside
     for name, workload in record.workloads.items():
-        assert workload.fates.sum() > 30 or scenario.load[name].bulk is not None
+        assert workload.fates.sum() > 100 or scenario.load[name].bulk is not None
         assert workload.fates[:, -1].sum() == 0  # everything ends once arrivals stop
 
 

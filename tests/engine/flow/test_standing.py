@@ -49,6 +49,34 @@ def test_before_its_own_card_a_flow_has_no_more_than_its_host_lets_it_have() -> 
     assert Queue(math.inf).bytes_at(9.0, [held] * 2) == 400e3
 
 
+BEHIND = """netsim: 1
+name: behind
+duration: {seconds}s
+warmup: 1s
+replications: 1
+nodes:
+  a: {{role: manager, cores: 4, count: 2, nic: {{rate: 1Gbit}}}}
+  b: {{count: 2, cores: 4, nic: {{rate: {receivers}}}}}
+outside: {{clients: 100, rtt: 1ms, entry: {{nodes: {entry}}}}}
+networks: {{net: {{driver: overlay}}}}
+services:
+  web: {{replicas: 2, networks: [net], ports: [{{published: 8080, target: 80}}], placement: {{constraints: [node.role == manager]}},
+        work: {{cpu: {{exponential: {{mean: 1ms}}}}, workers: 16}}}}
+  db: {{replicas: 2, networks: [net], work: {{cpu: 0s}}, placement: {{constraints: [node.role == worker]}}}}
+load:
+  users: {{from: outside, to: "web:8080", arrivals: {{poisson: {per_s}/s}}, response: {response}, connection: {{pool: 100}}}}
+  copy: {{from: {way}, bulk: 1TiB, flows: {flows}}}
+"""
+
+
+def quantiles(**words: object) -> list[dict[str, dict[str, float]]]:
+    """Of requests beside the transfers: by the fast engine, and by the flow engine, which says that it is not sure."""
+    scenario = loads(BEHIND.format(**words))
+    fast, flow = (netsim.run(scenario, engine=engine) for engine in ("fast", "flow"))
+    assert any("formulas are held against" in told for told in flow.warnings)
+    return [found.data["workloads"]["users"]["latency_s"] for found in (fast, flow)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("per_s", "response", "way", "flows", "seconds", "least_s"),
@@ -62,30 +90,31 @@ def test_before_its_own_card_a_flow_has_no_more_than_its_host_lets_it_have() -> 
 def test_requests_behind_it_wait_as_long_as_on_the_fast_engine(
     per_s: int, response: str, way: str, flows: int, seconds: int, least_s: float
 ) -> None:
-    """Half of all wait behind four or eight CUBIC flows at 1 Gbit/s, before cards that send (bounded by TCP small queues) and at ports of
-    the switch (windows): p50 within 20 %. All take the same way, since the flow engine knows ways in the mean alone."""
-    scenario = loads(
-        f"""netsim: 1
-name: behind
-duration: {seconds}s
-warmup: 1s
-replications: 1
-nodes:
-  a: {{role: manager, cores: 4, count: 2, nic: {{rate: 1Gbit}}}}
-  b: {{count: 2, cores: 4, nic: {{rate: 10Gbit}}}}
-outside: {{clients: 100, rtt: 1ms, entry: {{nodes: [b-1]}}}}
-networks: {{net: {{driver: overlay}}}}
-services:
-  web: {{replicas: 2, networks: [net], ports: [{{published: 8080, target: 80}}], placement: {{constraints: [node.role == manager]}},
-        work: {{cpu: {{exponential: {{mean: 1ms}}}}, workers: 16}}}}
-  db: {{replicas: 2, networks: [net], work: {{cpu: 0s}}, placement: {{constraints: [node.role == worker]}}}}
-load:
-  users: {{from: outside, to: "web:8080", arrivals: {{poisson: {per_s}/s}}, response: {response}, connection: {{pool: 100}}}}
-  copy: {{from: {way}, bulk: 1TiB, flows: {flows}}}
-"""
-    )
-    fast, flow = (netsim.run(scenario, engine=engine) for engine in ("fast", "flow"))
-    old, new = (found.data["workloads"]["users"]["latency_s"]["p50"]["value"] for found in (fast, flow))
-    assert old > least_s
-    assert new == pytest.approx(old, rel=0.20)
-    assert any("formulas are held against" in told for told in flow.warnings)
+    """Behind four or eight CUBIC flows at 1 Gbit/s, before cards that send (bounded by TCP small queues) and at ports of
+    the switch (windows): p50 and p99 within 15 %."""
+    words = {"per_s": per_s, "response": response, "way": way, "flows": flows, "seconds": seconds}
+    old, new = quantiles(**words, receivers="10Gbit", entry="[b-1]")
+    assert old["p50"]["value"] > least_s
+    for quantile in ("p50", "p99"):
+        assert new[quantile]["value"] == pytest.approx(old[quantile]["value"], rel=0.15)
+
+
+#: At ports behind the cards, which have the same rate, transfers come evenly, and the flow engine takes them for random arrivals.
+EVEN = pytest.mark.xfail(
+    strict=True, reason="14.6 instead of 10.7 ms: ports behind full cards are reckoned as random arrivals"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("per_s", "response", "flows", "seconds"),
+    [(1000, "30KiB", 4, 3), pytest.param(400, "12KiB", 8, 6, marks=EVEN)],
+)
+def test_requests_of_several_ways_behind_cards_and_ports(
+    per_s: int, response: str, flows: int, seconds: int
+) -> None:
+    """A quarter of the requests pass full cards three times, the others once: p50 within 20 %."""
+    words = {"per_s": per_s, "response": response, "way": "web, to: db", "flows": flows, "seconds": seconds}
+    old, new = quantiles(**words, receivers="1Gbit", entry="all")
+    assert old["p50"]["value"] > 0.005
+    assert new["p50"]["value"] == pytest.approx(old["p50"]["value"], rel=0.20)

@@ -66,7 +66,7 @@ class Probe:
 
     ``parts``: each request's time by part (ps, columns of `netsim.engine.parts`), without waits for others.
     ``demands``: by station; threads of a node stand under ``NODE/cpu``, softirq under its receive rings.
-    ``wire_bytes``: per request, by link.
+    ``wire_bytes``: per request, by link. ``passes``: by link, how often each request of ``parts`` passes it.
     """
 
     parts: npt.NDArray[np.int64]
@@ -75,6 +75,7 @@ class Probe:
     visits: float
     stations: dict[str, StationRecord]
     fates: dict[int, int] = field(default_factory=dict)
+    passes: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +136,14 @@ def place_of(machine: Machine, node: str) -> str:
     return machine.cpus[node].cores[0].meter.record.node
 
 
-def _count_paths(machine: Machine) -> dict[str, int]:
-    """How often a request itself meets each station: units and thread work whose time stands in a split."""
-    counts: dict[str, int] = {}
+def _watch_paths(machine: Machine) -> dict[str, list[int]]:
+    """When a request itself meets each station: units and thread work whose time stands in a split."""
+    times: dict[str, list[int]] = {}
     send, run = machine.send, machine.run
 
     def meet(name: str) -> None:
         if 0 <= machine.kernel.now < machine.duration_ps:
-            counts[name] = counts.get(name, 0) + 1
+            times.setdefault(name, []).append(machine.kernel.now)
 
     def sending(
         route: Any, payload: Any, key: Any, arrive: Any, drop: Any, split: Any = None, *rest: Any, **more: Any
@@ -162,7 +163,18 @@ def _count_paths(machine: Machine) -> dict[str, int]:
 
     machine.send = sending  # type: ignore[method-assign, assignment]
     machine.run = running  # type: ignore[method-assign]
-    return counts
+    return times
+
+
+def _by_request(
+    times: dict[str, list[int]], machine: Machine, start_ps: npt.NDArray[np.int64], done: list[int]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """How often each request passes each link: one comes after the other, so what is met before the next one starts is its own."""
+    found = {}
+    for name in sorted(times.keys() & machine.links.keys()):
+        whose = np.searchsorted(start_ps, times[name], side="right") - 1
+        found[name] = np.bincount(whose[whose >= 0], minlength=len(start_ps))[done]
+    return found
 
 
 def connection(spec: Connection, per_client_s: float, clients: int) -> Connection:
@@ -303,7 +315,7 @@ def _run(
     world = World(scenario, narrowed(model, scenario, name), seed, replication, keep_requests=True)
     world.tcp = Rested(**asdict(world.tcp), of_probe=rest)
     machine = world.machine
-    squares, met = _watch_machine(machine, world), _count_paths(machine)
+    squares, times = _watch_machine(machine, world), _watch_paths(machine)
     record = run_out(Reference(world, watch(None, stop)))
     if not record.complete:
         raise InterruptedError
@@ -317,12 +329,13 @@ def _run(
     parts[:, WAITS] = 0
     fates = {int(f): int(n) for f, n in zip(*np.unique(log.fate, return_counts=True), strict=True)}
     places = {node: place_of(machine, node) for node in machine.cpus}
+    met = {name: len(when) for name, when in times.items()}
     demands = _demands(record.stations, squares, met, count, places)
     wire = {s.name: s.bytes_sent / count for s in record.stations.values() if s.bytes_sent}
     share = count / (count + scenario.warmup_ps * count / scenario.duration)
     found = Probe(
         parts, demands, wire, record.visits * share / count,
-        record.stations, fates,
+        record.stations, fates, _by_request(times, machine, log.start_ps, done),
     )  # fmt: skip
     return found, parts
 

@@ -40,7 +40,8 @@ class Sampler:
     def draw(self, state: State, rng: np.random.Generator, count: int) -> Floats:
         """The parts of so many requests (ps, columns of `netsim.engine.parts`)."""
         base = self.probe.parts
-        parts = base[rng.integers(0, len(base), count)].astype(np.float64)
+        rows = rng.integers(0, len(base), count)
+        parts = base[rows].astype(np.float64)
         self._work(parts, state, rng)
         pool = state.waits[self.workload]
         if pool.chance:
@@ -52,7 +53,8 @@ class Sampler:
             each = rng.gamma(ahead, mean_s / ahead, count)
             parts[:, PART["queue:connection"]] += waits * each * PS_PER_S
         for kind, names in self.kinds.items():
-            parts[:, PART[QUEUE[kind]]] += self._waits(names, state, rng, count) * PS_PER_S
+            found = self._waits(names, state, rng, count) + self._standing(names, state, rows)
+            parts[:, PART[QUEUE[kind]]] += found * PS_PER_S
         return parts
 
     def _work(self, parts: Floats, state: State, rng: np.random.Generator) -> None:
@@ -70,6 +72,19 @@ class Sampler:
                 parts[:, PART[column]] = found * (parts[:, PART[column]].mean() / mean[0])
         parts[:, PART["queue:cpu"]] += drawn[2] * PS_PER_S
 
+    def _standing(self, names: list[str], state: State, rows: npt.NDArray[np.intp]) -> Floats:
+        """What everybody waits at links behind a queue that others keep standing, as often as a request of the probe passed them: some
+        pass such a link once and others three times."""
+        found = np.zeros(len(rows))
+        for name in names:
+            wait_s, passes = state.waits[name].fixed_s, self.probe.passes.get(name)
+            if wait_s and passes is not None and passes.any():
+                moved = self.probe.demands[name].on_path / float(passes.mean())
+                found += wait_s * self.share * moved * passes[rows]
+            elif wait_s:
+                found += wait_s * self.share * self.probe.demands[name].on_path
+        return found
+
     def _waits(self, names: list[str], state: State, rng: np.random.Generator, count: int) -> Floats:
         visits = np.array([self.probe.demands[name].on_path for name in names]) * self.share
         total = float(visits.sum())
@@ -78,14 +93,13 @@ class Sampler:
             return found
         chance = np.array([state.waits[name].chance for name in names])
         those = np.array([state.waits[name].each_s for name in names])
-        fixed = np.array([state.waits[name].fixed_s for name in names])
-        if not those.any() and not fixed.any():
+        if not those.any():
             return found
         many = max(1.0, total / MOST_ROUNDS)
         for chosen in _visits(total / many, rng, count):
             which = rng.choice(len(names), len(chosen), p=visits / total)
             waits = rng.random(len(chosen)) < chance[which]
-            found[chosen] += many * (fixed[which] + waits * rng.exponential(1.0, len(chosen)) * those[which])
+            found[chosen] += many * waits * rng.exponential(1.0, len(chosen)) * those[which]
         return found
 
 
