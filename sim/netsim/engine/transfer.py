@@ -1,9 +1,8 @@
 """One message over an open connection: windows, acknowledgements, loss and retransmission.
 
 The receiver acknowledges units only while the sender still has some to send; what comes after carries
-the last acknowledgements. The window is that of a congestion control (`netsim.datapath.congestion`). Losses are found as
-Linux finds them with SACK (RACK, RFC 8985): by the acknowledgement of something that was sent later, a tail loss probe if
-nothing was, or by the retransmission timer. What was lost is sent again before anything new, within the window.
+the last acknowledgements. The window is that of a congestion control (`netsim.datapath.congestion`). What was lost (`netsim.engine.recovery`) is sent
+again before anything new, within the window.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold
 from netsim.engine.machine import AWAY, MTU
 from netsim.engine.peer import Peer
+from netsim.engine.recovery import Recovery
 from netsim.engine.route import Cost, Route
 from netsim.engine.smallqueue import SmallQueue
 from netsim.engine.unit import Split
@@ -39,9 +39,6 @@ def message_cost(route: Route, size: int, unit: int, sending: bool) -> Cost:
 
 #: Units that leave at one time at the most: engines make room for so many.
 MOST_UNITS = 100
-NEVER = 1 << 62
-#: A unit that is lost more often is counted anew, under another number.
-MOST_LOSSES = 62
 
 
 class Transfer:
@@ -52,9 +49,8 @@ class Transfer:
     """
 
     __slots__ = ("conn", "backward", "flow", "route", "ack_route", "size", "key", "done", "fail", "sender", "receiver",
-                 "on_bytes", "next", "flying", "arrived", "count", "sending", "free", "unread", "pending", "lost", "holes",
-                 "armed", "timers", "waits", "waited", "pieces", "begun", "ends", "write", "heard", "probed", "backoff",
-                 "small")  # fmt: skip
+                 "on_bytes", "next", "flying", "arrived", "count", "sending", "free", "unread", "waits", "waited", "pieces",
+                 "begun", "ends", "write", "small", "recovery")  # fmt: skip
 
     def __init__(
         self,
@@ -89,15 +85,6 @@ class Transfer:
         self.count = 0
         self.sending = False
         self.unread: deque[tuple[int, int, int, int, Split]] = deque()
-        #: Bytes, number, losses and time of sending of what is lost: the sender does not know yet; and it does.
-        self.pending: deque[tuple[int, int, int, int]] = deque()
-        self.lost: deque[tuple[int, int, int, int]] = deque()
-        self.holes = 0  # bytes in both
-        self.armed = NEVER  # when the retransmission timer fires
-        self.heard = -NEVER  # when the last acknowledgement came
-        self.probed = -NEVER  # by what time of sending the last tail loss probe is known
-        self.timers = 0
-        self.backoff = 0  # time-outs since the last acknowledgement
         self.waits = False  # until it is time for the next unit
         self.waited = 0
         self.free: Callable[[], None] | None = None  # lets the sending thread go, once
@@ -107,6 +94,7 @@ class Transfer:
         self.begun = 0
         #: A message of one unit is not held back in its own host's queues.
         whole = conn.tcp.unit_bytes // self.route.mss_bytes * self.route.mss_bytes
+        self.recovery = Recovery(self)
         self.small = SmallQueue(self.route.queue_bytes if self.size > whole else 0)
         #: The threads that have a bulk transfer's connection for themselves.
         parties = (receiver, sender) if on_bytes is not None else ()
@@ -115,17 +103,17 @@ class Transfer:
     def start(self) -> None:
         """Send what the window allows."""
         self.conn.rest(self.flow)
-        self._pump(True)
+        self.pump(True)
 
-    def _pump(self, writing: bool = False) -> None:
+    def pump(self, writing: bool = False) -> None:
         """Send what is lost and then what is new, as far as the windows allow; ``writing``: new data are not there before the
         thread writes them. Of a sender that had to wait for its window, the next unit is full whatever it writes."""
         mss = self.route.mss_bytes
         units, now, held = 0, self.conn.kernel.now, False
         while not self.conn.closed:
             window = self.flow.packets * mss
-            if self.lost:
-                size = self._fitting(self.lost[0][0], window, mss)
+            if self.recovery.lost:
+                size = self._fitting(self.recovery.lost[0][0], window, mss)
             elif self.next < self.size and not self.sending:
                 most = self._limit(mss)
                 if writing:
@@ -139,7 +127,7 @@ class Transfer:
                 size = self._fitting(left, min(window, self.conn.tcp.window_limit_bytes), mss)
             else:
                 if not self.sending:
-                    self.flow.idle(self._packets(self.flying))
+                    self.flow.idle(self.packets(self.flying))
                 return
             if size == 0 or (self.small.most_bytes and self._throttled(size, mss)):
                 return
@@ -147,15 +135,16 @@ class Transfer:
             if self.flow.ready_ps > now or units > MOST_UNITS:
                 self._wait(max(self.flow.ready_ps, now + 1))
                 return
-            self.flow.pace(now, self._packets(size))
-            if self.lost:
-                self._again(size)
+            self.flow.pace(now, self.packets(size))
+            if self.recovery.lost:
+                self.flying += size
+                self.send(*self.recovery.again(size))
                 continue
             self.next += size
             self.flying += size
             self.count += 1
             if self.sender is None or self.sender.thread is None:
-                self._send(size, self.count, 0)
+                self.send(size, self.count, 0)
             else:
                 self._pay(self.sender, size, self.count, held)
                 return  # it goes on once that is paid, which takes no time where work costs none
@@ -168,7 +157,7 @@ class Transfer:
     def _throttled(self, size: int, mss: int) -> bool:
         """Whether so much is in the own host's queues that a unit of ``size`` bytes waits. What is sent again may find twice as
         much there (tcp_xmit_retransmit_queue)."""
-        limit = self.flow.queue_limit(size, mss, self.small.most_bytes) << bool(self.lost)
+        limit = self.flow.queue_limit(size, mss, self.small.most_bytes) << bool(self.recovery.lost)
         until = self.small.wait_until(self.conn.kernel.now, limit)
         if until:
             self._wait(until)
@@ -183,7 +172,7 @@ class Transfer:
 
     def _go_on(self) -> None:
         self.waits = False
-        self._pump()
+        self.pump()
 
     def _fitting(self, size: int, window: int, mss: int) -> int:
         """How many bytes of a unit the window takes; one segment, if nothing is on its way."""
@@ -191,31 +180,6 @@ class Transfer:
         if size > room:
             size = min(size, max(room // mss * mss, 0 if self.flying else mss))
         return size
-
-    def _again(self, size: int) -> None:
-        """Send what was lost first once more; a part of it is a unit of its own."""
-        whole, number, losses, sent = self.lost.popleft()
-        if size < whole:
-            self.lost.appendleft((whole - size, number, losses, sent))
-            self.count += 1
-            number = self.count
-        self.holes -= size
-        self.flying += size
-        self._send(size, number, losses)
-
-    def _probe(self) -> None:
-        """One packet of what was lost first is sent again, whatever the window: its acknowledgement tells of all that was lost
-        before it."""
-        size, number, losses, sent = self.pending.popleft()
-        packet = min(size, self.route.mss_bytes)
-        if packet < size:
-            self.pending.appendleft((size - packet, number, losses, sent))
-        self.count += 1
-        self.holes -= packet
-        self._send(packet, self.count, 0)
-        self.probed = self.flow.stamp_ps
-        if self.pending:
-            self._arm()
 
     def broken_off(self) -> None:
         """The client has closed the connection: half a round trip later the writing thread gets an error."""
@@ -243,8 +207,8 @@ class Transfer:
             if self.conn.closed:
                 self._let_go()
                 return
-            self._send(size, number, 0)
-            self._pump(True)
+            self.send(size, number, 0)
+            self.pump(True)
 
         assert sender.thread is not None
         cost = self.route.send_cost(size, goes_on)
@@ -252,7 +216,8 @@ class Transfer:
             cost.append(("tcp.send", self.route.held_ps()))
         self.conn.machine.run(sender.thread, sender.node, cost, paid, None)
 
-    def _send(self, size: int, number: int, losses: int) -> None:
+    def send(self, size: int, number: int, losses: int) -> None:
+        """A unit leaves, under its number, lost so often before."""
         if self.conn.closed:
             return
         if self.backward and self.conn.peer >= Peer.RESET:
@@ -266,7 +231,7 @@ class Transfer:
             nonlocal left
             left -= lost
             self.count += 1  # it is a unit of its own from here on
-            self._lost(lost, self.count, losses, sent + last)
+            self.recovery.loses(lost, self.count, losses, sent + last)
 
         def leaves(at: int) -> None:
             nonlocal inside
@@ -296,7 +261,7 @@ class Transfer:
     def _arrive(self, size: int, number: int, losses: int, sent: int, split: Split, now: int) -> None:
         if not self.backward and self.conn.peer >= Peer.RESET:
             if self.conn.peer == Peer.SILENT:
-                self._lost(size, number, losses, sent)
+                self.recovery.loses(size, number, losses, sent)
             else:
                 self.conn.choice.reset()
                 self.conn.send_reset(fold(self.key, Tag.RESET, number * 64 + losses))
@@ -328,7 +293,7 @@ class Transfer:
 
     def _read(self, size: int, number: int, losses: int, sent: int, split: Split) -> None:
         now, again = self.conn.kernel.now, losses > 0
-        if self.next < self.size or self.holes:
+        if self.next < self.size or self.recovery.holes:
             self.conn.machine.send(
                 self.ack_route,
                 0,
@@ -372,31 +337,19 @@ class Transfer:
     def _acked(self, size: int, sent: int, rtt: int, again: bool) -> None:
         self._grow(size, sent, rtt, again)
         self.flying -= size
-        self.heard = self.conn.kernel.now
-        self.backoff = 0
-        while self.pending and self.pending[0][3] <= self.flow.newest_ps:
-            self._found()
-        self._pump()
-        if self.pending and not self.conn.closed:
-            self._arm()
+        self.recovery.hears()
+        self.pump()
+        if self.recovery.pending and not self.conn.closed:
+            self.recovery.arm()
 
-    def _packets(self, size: int) -> int:
+    def packets(self, size: int) -> int:
+        """Wire packets of so many bytes."""
         return -(-size // self.route.mss_bytes)
 
     def _grow(self, size: int, sent: int, rtt: int, again: bool) -> None:
-        self.flow.acked(
-            self.conn.kernel.now, self._packets(size), self._packets(self.flying), sent, rtt, again
-        )
-        if sent == self.probed and not self.pending:
-            self.flow.probe_told(self._packets(self.flying - size))
-
-    def _found(self) -> None:
-        """The sender knows of its first loss: that is on its way no more."""
-        found = self.pending.popleft()
-        size, _, losses, sent = found
-        self.flying -= size
-        self.flow.lost(self._packets(size), self._packets(self.flying), sent, losses > 1)
-        self.lost.append(found)
+        self.flow.acked(self.conn.kernel.now, self.packets(size), self.packets(self.flying), sent, rtt, again)
+        if sent == self.recovery.probed and not self.recovery.pending:
+            self.flow.probe_told(self.packets(self.flying - size))
 
     def _dropped(self, size: int, number: int, losses: int, sent: int, where: str) -> None:
         if where == AWAY and self.conn.machine.address:
@@ -404,58 +357,4 @@ class Transfer:
             return
         if where == MTU:
             self.conn.too_large = True
-        self._lost(size, number, losses, sent)
-
-    def _lost(self, size: int, number: int, losses: int, sent: int) -> None:
-        if self.conn.closed:
-            return
-        if self.backoff >= self.conn.tcp.retries2:
-            self.fail(self.conn.gave_up())
-            return
-        if losses == MOST_LOSSES:
-            self.count += 1
-            number, losses = self.count, 0
-        self.pending.append((size, number, losses + 1, sent))
-        self.holes += size
-        self._arm()
-
-    def _due(self) -> int:
-        """When the retransmission timer fires: some time after the first loss that the sender does not know of was sent, or
-        after a probe."""
-        sent = self.pending[0][3]
-        return max(sent, self.probed) + self.conn.tcp.rto_ps(self.flow.srtt_ps, self.backoff)
-
-    def _probe_due(self) -> int:
-        """When a tail loss probe is sent; `NEVER`: none."""
-        tcp, packets = self.conn.tcp, self._packets(self.flying)
-        return self.flow.probe_due(self.heard, packets, self.probed, tcp.tlp_least_ps, tcp.rto_min_ps)
-
-    def _arm(self) -> None:
-        """See that the timer fires no later than the probe or the retransmission is due."""
-        at = max(self.conn.kernel.now + 1, min(self._due(), self._probe_due()))
-        if at >= self.armed:
-            return
-        self.armed = at
-        self.timers += 1
-        self.conn.kernel.at(
-            at, Phase.TIMEOUT, fold(self.key, Tag.RETRY, self.timers), self._timer, self.timers
-        )
-
-    def _timer(self, number: int) -> None:
-        if number != self.timers:
-            return
-        self.armed, now = NEVER, self.conn.kernel.now
-        if self.conn.closed or not self.pending:
-            return
-        probe = self._probe_due()
-        if min(self._due(), probe) > now:
-            self._arm()
-            return
-        if probe < NEVER:
-            self._probe()
-            return
-        self.backoff += 1
-        self.flow.timed_out()
-        while self.pending:
-            self._found()
-        self._pump()
+        self.recovery.loses(size, number, losses, sent)

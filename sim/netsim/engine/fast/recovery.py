@@ -13,7 +13,7 @@ from netsim.engine.fast.memory import append, at, pop_front, todo
 from netsim.engine.fast.ops import *
 from netsim.engine.fast.tcp import flow_cell, grow, mss_of, pump, rto, send_unit
 from netsim.engine.keys import fold_compiled
-from netsim.engine.transfer import MOST_LOSSES
+from netsim.engine.recovery import MOST_LOSSES
 
 
 @inner
