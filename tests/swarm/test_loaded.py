@@ -19,7 +19,7 @@ from netsim.engine.record import FATES, RequestLog, RunRecord
 from netsim.engine.reference import Reference
 from netsim.model.build import build_model
 from netsim.results.failovers import failover_rows
-from netsim.swarm.loaded import entry_checks
+from netsim.swarm.checks import entry_checks
 from netsim.swarm.passes import simulate
 from netsim.swarm.simulate import build
 from netsim.swarm.store import State

@@ -21,8 +21,9 @@ from netsim.engine.record import FATES, RequestLog, RunRecord
 from netsim.engine.reference import Reference
 from netsim.model.build import build_model
 from netsim.scenario.schema_entry import Check
+from netsim.swarm.checks import verdicts
 from netsim.swarm.passes import simulate
-from netsim.swarm.ports import Place, _checks, _rows
+from netsim.swarm.ports import Place, _rows
 
 TEXT = """netsim: 1
 duration: 20s
@@ -291,13 +292,13 @@ def test_a_new_task_waits_for_its_nodes_port(order: str, tmp_path: Path) -> None
 def test_the_entrys_checks_of_a_port() -> None:
     """A task listens for 10 s, its successor from 20 s on; the node is not reached from 30 to 31 and from 40 s on."""
     place = Place(
-        [(0, "old"), (20 * S, "new")],
-        [(0, 10 * S), (20 * S, 10**9 * S)],
-        [(30 * S, 31 * S), (40 * S, 10**9 * S)],
-        True,
+        tasks=[(0, "old"), (20 * S, "new")],
+        listens=[(0, 10 * S), (20 * S, 10**9 * S)],
+        away=[(30 * S, 31 * S), (40 * S, 10**9 * S)],
+        listed=True,
     )
     check = Check.model_validate({"every": "2s", "failures": 3, "timeout": "1s"})
-    told = list(_checks(place, check, S // 1000, 0, 60 * S))
+    told = list(verdicts(place, check, S // 1000, 0, 60 * S))
     # Refusals come back after a round trip (checks at 10, 12, 14 s), silence after the time-out (40, 42, 44 s).
     assert told == [(14 * S + S // 1000, False), (20 * S + S // 1000, True), (45 * S, False)]
     rows = [(row.what, row.subject, row.at_ps) for row in _rows(place, told, 0)]
@@ -305,6 +306,6 @@ def test_the_entrys_checks_of_a_port() -> None:
         (What.PORT_REMOVE, "new", 0), (What.PORT_REMOVE, "old", 14 * S + S // 1000),
         (What.PORT_ADD, "new", 20 * S + S // 1000), (What.PORT_REMOVE, "new", 45 * S),
     ]  # fmt: skip
-    (first, *swap) = _rows(Place([(0, "old"), (20 * S, "new")], listed=True), [], 0)
+    (first, *swap) = _rows(Place(tasks=[(0, "old"), (20 * S, "new")], listed=True), [], 0)
     assert first == Change(What.PORT_REMOVE, "new", 0)
     assert [(row.what, row.subject) for row in swap] == [(What.PORT_REMOVE, "old"), (What.PORT_ADD, "new")]

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netsim.engine.border import NEVER_PS, Change, What
+from netsim.engine.border import Change, What
 from netsim.engine.machinery import DRAIN_PS
 from netsim.engine.record import RunRecord
 from netsim.model.build import Later, build_model
 from netsim.model.entities import DEFAULT_BRIDGE, Model
 from netsim.scenario.schema import Scenario
 from netsim.swarm.autoscale import Decision
+from netsim.swarm.checks import away, entry_checks
 from netsim.swarm.counted import counted
 from netsim.swarm.journal import Journal
 from netsim.swarm.lines import Load
@@ -132,56 +133,3 @@ def addresses(scenario: Scenario, journal: Journal, start_ps: int) -> Iterator[C
                 if other != name:
                     yield Change(What.ENTRY_OUT, other, sent)
             before = name
-
-
-def away(model: Model, changes: list[Change]) -> dict[str, list[tuple[int, int]]]:
-    """When the outside does not reach the nodes of the entry."""
-    return {name: list(outages(name, changes)) for name in model.entry_nodes()}
-
-
-def entry_checks(scenario: Scenario, model: Model, changes: list[Change]) -> Iterator[Change]:
-    """The entry leaves out a node after so many failed checks, each told by its timeout, and takes it back after the
-    first one that is answered.
-
-    Checks of a node come every ``every`` from the start of the warm-up on. One fails if the node has no power or its
-    link is down in either direction when it comes; loss and delay are not looked at.
-    """
-    check = scenario.outside.entry.check
-    if check is None or scenario.outside.entry.vrrp is not None:
-        return
-    for name, found in away(model, changes).items():
-        if not found:
-            continue
-        at = -(-(found[0][0] + scenario.warmup_ps) // check.every) * check.every - scenario.warmup_ps
-        failures, out = 0, False
-        while at < scenario.duration + DRAIN_PS and (out or at <= found[-1][1]):
-            if any(since <= at < until for since, until in found):
-                failures += 1
-                if failures == check.failures:
-                    out = True
-                    yield Change(What.ENTRY_OUT, name, at + check.timeout)
-            else:
-                if out:
-                    yield Change(What.ENTRY_IN, name, at + scenario.outside.rtt)
-                failures, out = 0, False
-            at += check.every
-
-
-def outages(node: str, changes: list[Change]) -> Iterator[tuple[int, int]]:
-    """When (from, to) the outside does not reach a node: it is without power, or a direction of its link is down."""
-    wrong: set[str] = set()
-    since = 0
-    for change in changes:
-        if change.subject != node:
-            continue
-        was = bool(wrong)
-        if change.what in (What.NODE_DOWN, What.NODE_UP):
-            (wrong.add if change.what == What.NODE_DOWN else wrong.discard)("power")
-        elif change.what == What.LINK and change.link is not None:
-            (wrong.discard if change.link.up else wrong.add)(change.link.direction)
-        if wrong and not was:
-            since = change.at_ps
-        elif was and not wrong and change.at_ps > since:
-            yield since, change.at_ps
-    if wrong:
-        yield since, NEVER_PS

@@ -16,39 +16,21 @@ from netsim.datapath.reach import Reach, reach, stands_for_node
 from netsim.engine.border import NEVER_PS, Change, What
 from netsim.engine.machinery import DRAIN_PS
 from netsim.model.entities import OUTSIDE, Model
-from netsim.scenario.schema_entry import Check
+from netsim.swarm.checks import Checked, Spans, verdicts
 
 ENDS = (What.TASK_TERMS, What.TASK_GONE, What.SANDBOX_GONE)
-#: From when to when (ps).
-Spans = list[tuple[int, int]]
 
 
 @dataclass(slots=True)
-class Place:
-    """An address of the entry's list. ``tasks``: who has it, from when on, one after the other; ``listens``: when somebody
-    does; ``away``: when it is not reached; ``listed``: whether it is in the list from the start."""
+class Place(Checked):
+    """An address of the entry's list. ``tasks``: who has it, from when on, one after the other."""
 
     tasks: list[tuple[int, str]] = field(default_factory=list)
-    listens: Spans = field(default_factory=list)
-    away: Spans = field(default_factory=list)
-    listed: bool = False
 
     def task(self, at: int) -> str | None:
         """Who has it, or had it last."""
         before = bisect_right(self.tasks, (at, "\U0010ffff")) - 1
         return self.tasks[before][1] if before >= 0 else None
-
-    def answers(self, at: int) -> bool:
-        """Whether a check is answered with SYN-ACK."""
-        return any(a <= at < b for a, b in self.listens) and self.reached(at)
-
-    def reached(self, at: int) -> bool:
-        """Whether a packet gets there at all."""
-        return not any(a <= at < b for a, b in self.away)
-
-    def edges(self) -> list[int]:
-        """When `answers` or `reached` may change."""
-        return sorted({at for span in (*self.listens, *self.away) for at in span})
 
 
 def port_rows(
@@ -68,7 +50,7 @@ def port_rows(
         if found.kind == "host" and found.balancer is None and party in model.services and party not in told:
             told.add(party)
             for place in places(model, found, later, changes, away, start_ps):
-                found_out = () if check is None else _checks(place, check, rtt_ps, start_ps, until_ps)
+                found_out = () if check is None else verdicts(place, check, rtt_ps, start_ps, until_ps)
                 yield from _rows(place, found_out, start_ps)
 
 
@@ -118,24 +100,3 @@ def _rows(place: Place, checks: Iterable[tuple[int, bool]], start_ps: int) -> It
             if new is not None:
                 yield Change(What.PORT_ADD, new, at, value=1)
             now = new
-
-
-def _checks(
-    place: Place, check: Check, rtt_ps: int, start_ps: int, until_ps: int
-) -> Iterator[tuple[int, bool]]:
-    """When the entry leaves the place out, after so many failed checks in a row, and when it takes it (back)."""
-    edges = place.edges()
-    at, failures, there = start_ps, 0, place.listed
-    while at < until_ps:
-        answered = place.answers(at)
-        failures = 0 if answered else failures + 1
-        if answered and not there:
-            yield at + rtt_ps, True
-        elif there and failures == check.failures:
-            yield at + (rtt_ps if place.reached(at) else check.timeout), False
-        there = answered or (there and failures < check.failures)
-        checks = 1
-        if answered == there:  # all later ones are alike up to the next edge
-            after = bisect_right(edges, at)
-            checks = max(1, -(-((edges[after] if after < len(edges) else until_ps) - at) // check.every))
-        at += checks * check.every
