@@ -106,6 +106,20 @@ def test_the_other_pages_too(
     assert chromium.value(OVERLAPS) == []
 
 
+def test_what_is_in_view_is_drawn_when_the_page_is_loaded(
+    chromium: Browser, pages: dict[int, Path], tmp_path: Path
+) -> None:
+    """Who takes a picture of a tall window waits for nothing more."""
+    page = tmp_path / "page.html"
+    count = "document.querySelectorAll('.plot:not([data-drawn])').length - document.querySelectorAll('details:not([open]) .plot').length"
+    script = f"<script>addEventListener('load', () => {{ window.missing = {count}; }});</script>"
+    page.write_text(pages[5].read_text(encoding="utf-8").replace("<head>", f"<head>{script}", 1))
+    chromium.show(page, 1280, height=20_000)
+    assert chromium.value("missing") == 0
+    chromium.show(page, 1280)
+    assert chromium.value("missing") > 0
+
+
 def test_dark_and_light_are_told_apart(chromium: Browser, pages: dict[int, Path]) -> None:
     shades = []
     for dark in (False, True):

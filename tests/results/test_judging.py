@@ -10,6 +10,7 @@ from fake_results import record, result, scenario
 from netsim.model.build import build_model
 from netsim.results.build import build_result
 from netsim.results.result import Result
+from netsim.results.text import found_text
 
 
 def against(text: str, factor: float = 1.0, errors: int = 0, base: Result | None = None) -> dict[str, Any]:
@@ -34,6 +35,15 @@ def test_all_that_match_must_satisfy() -> None:
     assert (found["status"], found["where"]) == ("pass", "worker-1/cpu1")
     (found,) = result("*.errors < 1%").data["expectations"]
     assert (found["status"], found["where"]) == ("pass", "users")
+
+
+def test_what_is_read_over_replications_says_so() -> None:
+    limits = ("users.outage < 5s", "users.outage.max < 5s", "users.errors < 1%")
+    found = result(*limits).data["expectations"]
+    assert [e["over_replications"] for e in found] == [0.95, 1.0, None]
+    assert found_text(found[0]).startswith("found 0 s in 95 of 100 replications")
+    assert found_text(found[1]).startswith("found 0 s in the worst replication")
+    assert "replication" not in found_text(found[2])
 
 
 def test_every_expectation_knows_its_line() -> None:

@@ -28,7 +28,7 @@ from netsim.results.validity import validity
 from netsim.results.ways import request_ways
 from netsim.results.workloads import workload_numbers
 from netsim.scenario.schema import Scenario
-from netsim.stats.expect import Judged, unit_of
+from netsim.stats.expect import Judged, over_replications, unit_of
 from netsim.stats.intervals import LEVEL, rounded
 
 _LIBRARIES = ("simpy", "numpy", "numba", "scipy")
@@ -159,6 +159,7 @@ def _expectation(judged: Judged, scenario: Scenario, number: int) -> dict[str, o
         "unit": unit_of(judged.expectation),
         "relative": judged.expectation.relative,
         "where": judged.where,
+        "over_replications": over_replications(judged.expectation),
         "more_replications": judged.more,
         "reason": judged.reason,
         "line": line,

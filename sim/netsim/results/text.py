@@ -8,6 +8,13 @@ from typing import Any
 from netsim.picoseconds import PS_PER_S
 from netsim.scenario.units import DURATION_UNITS
 
+#: What is said of a quantile over the replications.
+OVER = {
+    0.5: " in the median replication",
+    0.95: " in 95 of 100 replications",
+    1.0: " in the worst replication",
+}
+
 
 def found_text(expectation: Mapping[str, Any]) -> str:
     """``found 61 ms (95 %: 58 ms to 64 ms)``, in the kind of unit of the limit; and why it is undecided."""
@@ -18,6 +25,7 @@ def found_text(expectation: Mapping[str, Any]) -> str:
     text = f"found {show(expectation['value'], unit)}"
     if expectation.get("where"):
         text += f" of {expectation['where']}"
+    text += OVER.get(expectation.get("over_replications") or 0.0, "")
     if expectation["low"] is None or expectation["high"] is None:
         return f"{text}, without an interval" + (f": {reason}" if reason else "")
     text += f" (95 %: {show(expectation['low'], unit)} to {show(expectation['high'], unit)})"

@@ -20,6 +20,13 @@ MOST = 10_000
 OVER_REPLICATIONS = {"": 0.95, "p50": 0.5, "p95": 0.95, "max": 1.0}
 
 
+def over_replications(expectation: Expectation) -> float | None:
+    """The quantile over the replications that an outage or a failover time is read at; None for other numbers, which are means
+    over them, and for changes."""
+    spread = expectation.kind == "failover" or expectation.metric == "outage"
+    return OVER_REPLICATIONS[expectation.detail] if spread and not expectation.relative else None
+
+
 class ExpectationError(ValueError):
     """A line that is no expectation: what was expected, what was found, and from which column (from 1)."""
 

@@ -20,6 +20,8 @@
   // Those in a closed box wait until it is opened.
   function shown() { return plots.filter(function (div) { return !div.closest("details:not([open])"); }); }
   function each(change) { shown().forEach(function (div) { draw(div); Plotly.relayout(div, change(div)); }); }
+  // What is in view is there when the page counts as loaded: a picture of a tall window has all of them.
+  shown().filter(function (div) { return div.getBoundingClientRect().top < innerHeight; }).forEach(draw);
   setTimeout(next, 0);
   document.querySelectorAll("details").forEach(function (box) { box.addEventListener("toggle", next); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () {
