@@ -51,7 +51,7 @@ def blocks(page: Path) -> list[Block]:
 WITH_BLOCKS = [page for page in PAGES if blocks(page)]
 #: What cannot be run here, and why: all notes of that kind have to be in this list.
 NOT_RUN = {"ci.md": 2, "sweep.md": 1}
-SLOW = {"plan.md", "sweep.md"}
+SLOW = {"howto.md", "plan.md", "sweep.md"}
 
 
 @pytest.fixture

@@ -10,7 +10,15 @@ from helpers import ROOT
 from nbclient import NotebookClient
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+#: It searches for the fewest nodes, in some hundred runs.
+SLOW = {"how-many-nodes"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.slow] * (path.stem in SLOW), id=path.stem) for path in PATHS],
+)
 def test_runs(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
