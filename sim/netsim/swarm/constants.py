@@ -20,6 +20,8 @@ class SwarmTable:
     status_batch_ps: int
     assignment_batch_ps: int
     orphaned_after_ps: int
+    attach_poll_ps: int
+    attach_timeout_ps: int
     rpc_timeout_ps: int
     backoff_first_ps: int
     backoff_most_ps: int
