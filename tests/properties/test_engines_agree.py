@@ -21,7 +21,7 @@ from helpers import scenario_from
 from hypothesis import HealthCheck, Phase, event, example, given, settings
 from hypothesis import strategies as st
 
-from netsim.engine.border import NEVER_PS, Change, LinkState, Message, What
+from netsim.engine.border import NEVER_PS, Change, Holder, LinkState, Message, What
 from netsim.engine.fast.simulate import FastPlane
 from netsim.engine.machinery import Machinery, run_out
 from netsim.engine.record import FATES, RunRecord
@@ -301,7 +301,7 @@ def changes(draw: st.DrawFn) -> Step:
                 What.NODE_DOWN, What.NODE_UP, What.LINK, What.LINK, What.PART, What.STEAL, What.ENTRY_OUT, What.ENTRY_IN,
                 What.BACKGROUND, What.BACKGROUND, What.CABLE, What.LANES, What.DETACH, What.DETACH, What.ATTACH, What.NAME_REMOVE, What.NAME_ADD,
                 What.BACKEND_REMOVE, What.BACKEND_REMOVE, What.BACKEND_WEIGHT, What.BACKEND_ADD, What.PORT_REMOVE, What.PORT_ADD,
-                None,
+                What.HOLDER, What.HOLDER, None,
             ]
         )
     )  # fmt: skip
@@ -326,6 +326,14 @@ def changes(draw: st.DrawFn) -> Step:
     if what in (What.PORT_ADD, What.PORT_REMOVE):
         due = draw(st.sampled_from([0, 70 * 10**9, 200 * 10**9]))
         return Change(what, draw(st.sampled_from(["web.1", "web.2"])), due, value=1)
+    if what == What.HOLDER:
+        times = draw(st.lists(st.sampled_from([0, 70 * 10**9, 71 * 10**9, NEVER_PS]), min_size=4, max_size=4))
+        task, other = draw(st.sampled_from([PLACED[:2], PLACED[2:4], PLACED[4:], PLACED[1::-1]]))
+        kind = draw(st.sampled_from(Holder))
+        return Change(
+            what, task, value=kind, times_ps=np.array(times, np.int64), network=draw(st.sampled_from(["net", "ingress"])),
+            groups=((draw(st.sampled_from([task, other])),),) if kind == Holder.TASK else (),
+        )  # fmt: skip
     if what in (What.CABLE, What.LANES):
         link = LinkState(draw(st.booleans())) if what == What.CABLE else None
         return Change(what, draw(st.sampled_from(NODES)), value=draw(st.integers(1, 3)), link=link)
@@ -387,7 +395,8 @@ def carried_out(
         elif not step.subject or any(
             step.subject in known for known in (model.nodes, plane.world.model.tasks, links)
         ):
-            groups = tuple(tuple(n for n in group if n in model.nodes) for group in step.groups)
+            known = model.nodes.keys() | model.tasks.keys()
+            groups = tuple(tuple(n for n in group if n in known) for group in step.groups)
             plane.apply([replace(step, groups=groups)])
     record = run_out(plane)
     return record, [*told, plane.outcomes()]
@@ -603,6 +612,46 @@ FORGETS: list[tuple[int, Step]] = [
     (600 * MS, row(What.BACKEND_ADD, "rr.1", 610, 640)),
     (600 * MS, row(What.BACKEND_ADD, "db.1", 650, 620)),
     (650 * MS, Change(What.SANDBOX_GONE, "rr.1")),
+]
+
+
+#: Addresses that were given again: what is meant for a task that has gone is served by another one, refused, or swallowed, by
+#: the virtual address, the mesh, and who keeps what DNS said; each node hears of it at its own time.
+REUSED = (
+    NAMED.replace(
+        "containers:",
+        "  sink: {replicas: 2, networks: [net], ports: [{published: 80, target: 80}], work: {cpu: 100us}}\ncontainers:",
+    )
+    .replace(
+        "load:\n",
+        """load:
+  logs: {from: b, to: sink, arrivals: {constant: 500/s}, datagram: 300B, flows: 4}
+  mesh: {from: outside, to: 'sink:80', arrivals: {constant: 200/s}, connection: {pool: 4, requests: 5}, timeout: 50ms}
+""",
+    )
+    .replace("networks:", "outside: {rtt: 1ms}\nnetworks:", 1)
+)
+
+
+def holder(kind: Holder, task: str, other: str, network: str, *times_ms: int) -> Change:
+    groups = ((other,),) if other else ()
+    times = np.array(times_ms, np.int64) * MS
+    return Change(What.HOLDER, task, value=kind, times_ps=times, network=network, groups=groups)
+
+
+TAKEN: list[tuple[int, Step]] = [
+    (-50 * MS, holder(Holder.STRANGER, "rr.1", "", "net", 300, 350)),
+    (-50 * MS, holder(Holder.TASK, "db.2", "db.1", "net", 100, 400)),
+    (100 * MS, Change(What.SANDBOX_GONE, "rr.1")),
+    (150 * MS, Change(What.SANDBOX_GONE, "db.2")),
+    (200 * MS, holder(Holder.NOBODY, "rr.2", "", "net", 210, 0)),
+    (300 * MS, holder(Holder.TASK, "rr.2", "rr.2", "net", 0, 600)),
+    (350 * MS, Change(What.SANDBOX_GONE, "sink.1")),
+    (400 * MS, holder(Holder.TASK, "sink.1", "sink.2", "ingress", 0, 500)),
+    (400 * MS, holder(Holder.STRANGER, "sink.1", "", "net", 0, 450)),
+    (500 * MS, row(What.BACKEND_REMOVE, "sink.2", 600, 520)),
+    (600 * MS, holder(Holder.TASK, "rr.1", "rr.3", "net", 700, 650)),
+    (800 * MS, holder(Holder.NOBODY, "rr.1", "", "net", 850, 900)),
 ]
 
 
@@ -1153,6 +1202,7 @@ def agree(text: str, plan: list[tuple[int, Step]]) -> None:
 @example(BONDED, PULLED)
 @example(STICKY, SHIFTS)
 @example(NAMED, FORGETS)
+@example(REUSED, TAKEN)
 @example(PORTED.replace("CHOICE", "round-robin"), PORTS)
 @example(PORTED.replace("CHOICE", "source-hash"), PORTS)
 @example(NAMED, [step for step in FORGETS if step[1].what != What.NODE_DOWN])

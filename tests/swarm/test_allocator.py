@@ -102,7 +102,7 @@ def test_the_tasks_of_a_node_that_is_down_keep_their_addresses_until_it_is_back(
     kills = ", ".join(f"{{at: {30 + 3 * k}s, kill_task: db.1}}" for k in range(25))
     base = services(28).replace("networks: [shop, back]", "networks: [shop]")
     world = swarm(text(f"{base}faults: [{{at: 1s, cut: worker-2, for: 60s}}, {kills}]\n", duration="120s"))
-    gone = [task for task in world.nodes[4].tasks]
+    gone = list(world.nodes[4].tasks)
     assert gone
     addresses = {dotted(world.allocator.held[task]["shop"]) for task in gone}
     world.env.run(until=60 * S)
