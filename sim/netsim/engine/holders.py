@@ -36,11 +36,11 @@ class Holders:
 
 def due(plane: Machinery, change: Change) -> list[str]:
     """The nodes to which a change is told now; the others are told later."""
-    names = list(plane.world.model.nodes)
+    nodes = plane.world.model.nodes.values()
     if change.times_ps is None:
-        return names
+        return [node.name for node in nodes]
     later = (change.times_ps > plane.now_ps) & (change.times_ps < NEVER_PS)
     for at in np.unique(change.times_ps[later]).tolist():
         only = np.where(change.times_ps == at, at, NEVER_PS)
         plane.remember(replace(change, at_ps=at, times_ps=only))
-    return [name for name, at in zip(names, change.times_ps.tolist(), strict=True) if at <= plane.now_ps]
+    return [node.name for node in nodes if change.times_ps[node.index] <= plane.now_ps]
