@@ -10,7 +10,7 @@ import numpy as np
 from netsim.engine.border import NEVER_PS, Change, LinkState, Times, What
 from netsim.model.build import Later
 from netsim.swarm.broadcasts import Bools
-from netsim.swarm.gossip import DEAD
+from netsim.swarm.probes import DEAD
 from netsim.swarm.store import TaskRow
 from netsim.swarm.traffic import taken
 
