@@ -847,6 +847,10 @@ load:
   up: {from: outside, to: 'web:8080', bulk: 300MB, flows: 4}
   out: {from: web, to: outside, arrivals: {poisson: 100/s}, request: 600B, response: 70KiB, connection: {pool: 4}}
 """
+#: The same with datagrams besides, which nobody answers.
+TAKEN_OVER_TOLD = TAKEN_OVER.replace("target: 80}]", "target: 80}, {published: 53, target: 53, protocol: udp}]").replace(
+    "  kept:", "  told: {from: outside, to: 'web:53', arrivals: {poisson: 400/s}, datagram: 500B, flows: 7}\n  kept:"
+)  # fmt: skip
 TAKEOVER: list[tuple[int, Step]] = [
     (0, Change(What.ENTRY_ADDRESS, "m-1")),
     (0, Change(What.ENTRY_OUT, "m-2")),
@@ -1199,6 +1203,7 @@ def agree(text: str, plan: list[tuple[int, Step]]) -> None:
 @example(PORTED.replace("CHOICE", "source-hash"), PORTS)
 @example(NAMED, [step for step in FORGETS if step[1].what != What.NODE_DOWN])
 @example(TAKEN_OVER, TAKEOVER)
+@example(TAKEN_OVER_TOLD, TAKEOVER)
 @example(FROM_NODES, [])
 @example(FROM_NODES, A_SOURCE_DIES)
 @example(ONE_CARD, [])

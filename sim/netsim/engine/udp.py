@@ -21,7 +21,7 @@ from netsim.engine.client import Client, Slot
 from netsim.engine.connection import Connection
 from netsim.engine.kernel import Key
 from netsim.engine.keys import Tag, fold, name_key
-from netsim.engine.machine import MTU, POWER, WIRE
+from netsim.engine.machine import AWAY, MTU, POWER, WIRE
 from netsim.engine.peer import Cut, Stage
 from netsim.engine.recorder import Recorder
 from netsim.engine.route import Route
@@ -245,7 +245,7 @@ class Datagram:
             self.end(self.conn.hindered() or "timeout")
         elif where == MTU:
             self.end("mtu")
-        elif where in (POWER, WIRE):
+        elif where in (AWAY, POWER, WIRE):
             self.end("timeout")
         else:
             ring = self.conn.machine.meters[where].record.kind == "nic_rx"
