@@ -18,11 +18,13 @@ from netsim.swarm.world import Swarm
 
 S = 10**12
 SERVICES = """
-networks: {{shop: {{subnet: 10.5.0.0/{mask}}}, back: {{subnet: 10.6.0.0/{mask}}}}}
+networks: {{shop: {{subnet: 10.5.0.0/{mask}}}, back: {{subnet: 10.6.0.0/27}}}}
 services:
   web: {{replicas: {web}, networks: [shop, back], stop_grace_period: 1s, restart_policy: {{delay: 200ms}}}}
   db: {{replicas: 2, networks: [shop], stop_grace_period: 1s, restart_policy: {{delay: 200ms}}}}
 """
+#: A global service too, whose tasks have a node before they are placed.
+AGENT = "  agent: {mode: global, networks: [back], stop_grace_period: 1s, restart_policy: {delay: 200ms}}\n"
 
 
 def services(mask: int = 28, web: int = 3) -> str:
@@ -42,11 +44,18 @@ def held_once(world: Swarm) -> None:
             all_of_them = [*fixed, *of_tasks, *of_nodes]
             assert len(set(all_of_them)) == len(all_of_them), name
             assert set(all_of_them) == {dotted(number) for number in allocator._pool((name, "")).taken}
+        for (network, node), count in allocator._tasks.items():
+            mine = [
+                t
+                for t in allocator.held
+                if t in allocator._placed and t.node == node and network in allocator.held[t]
+            ]
+            assert network != name or count == len(mine)
     on_nodes = [item for found in allocator.here.values() for item in found.items()]
     assert len(set(on_nodes)) == len(on_nodes)
     for found in world.agents.containers:
         for task, container in found.items():
-            if container.joined and task.state <= State.RUNNING:
+            if container.joined and task.state <= State.RUNNING and task.service != "agent":
                 assert {"shop", "docker_gwbridge"} <= set(allocator.addresses(task))
 
 
@@ -71,13 +80,13 @@ def test_every_address_is_held_once_at_each_time(
         for verb, who, at, lasts in faults
     )
     scale = f"operations: [{{at: 20s, scale: {{web: {most}}}}}, {{at: 60s, scale: {{web: 3}}}}]\n"
-    world = swarm(text(f"{services(mask)}{scale}faults:\n{lines}", duration="200s"))
+    world = swarm(text(f"{services(mask)}{AGENT}{scale}faults:\n{lines}", duration="200s"))
     while world.env.now < 199 * S:
         world.env.run(until=world.env.now + S // 2)
         held_once(world)
     assert not world.allocator.waiting
     running = Counter(t.service for s in world.services.values() for t in s.tasks if t.runnable)
-    assert running == {"web": 3, "db": 2} and world.views_agree()
+    assert running == {"web": 3, "db": 2, "agent": 5} and world.views_agree()
 
 
 def test_an_address_comes_again_when_the_subnet_is_at_its_end() -> None:

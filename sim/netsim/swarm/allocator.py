@@ -40,6 +40,7 @@ class Allocator:
         self.balancers: dict[tuple[str, int], int] = {}
         self._pools: dict[Place, Pool] = {}
         self._tasks: Counter[tuple[str, int]] = Counter()  # on a network and a node
+        self._placed: set[TaskRow] = set()
         self._lacking: dict[tuple[str, int], None] = {}  # balancers that found no address
         self._joined: dict[tuple[str, int], tuple[NetworkPlan, ...]] = {}
         for name, plan in self.model.addresses.items():
@@ -63,6 +64,7 @@ class Allocator:
                 else:
                     self.here[task][self._place(plan, task)] = number
         self._tasks.update(self._members(task))
+        self._placed.add(task)
 
     def submit(self, task: TaskRow) -> None:
         """A new task: to the scheduler, as soon as it has an address on each network of the swarm."""
@@ -74,6 +76,7 @@ class Allocator:
 
     def placed(self, task: TaskRow) -> None:
         """A task has a node, which needs a balancer on each network of it."""
+        self._placed.add(task)
         for key in self._members(task):
             self._tasks[key] += 1
             self._balancer(key)
@@ -91,7 +94,8 @@ class Allocator:
             return
         for name, number in found.items():
             self._pool((name, "")).release(number)
-        if task.node is not None:
+        if task in self._placed:
+            self._placed.remove(task)
             for key in self._members(task):
                 self._tasks[key] -= 1
                 self._balancer(key)
