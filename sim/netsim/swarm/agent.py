@@ -190,9 +190,10 @@ class Agents:
         return container.wake
 
     def _work(self, node: int, purpose: str, mean_ps: int, width: float = 1.0) -> Steps:
-        name = self.ways.names[node]
-        amount = self.chance.lognormal(name, purpose, mean_ps, self.table.work_cv)
-        yield from self.cores[node].work(node, round(amount), width)
+        yield from self.cores[node].work(node, self._amount(node, purpose, mean_ps), width)
+
+    def _amount(self, node: int, purpose: str, mean_ps: int) -> int:
+        return round(self.chance.lognormal(self.ways.names[node], purpose, mean_ps, self.table.work_cv))
 
     def starts(self, node: int) -> Steps:
         """The work of starting a container."""
@@ -292,10 +293,20 @@ class Agents:
                 yield from self._leave(container, node)
                 yield from self._end(container, node, State.SHUTDOWN)
             else:
-                yield from self._work(node, "stop", self.table.stop_work_ps)
+                yield from self._clean_up(task, node)
                 yield from self._end(container, node, container.ended or State.SHUTDOWN)
         except simpy.Interrupt:
             return
+
+    def _clean_up(self, task: TaskRow, node: int) -> Steps:
+        """What dockerd does about a process that has ended: its rows go first, its sandbox when all is done."""
+        amount = self._amount(node, "stop", self.table.stop_work_ps)
+        first = round(self.table.unbind_share * amount)
+        yield from self.cores[node].work(node, first)
+        if task.bound:
+            self.swarm.rows_removed(task)
+            task.bound = False
+        yield from self.cores[node].work(node, amount - first)
 
     def _stop(self, container: Container, node: int) -> Steps:
         """Weight 0 and out of DNS, 2 s, SIGTERM, what the process takes to end, at most the grace, SIGKILL."""

@@ -42,6 +42,7 @@ class SwarmTable:
     start_work_ps: int
     start_width: float
     stop_work_ps: int
+    unbind_share: float
     network_removal_work_ps: int
     work_cv: float
     other_work: float
