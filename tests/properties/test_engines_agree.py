@@ -21,7 +21,7 @@ from helpers import scenario_from
 from hypothesis import HealthCheck, Phase, event, example, given, settings
 from hypothesis import strategies as st
 
-from netsim.engine.border import NEVER_PS, Change, LinkState, Message, What
+from netsim.engine.border import NEVER_PS, Change, Holder, LinkState, Message, What
 from netsim.engine.fast.simulate import FastPlane
 from netsim.engine.machinery import Machinery, run_out
 from netsim.engine.record import FATES, RunRecord
@@ -387,7 +387,8 @@ def carried_out(
         elif not step.subject or any(
             step.subject in known for known in (model.nodes, plane.world.model.tasks, links)
         ):
-            groups = tuple(tuple(n for n in group if n in model.nodes) for group in step.groups)
+            known = model.nodes.keys() | model.tasks.keys()
+            groups = tuple(tuple(n for n in group if n in known) for group in step.groups)
             plane.apply([replace(step, groups=groups)])
     record = run_out(plane)
     return record, [*told, plane.outcomes()]
@@ -606,6 +607,46 @@ FORGETS: list[tuple[int, Step]] = [
 ]
 
 
+#: Addresses that were given again: what is meant for a task that has gone is served by another one, refused, or swallowed, by
+#: the virtual address, the mesh, and who keeps what DNS said; each node hears of it at its own time.
+REUSED = (
+    NAMED.replace(
+        "containers:",
+        "  sink: {replicas: 2, networks: [net], ports: [{published: 80, target: 80}], work: {cpu: 100us}}\ncontainers:",
+    )
+    .replace(
+        "load:\n",
+        """load:
+  logs: {from: b, to: sink, arrivals: {constant: 500/s}, datagram: 300B, flows: 4}
+  mesh: {from: outside, to: 'sink:80', arrivals: {constant: 200/s}, connection: {pool: 4, requests: 5}, timeout: 50ms}
+""",
+    )
+    .replace("networks:", "outside: {rtt: 1ms}\nnetworks:", 1)
+)
+
+
+def holder(kind: Holder, task: str, other: str, network: str, *times_ms: int) -> Change:
+    groups = ((other,),) if other else ()
+    times = np.array(times_ms, np.int64) * MS
+    return Change(What.HOLDER, task, value=kind, times_ps=times, network=network, groups=groups)
+
+
+TAKEN: list[tuple[int, Step]] = [
+    (-50 * MS, holder(Holder.STRANGER, "rr.1", "", "net", 300, 350)),
+    (-50 * MS, holder(Holder.TASK, "db.2", "db.1", "net", 100, 400)),
+    (100 * MS, Change(What.SANDBOX_GONE, "rr.1")),
+    (150 * MS, Change(What.SANDBOX_GONE, "db.2")),
+    (200 * MS, holder(Holder.NOBODY, "rr.2", "", "net", 210, 0)),
+    (300 * MS, holder(Holder.TASK, "rr.2", "rr.2", "net", 0, 600)),
+    (350 * MS, Change(What.SANDBOX_GONE, "sink.1")),
+    (400 * MS, holder(Holder.TASK, "sink.1", "sink.2", "ingress", 0, 500)),
+    (400 * MS, holder(Holder.STRANGER, "sink.1", "", "net", 0, 450)),
+    (500 * MS, row(What.BACKEND_REMOVE, "sink.2", 600, 520)),
+    (600 * MS, holder(Holder.TASK, "rr.1", "rr.3", "net", 700, 650)),
+    (800 * MS, holder(Holder.NOBODY, "rr.1", "", "net", 850, 900)),
+]
+
+
 #: The sandbox of one of two tasks goes while connections to it are open: nothing tells their clients.
 VANISHING = """netsim: 1
 duration: 1s
@@ -806,6 +847,10 @@ load:
   up: {from: outside, to: 'web:8080', bulk: 300MB, flows: 4}
   out: {from: web, to: outside, arrivals: {poisson: 100/s}, request: 600B, response: 70KiB, connection: {pool: 4}}
 """
+#: The same with datagrams besides, which nobody answers.
+TAKEN_OVER_TOLD = TAKEN_OVER.replace("target: 80}]", "target: 80}, {published: 53, target: 53, protocol: udp}]").replace(
+    "  kept:", "  told: {from: outside, to: 'web:53', arrivals: {poisson: 400/s}, datagram: 500B, flows: 7}\n  kept:"
+)  # fmt: skip
 TAKEOVER: list[tuple[int, Step]] = [
     (0, Change(What.ENTRY_ADDRESS, "m-1")),
     (0, Change(What.ENTRY_OUT, "m-2")),
@@ -1153,10 +1198,12 @@ def agree(text: str, plan: list[tuple[int, Step]]) -> None:
 @example(BONDED, PULLED)
 @example(STICKY, SHIFTS)
 @example(NAMED, FORGETS)
+@example(REUSED, TAKEN)
 @example(PORTED.replace("CHOICE", "round-robin"), PORTS)
 @example(PORTED.replace("CHOICE", "source-hash"), PORTS)
 @example(NAMED, [step for step in FORGETS if step[1].what != What.NODE_DOWN])
 @example(TAKEN_OVER, TAKEOVER)
+@example(TAKEN_OVER_TOLD, TAKEOVER)
 @example(FROM_NODES, [])
 @example(FROM_NODES, A_SOURCE_DIES)
 @example(ONE_CARD, [])

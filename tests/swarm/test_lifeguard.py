@@ -42,8 +42,8 @@ def false_deaths(count: int, stands_s: float, runs_s: float, **constants: int) -
             while world.env.now < end:
                 ways.delay_ps[:, ill] = end - world.env.now
                 # A probe on its way is judged at the end, and there is no other before.
-                asks = ill[(members.asked[ill] >= 0) & (members.decided_at[ill] > begin)]
-                members.decided_at[asks] = np.maximum(members.decided_at[asks], end + 1)
+                asks = ill[(members.probes.asked[ill] >= 0) & (members.probes.decided_at[ill] > begin)]
+                members.probes.decided_at[asks] = np.maximum(members.probes.decided_at[asks], end + 1)
                 members.wake()
                 yield world.env.timeout(min(end - world.env.now, table.gossip_ps // 2))
             ways.delay_ps[:, ill] = 0

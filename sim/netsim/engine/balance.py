@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from netsim.datapath.flows.layout import FINE, NO_PORT, NOBODY, UNKNOWN
 from netsim.datapath.reach import Reach, stands_for_node
+from netsim.engine.border import Holder
+from netsim.engine.holders import Holders
 from netsim.engine.kernel import Kernel
 from netsim.engine.netstate import CAUSES, NetState
 from netsim.engine.routes import RouteBook, Ways
@@ -39,6 +41,7 @@ class Balancers:
         self._entry_draws = 0
         self.out: set[str] = set()  # nodes that the entry does not use for new connections
         self.virtual = False  # whether the entry is an address that moves
+        self.holders = Holders()
 
     def entry(self, nodes: tuple[str, ...], client: int) -> str | None:
         """The node by which a connection of outside client ``client`` enters; None if all are out."""
@@ -83,7 +86,7 @@ class Choice:
     """The choices of one connection, made as its SYN reaches those who choose."""
 
     __slots__ = ("balancers", "client", "record", "src", "src_node", "target", "reach", "via", "dst", "ways", "first", "balanced",
-                 "at_send", "at_node", "possible", "cause", "flow", "met", "udp")  # fmt: skip
+                 "at_send", "at_node", "possible", "cause", "flow", "met", "udp", "holder")  # fmt: skip
 
     def __init__(
         self, balancers: Balancers, src: str, src_node: str, target: str, found: Reach, client: int, record: int = 0,
@@ -106,6 +109,7 @@ class Choice:
         self.at_node = stands_for_node(balancers.model, found)
         self.cause = CAUSES[NOBODY]  # why it is not possible, or nobody was chosen
         self.flow = -1
+        self.holder = Holder.TASK
         self.met = 0  # what the SYN met last
         self.dst: str | None = None
         self.ways: Ways
@@ -119,8 +123,15 @@ class Choice:
             if self.dst is None:
                 self.possible = False
                 return
-            self.first = self.ways = balancers.book.ways(src, target, found, self.dst, self.via, udp)
+            self._lead(self.dst)
+            self.first = self.ways
             self._begin()
+
+    def _lead(self, task: str) -> None:
+        """Where what is sent to a task's address goes, for all that the node knows that sends it."""
+        where, found = self.via or self.src_node, self.reach
+        self.dst, self.holder = self.balancers.holders.find(where, found.network, task)
+        self.ways = self.balancers.book.ways(self.src, self.target, found, self.dst, self.via, self.udp)
 
     def _begin(self) -> None:
         """The client takes a port."""
@@ -146,8 +157,7 @@ class Choice:
             return True
         balancers.state.table.end(self.flow, balancers.kernel.now)
         self.via, self.met = via, 0
-        self.dst = self.reach.candidates[self.record]
-        self.ways = balancers.book.ways(self.src, self.target, self.reach, self.dst, via, self.udp)
+        self._lead(self.reach.candidates[self.record])
         self._begin()
         return self.flow != NO_PORT
 
@@ -162,10 +172,7 @@ class Choice:
             self.met = place = table.choose(self.flow, now)
             if place < 0:
                 return place
-            self.dst = self.reach.candidates[place]
-            self.ways = self.balancers.book.ways(
-                self.src, self.target, self.reach, self.dst, self.via, self.udp
-            )
+            self._lead(self.reach.candidates[place])
         assert self.dst is not None
         met = self.ways.passed
         self.met = (table.pass_datagram if self.udp else table.pass_tables)(
@@ -205,6 +212,18 @@ class Choice:
     def server(self) -> Server | None:
         """Who answers; None for the outside."""
         return self.balancers.servers.get(self.dst or "")
+
+    def silent(self) -> bool:
+        """Whether nobody has the address that a packet goes to."""
+        if self.holder != Holder.TASK:
+            return self.holder == Holder.NOBODY
+        server = self.server()
+        return server is not None and server.silent and not self.at_node
+
+    def refuses(self) -> bool:
+        """Whether the kernel that has the address has no socket that listens."""
+        server = self.server()
+        return self.holder == Holder.STRANGER or (server is not None and not server.listens)
 
     def opened(self) -> None:
         """The SYN got through."""

@@ -27,7 +27,8 @@ NEVER_PS = 1 << 62
 class What(IntEnum):
     """What changes. ``subject`` names a task, a node, or a station, as said."""
 
-    # Rows of every node: ``times_ps`` has one effective time per node, in the model's order of nodes.
+    # Rows of every node: ``times_ps`` has one effective time per node, in the model's order of nodes. Of back ends: with a
+    # ``network``, in the lists of that one only.
     BACKEND_ADD = 1  # a task enters the list of its service; value: weight
     BACKEND_WEIGHT = 2  # value: weight; 0 means that nothing new goes there, and what is open goes on
     BACKEND_REMOVE = 3  # its row goes, and what is open with it (expire_nodest_conn)
@@ -48,6 +49,9 @@ class What(IntEnum):
     # A container outside any service that has ended is started again, with another address, and accepts connections; at least
     # 100 ms after its end.
     TASK_AGAIN = 14
+    # Who answers at the address by which a node knows a task on ``network``, a row of every node: it was given to another one
+    # meanwhile, or the node's way to it still leads where another one was. ``value``: a `Holder`; ``groups``: the task.
+    HOLDER = 15
     # Nodes and their links: one time.
     NODE_DOWN = 20  # no power: silence, everything in it is lost
     NODE_UP = 21  # powered again, with nothing running
@@ -70,6 +74,14 @@ class What(IntEnum):
     # New connections of a subject to a target (``groups``: that one name as the scenario writes it) go by ``network`` from now
     # on, those for which a name is looked up from the next answer on. "": published ports are nowhere, and refused.
     MOVED = 42
+
+
+class Holder(IntEnum):
+    """Who answers at an address that a node knows a task by."""
+
+    TASK = 0  # the task that the change names
+    NOBODY = 1  # silence
+    STRANGER = 2  # somebody who does not listen on the port: RST
 
 
 @dataclass(frozen=True, slots=True)

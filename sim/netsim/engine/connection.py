@@ -243,11 +243,10 @@ class Handshake:
         if conn.closed:
             return
         server = conn.choice.server()
-        gone = server is not None and server.silent and not conn.choice.at_node
-        if conn.cut & Cut.PACKETS or gone:
+        if conn.cut & Cut.PACKETS or conn.choice.silent():
             self._again(number)
             return
-        if server is not None and (not server.listens or conn.cut & Cut.PORT):
+        if conn.choice.refuses() or (server is not None and conn.cut & Cut.PORT):
             conn.choice.refused()
             key = fold(self.key, Tag.SYN_ACK, number)
             conn.machine.send(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netsim.engine.border import Change, What
+from netsim.engine.holders import due
 from netsim.engine.machinery import REFERENCE_HANDLERS as HANDLERS
 from netsim.engine.wiring import stolen
 
@@ -108,3 +109,8 @@ def _entry_address(plane: Reference, change: Change) -> None:
 @HANDLERS.takes(What.ENTRY_IN)
 def _entry_in(plane: Reference, change: Change) -> None:
     plane.world.balancers.out.discard(plane.world.model.nodes[change.subject].name)
+
+
+@HANDLERS.takes(What.HOLDER)
+def _holder(plane: Reference, change: Change) -> None:
+    plane.world.balancers.holders.set(change, due(plane, change))

@@ -37,7 +37,7 @@ Looks = npt.NDArray[np.int64]
 ROWS = frozenset(
     {
         What.BACKEND_ADD, What.BACKEND_WEIGHT, What.BACKEND_REMOVE, What.NAME_ADD, What.NAME_REMOVE,
-        What.FORWARD_ADD, What.FORWARD_REMOVE, What.PORT_ADD, What.PORT_REMOVE,
+        What.FORWARD_ADD, What.FORWARD_REMOVE, What.PORT_ADD, What.PORT_REMOVE, What.HOLDER,
     }
 )  # fmt: skip
 

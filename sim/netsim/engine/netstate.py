@@ -226,6 +226,8 @@ class NetState:
         places = self._places[key]
         if change.subject not in places or not self._told(key, change):
             return
+        if change.network and change.network != self._networks[key]:
+            return
         due = (
             change.at_ps if change.times_ps is None else int(change.times_ps[self.model.nodes[key[0]].index])
         )

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from netsim.datapath.flows.layout import UNKNOWN
 from netsim.datapath.udp import truesize_bytes
+from netsim.engine.border import Holder
 from netsim.engine.client import Client, Slot
 from netsim.engine.connection import Connection
 from netsim.engine.kernel import Key
 from netsim.engine.keys import Tag, fold, name_key
-from netsim.engine.machine import MTU, POWER, WIRE
+from netsim.engine.machine import AWAY, MTU, POWER, WIRE
 from netsim.engine.peer import Cut, Stage
 from netsim.engine.recorder import Recorder
 from netsim.engine.route import Route
@@ -194,7 +195,7 @@ class Datagram:
     """One datagram, up to the end of what its receiver does with it. To a server it is like a request."""
 
     __slots__ = ("socket", "key", "span", "number", "truesize_bytes", "request", "response", "tls", "fate", "conn", "ways",
-                 "server", "first")  # fmt: skip
+                 "server", "holder", "first")  # fmt: skip
 
     conn: Connection  # the flow that it belongs to
     ways: Ways
@@ -211,24 +212,27 @@ class Datagram:
         self.tls = False
         self.fate = "completed"
         self.server: Server | None = None  # to whom it goes
+        self.holder = Holder.TASK
         self.first = False  # nobody knows its flow
 
     def go(self, conn: Connection) -> None:
         """It goes where its flow leads now."""
         self.conn = conn
         conn.ways = self.ways = conn.choice.ways
-        self.server = conn.choice.server()
+        self.server, self.holder = conn.choice.server(), conn.choice.holder
 
     def arrive(self, split: Split, now: int) -> None:
         """It is at the receiver's socket. The outside is done with it at once."""
         conn, server = self.conn, self.server
         self.span.take(split, "queue:other", now)
         silent = server is not None and server.silent and not conn.choice.at_node
+        if self.holder != Holder.TASK:
+            silent = self.holder == Holder.NOBODY
         if silent or conn.cut & Cut.PACKETS:
             self.end("timeout")
         elif server is None:
             self.end("completed")
-        elif not server.listens or conn.cut & Cut.PORT:
+        elif self.holder == Holder.STRANGER or not server.listens or conn.cut & Cut.PORT:
             self.end("refused")
         else:
             self.truesize_bytes = truesize_bytes(self.request, server.node != self.socket.client.node)
@@ -241,7 +245,7 @@ class Datagram:
             self.end(self.conn.hindered() or "timeout")
         elif where == MTU:
             self.end("mtu")
-        elif where in (POWER, WIRE):
+        elif where in (AWAY, POWER, WIRE):
             self.end("timeout")
         else:
             ring = self.conn.machine.meters[where].record.kind == "nic_rx"

@@ -7,13 +7,13 @@ addresses, load balancers, tasks, containers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
-from socket import inet_ntoa
 
 from netsim.drivers import gwbridge
 from netsim.drivers.registry import OWN_NETWORKS
 from netsim.model.entities import GWBRIDGE, INGRESS, NetworkPlan, Node, Task
+from netsim.model.ipam import Pool, dotted
 from netsim.model.problems import Problems
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_attach import fixed_address
@@ -24,8 +24,6 @@ LOCAL_POOLS = (
     *(IPv4Network(f"172.{i}.0.0/16") for i in range(19, 32)),
     *IPv4Network("192.168.0.0/16").subnets(new_prefix=20),
 )
-#: Shared address space (RFC 6598), which Docker gives to nobody.
-SPARE_POOL = "100.64.0.0/10"
 
 
 def plan_networks(scenario: Scenario, problems: Problems) -> dict[str, NetworkPlan]:
@@ -73,6 +71,13 @@ def _free(subnets: Iterator[IPv4Network], taken: list[IPv4Network]) -> Iterator[
     return (subnet for subnet in subnets if not any(subnet.overlaps(other) for other in taken))
 
 
+def pool_of(plan: NetworkPlan, fixed: Iterable[str] = ()) -> Pool:
+    """A network's addresses, or those of its part on one node, without the gateway's and those in ``fixed``."""
+    subnet = IPv4Network(plan.subnet)
+    taken = {int(subnet.network_address) + 1, *(int(IPv4Address(address)) for address in fixed)}
+    return Pool(plan.subnet, taken, serial=plan.driver.scope == "swarm")
+
+
 class Giver:
     """Gives out the addresses of one network, or of its part on one node, upwards; fixed ones are kept free."""
 
@@ -80,24 +85,18 @@ class Giver:
         self.plan = plan
         self.node = node
         self.prefix = f"{node} " if node else ""
-        subnet = IPv4Network(plan.subnet)
-        self.next = int(subnet.network_address) + 1
-        self.last = int(subnet.broadcast_address) - 1
-        self.fixed = {int(IPv4Address(address)) for address in fixed}
-        self.give("gateway")
+        self.fixed = set(fixed)
+        self.pool = plan.pools[node] = pool_of(plan, self.fixed)
+        self.give("gateway", plan.gateway)
 
     def give(self, owner: str, fixed: str | None = None) -> str | None:
         """The address that is asked for or the next one; None when the subnet is used up."""
         self.plan.wanted[self.node] = self.plan.wanted.get(self.node, 0) + 1
         if fixed is None:
-            while self.next in self.fixed:
-                self.next += 1
-            if self.next > self.last:
+            number = self.pool.take()
+            if number is None:
                 return None
-            fixed = inet_ntoa(
-                self.next.to_bytes(4, "big")
-            )  # ten times as fast as ipaddress, for 20,000 containers
-            self.next += 1
+            fixed = dotted(number)
         self.plan.owners[self.prefix + fixed] = owner
         return fixed
 
@@ -111,14 +110,13 @@ class AddressPlan:
         nodes: dict[str, Node],
         meshed: set[str],
         mesh: str,
-        later: Collection[str] = (),
+        later: Mapping[str, Mapping[str, str]],
         balanced: bool = True,
     ) -> None:
-        """``meshed``: services with a port in the routing mesh, which is the network ``mesh``. ``later``: names of tasks
-        that begin while the clock runs: others have given their addresses back by then, but who is not known here, so
-        they get addresses outside of all subnets, and no task that is there from the start loses its own. ``balanced``:
-        whether there are load balancers at all, which belong to swarm mode."""
-        self.later, self._spare = later, IPv4Network(SPARE_POOL).hosts()
+        """``meshed``: services with a port in the routing mesh, which is the network ``mesh``. ``later``: tasks that begin
+        while the clock runs, and which addresses they have had then (`netsim.swarm.allocator`). ``balanced``: whether there
+        are load balancers at all, which belong to swarm mode."""
+        self.later = later
         self.plans, self.nodes, self.meshed, self.mesh = plans, nodes, meshed, mesh
         self.balanced = balanced
         self.starved: set[str] = set()
@@ -165,7 +163,8 @@ class AddressPlan:
     def _shared(self, plan: NetworkPlan, members: list[Task]) -> None:
         giver = Giver(plan, [address for task in members for address in _fixed(task, plan.name)])
         without: set[str] = set()
-        for into, key, owner in self._infrastructure(plan, members):
+        first = [task for task in members if task.name not in self.later] if self.later else members
+        for into, key, owner in self._infrastructure(plan, first):
             address = giver.give(owner)
             if address is None:
                 self.full[plan.name] = plan.name
@@ -173,7 +172,8 @@ class AddressPlan:
             else:
                 into[key] = address
         for task in members:
-            if task.service in without or task.node.name in without:
+            gone = task.service in without or task.node.name in without
+            if gone and task.name not in self.later:
                 giver.give(task.name)
                 self.starved.add(task.name)
             else:
@@ -195,7 +195,7 @@ class AddressPlan:
 
     def _task(self, plan: NetworkPlan, giver: Giver, task: Task, where: str) -> None:
         if task.name in self.later:
-            task.addresses[plan.name] = str(next(self._spare))
+            task.addresses[plan.name] = self.later[task.name][plan.name]
             return
         fixed = next(iter(_fixed(task, plan.name)), None) if giver.fixed else None
         address = giver.give(task.name, fixed)

@@ -29,14 +29,15 @@ FIRST_EPHEMERAL_PORT = 32768
 
 
 class Later(NamedTuple):
-    """A task that begins while the clock runs: its service, its own name, its slot, the name of its node, and the
-    service's form at that time."""
+    """A task that begins while the clock runs: its service, its own name, its slot, the name of its node, the
+    service's form at that time, and its addresses by network."""
 
     service: str
     name: str
     slot: int
     node: str
     spec: Service
+    addresses: dict[str, str]
 
 
 def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] = ()) -> Model:
@@ -44,7 +45,7 @@ def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] 
 
     In a scenario that was told to `Scenario.tolerate`, tasks for which there is no address are left out, as a
     swarm leaves them pending. ``audit``: so they are, and nothing that is a matter of limits is a problem.
-    ``later``: tasks besides those that are placed, with addresses outside of all subnets.
+    ``later``: tasks besides those that are placed, each with addresses that others may have had before.
     """
     problems = Problems(scenario)
     nodes = build_nodes(scenario, problems)
@@ -72,7 +73,7 @@ def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] 
             gateways[key] = _gateway(key, scenario)
         task.egress = gateways[key]
     addresses = AddressPlan(
-        plans, nodes, meshed, mesh, {new.name for new in later}, scenario.cluster_store is None
+        plans, nodes, meshed, mesh, {new.name: new.addresses for new in later}, scenario.cluster_store is None
     )
     addresses.give(tasks.values())
     if not scenario.tolerant and not audit:
@@ -101,6 +102,15 @@ def build_model(scenario: Scenario, audit: bool = False, later: Sequence[Later] 
         check_sizes(model, problems)
     problems.raise_if_any()
     return model
+
+
+def joined(model: Model, service: str, spec: Service) -> tuple[str, ...]:
+    """All networks on which a task of a service in this form has an address: its own, the mesh's if it publishes there, and
+    that of its default route."""
+    meshed = any(port.mode == "ingress" and port.party == service for port in model.ports)
+    named = (*spec.networks, model.mesh) if meshed else spec.networks
+    found = {*named, _gateway(named, model.scenario)}
+    return tuple(name for name, plan in model.addresses.items() if plan.subnet and name in found)
 
 
 def _tasks(scenario: Scenario, nodes: dict[str, Node], problems: Problems) -> dict[str, list[Task]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from netsim.datapath.profile import HostProfile
 from netsim.drivers.base import Driver
 from netsim.drivers.registry import DEFAULT_BRIDGE, GWBRIDGE, INGRESS, driver_of
+from netsim.model.ipam import Pool
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_network import Network
 from netsim.scenario.schema_nodes import Fabric, Nic, Outside
@@ -142,7 +143,8 @@ class NetworkPlan:
     where endpoints have no addresses (host, none). ``vips``: service -> virtual address. ``balancers``: node ->
     address of the load-balancer sandbox. ``owners``: address -> who has it; where each node gives out addresses
     by itself, ``(node, address)`` is written ``node address``. ``wanted``: how many addresses are asked for, by
-    node there, otherwise under the empty name.
+    node there, otherwise under the empty name. ``pools``: what is left to give out, by node there, otherwise under the
+    empty name.
     """
 
     name: str
@@ -153,6 +155,7 @@ class NetworkPlan:
     balancers: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     wanted: dict[str, int] = field(default_factory=dict)
+    pools: dict[str, Pool] = field(default_factory=dict)
 
     @property
     def driver(self) -> Driver:

@@ -16,7 +16,7 @@ FOREIGN: dict[str, dict[str, str]] = {
     "Service": {
         "deploy": "write its words (replicas, mode, placement, ...) as words of the service",
         "network_mode": "write networks: [host]",
-        "aliases": "services are called by their own names",
+        "aliases": "write networks: {NETWORK: {aliases: [NAME]}}",
         "links": "services on a common network find each other by name",
         "container_name": "tasks are called SERVICE.1, SERVICE.2, ...",
         "expose": "containers on one network reach all of each other's ports: leave it out",
@@ -33,6 +33,7 @@ FOREIGN: dict[str, dict[str, str]] = {
         "cpus": "write resources: {limits: {cpus: 0.5}}",
         "replicas": "a container is one: make it a service",
         "ip": "write networks: {NAME: {ipv4_address: 10.1.0.9}}",
+        "network_alias": "write networks: {NETWORK: {aliases: [NAME]}}",
     },
     "Port": {
         "host_ip": "a port is published on all addresses of a node: leave it out",
@@ -40,7 +41,6 @@ FOREIGN: dict[str, dict[str, str]] = {
         "app_protocol": "it changes nothing: leave it out",
     },
     "Attachment": {
-        "aliases": "call a service or container by its own name",
         "ipv6_address": "IPv4 is simulated: write ipv4_address",
         "link_local_ips": "IPv4 is simulated, with one address for each network: leave it out",
         "mac_address": "MAC addresses change nothing: leave it out",

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from netsim.picoseconds import PS_PER_S
+from netsim.scenario.aliases import by_own_names
 from netsim.scenario.check import check
 from netsim.scenario.foreign import instead
 from netsim.scenario.problems import PathTuple, Problem, ScenarioError, show, show_path, suggest
@@ -44,7 +45,10 @@ def loads(
         _override(tree, name, value, problems)
     scenario = _validate(tree, problems)
     if scenario is not None:
-        problems += check(scenario, tree)
+        scenario, found = by_own_names(scenario)
+        problems += [_problem(tree, *finding) for finding in found]
+        told = {(problem.file, problem.line, problem.col) for problem in problems}
+        problems += [p for p in check(scenario, tree) if (p.file, p.line, p.col) not in told]
     if problems:
         raise ScenarioError(_in_order(problems, file))
     assert scenario is not None

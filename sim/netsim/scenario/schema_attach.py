@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address
 from typing import Annotated, Any
 
@@ -11,7 +12,8 @@ from netsim.scenario.foreign import instead
 from netsim.scenario.problems import show, suggest
 from netsim.scenario.schema_types import NAME_PATTERN, Name, fail
 
-_WORDS = ("ipv4_address", "gw_priority")
+_WORDS = ("ipv4_address", "gw_priority", "aliases")
+ALIAS_PATTERN = r"^[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,251}[a-zA-Z0-9_])?$"
 _NAMES: dict[str, Any] = {"type": "array", "items": {"type": "string", "pattern": NAME_PATTERN}}
 _SETTINGS = {
     "type": ["object", "null"],
@@ -21,16 +23,22 @@ _SETTINGS = {
             "type": "integer",
             "description": "The network with the highest one gives the default route; 0 without it.",
         },
+        "aliases": {
+            "type": "array",
+            "items": {"type": "string", "pattern": ALIAS_PATTERN},
+            "description": "Further names by which DNS finds it on this network.",
+        },
     },
     "additionalProperties": False,
 }
 
 
 class Attachment(str):
-    """A network's name, with what is said of the attachment: a fixed address, its priority as a gateway."""
+    """A network's name, with what is said of the attachment: a fixed address, its priority as a gateway, further names."""
 
     ipv4_address: str | None = None
     gw_priority: int = 0
+    aliases: tuple[str, ...] = ()
 
 
 def _attachments(value: Any) -> Any:
@@ -53,7 +61,19 @@ def _attachment(name: Any, settings: Any) -> Any:
         found.ipv4_address = _address(name, settings["ipv4_address"])
     if "gw_priority" in settings:
         found.gw_priority = _priority(name, settings["gw_priority"])
+    if "aliases" in settings:
+        found.aliases = _aliases(name, settings["aliases"])
     return found
+
+
+def _aliases(name: str, value: Any) -> tuple[str, ...]:
+    at = (name, "aliases")
+    if not isinstance(value, list):
+        raise fail("WRONG_TYPE", "a list of names", at=at)
+    for i, alias in enumerate(value):
+        if not isinstance(alias, str) or re.match(ALIAS_PATTERN, alias) is None or alias.endswith("\n"):
+            raise fail("BAD_NAME", "a name of letters, digits, dots, - and _", found=show(alias), at=(*at, i))
+    return tuple(dict.fromkeys(value))
 
 
 def _address(name: str, value: Any) -> str:
@@ -101,6 +121,11 @@ Joined = Annotated[
 def fixed_address(network: str) -> str | None:
     """The address that an attachment asks for."""
     return getattr(network, "ipv4_address", None)
+
+
+def aliases_of(network: str) -> tuple[str, ...]:
+    """Further names of who is attached, on that network."""
+    return getattr(network, "aliases", ())
 
 
 def gateway_priority(network: str) -> int:

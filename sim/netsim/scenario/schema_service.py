@@ -340,7 +340,7 @@ class Container(Strict):
     node: Text = Field(description="The node that it runs on, like worker-1.")
     networks: Networks = Field(
         default=("bridge",),
-        description="Its networks: names, or names with ipv4_address and gw_priority; without it the default bridge.",
+        description="Its networks: names, or names with ipv4_address, gw_priority and aliases; without it the default bridge.",
     )
     links: tuple[Name, ...] = Field(
         default=(), description="Containers of its node whose names it knows on the default bridge."

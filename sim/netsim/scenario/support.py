@@ -86,14 +86,10 @@ def _scaled(scenario: Scenario, service: str) -> bool:
 
 
 def _datagrams(scenario: Scenario) -> Iterator[Finding]:
-    """What streams of datagrams cannot meet yet: an address of the entry that moves, and two protocols that enter a port by
-    different ways."""
+    """What streams of datagrams cannot meet yet: two protocols that enter a port by different ways."""
     for name, load in scenario.load.items():
         if load.datagram is None:
             continue
-        path: PathTuple = ("load", name, "datagram")
-        if scenario.outside.entry.vrrp is not None and load.from_ == "outside":
-            yield path, "datagrams to a virtual address of the entry", "leave out vrrp"
         party, _, port = load.to.partition(":")
         services: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
         ports = services[party].ports if party in services else ()

@@ -60,8 +60,8 @@ class Container:
 
 
 class Agents:
-    """All agents. ``containers``: by node, what is or was there; ``outcomes``: how tasks ended that a new dockerd found
-    ended."""
+    """All agents. ``containers``: by node, what is or was there; ``outcomes``: how tasks have ended, which their
+    agents know and do not start again, whether the managers have heard of it or not."""
 
     def __init__(self, swarm: Swarm) -> None:
         self.swarm = swarm
@@ -105,7 +105,7 @@ class Agents:
         known = self.containers[task.node].get(task)
         if known is not None:
             self.wake(known)
-        elif task.state < State.RUNNING and task.desired <= State.RUNNING:
+        elif task.state < State.RUNNING and task.desired <= State.RUNNING and task not in self.outcomes:
             container = self._container(task)
             container.process = self.env.process(self._life(container, task.node))
 
@@ -133,7 +133,7 @@ class Agents:
         self.swarm.alone.lose(node)
         for task, container in self.containers[node].items():
             container.alive, task.bound = False, False
-            self.swarm.journal.task(What.SANDBOX_GONE, task)
+            self._vanish(task)
             if container.process is not None and container.process.is_alive:
                 container.process.interrupt()
         self.containers[node].clear()
@@ -160,7 +160,7 @@ class Agents:
             container.alive = False
             del self.containers[node][task]
             self.swarm.journal.task(What.TASK_GONE, task)
-            self.swarm.journal.task(What.SANDBOX_GONE, task)
+            self._vanish(task)
             if task.bound:
                 self.swarm.rows_removed(task)
                 task.bound = False
@@ -190,9 +190,10 @@ class Agents:
         return container.wake
 
     def _work(self, node: int, purpose: str, mean_ps: int, width: float = 1.0) -> Steps:
-        name = self.ways.names[node]
-        amount = self.chance.lognormal(name, purpose, mean_ps, self.table.work_cv)
-        yield from self.cores[node].work(node, round(amount), width)
+        yield from self.cores[node].work(node, self._amount(node, purpose, mean_ps), width)
+
+    def _amount(self, node: int, purpose: str, mean_ps: int) -> int:
+        return round(self.chance.lognormal(self.ways.names[node], purpose, mean_ps, self.table.work_cv))
 
     def starts(self, node: int) -> Steps:
         """The work of starting a container."""
@@ -221,6 +222,9 @@ class Agents:
                 yield self.pause(container)
             if task.desired == State.RUNNING:
                 yield from self.starts(node)
+                if not self.swarm.allocator.enter(task):
+                    yield from self._end(container, node, State.FAILED)
+                    return
                 container.alive = container.joined = True
                 self.swarm.journal.listens(task, self.env.now + task.spec.image.start)
                 self._ends_by_itself(container)
@@ -245,8 +249,14 @@ class Agents:
         yield from self._run(container, node, announce=task.started is None)
 
     def _prepare(self, container: Container, node: int) -> Generator[simpy.Event, object, bool]:
-        """Pull and create; tells READY. False if that failed."""
+        """Wait for the node's balancers, pull and create; tells READY. False if that failed."""
         task, image = container.task, container.task.spec.image
+        until = self.env.now + self.table.attach_timeout_ps
+        while self.swarm.allocator.lacks(task):
+            if self.env.now >= until:
+                yield from self._end(container, node, State.REJECTED)
+                return False
+            yield self.env.timeout(self.table.attach_poll_ps)
         if image.size and image.name not in self.images[node]:
             if not self.registry:
                 yield self.env.timeout(self.table.redial_ps)
@@ -283,10 +293,20 @@ class Agents:
                 yield from self._leave(container, node)
                 yield from self._end(container, node, State.SHUTDOWN)
             else:
-                yield from self._work(node, "stop", self.table.stop_work_ps)
+                yield from self._clean_up(task, node)
                 yield from self._end(container, node, container.ended or State.SHUTDOWN)
         except simpy.Interrupt:
             return
+
+    def _clean_up(self, task: TaskRow, node: int) -> Steps:
+        """What dockerd does about a process that has ended: its rows go first, its sandbox when all is done."""
+        amount = self._amount(node, "stop", self.table.stop_work_ps)
+        first = round(self.table.unbind_share * amount)
+        yield from self.cores[node].work(node, first)
+        if task.bound:
+            self.swarm.rows_removed(task)
+            task.bound = False
+        yield from self.cores[node].work(node, amount - first)
 
     def _stop(self, container: Container, node: int) -> Steps:
         """Weight 0 and out of DNS, 2 s, SIGTERM, what the process takes to end, at most the grace, SIGKILL."""
@@ -315,8 +335,14 @@ class Agents:
     def _end(self, container: Container, node: int, state: State) -> Steps:
         task = container.task
         self.containers[node].pop(task, None)
+        self.outcomes[task] = state
         if task.bound:
             self.swarm.rows_removed(task)
             task.bound = False
-        self.swarm.journal.task(What.SANDBOX_GONE, task)
+        self._vanish(task)
         yield from self._report(task, state, node)
+
+    def _vanish(self, task: TaskRow) -> None:
+        """A container's sandbox is gone: its addresses answer no more."""
+        self.swarm.journal.task(What.SANDBOX_GONE, task)
+        self.swarm.allocator.leave(task)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netsim.picoseconds import PS_PER_S
-from netsim.swarm.gossip import DEAD
+from netsim.swarm.probes import DEAD
 from netsim.swarm.store import TaskRow
 
 if TYPE_CHECKING:

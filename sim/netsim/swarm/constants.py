@@ -20,6 +20,8 @@ class SwarmTable:
     status_batch_ps: int
     assignment_batch_ps: int
     orphaned_after_ps: int
+    attach_poll_ps: int
+    attach_timeout_ps: int
     rpc_timeout_ps: int
     backoff_first_ps: int
     backoff_most_ps: int
@@ -40,6 +42,7 @@ class SwarmTable:
     start_work_ps: int
     start_width: float
     stop_work_ps: int
+    unbind_share: float
     network_removal_work_ps: int
     work_cv: float
     other_work: float

@@ -1,4 +1,4 @@
-"""memberlist over all nodes at once: each node's own view as rows of arrays.
+"""memberlist over all nodes at once: each node's own view as rows of arrays, and how it spreads (`netsim.swarm.probes` asks who lives).
 
 One event per gossip tick (200 ms), and none while nothing spreads and nobody is in trouble: probes between healthy
 members change nothing.
@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import simpy
 
 from netsim.swarm.broadcasts import Bools, Broadcasts, Ints, retransmits
+from netsim.swarm.probes import ALIVE, DEAD, FAR, SUSPECT, Probes
 from netsim.swarm.traffic import push_pull_ps
 
 if TYPE_CHECKING:
     from netsim.swarm.world import Swarm
 
-ALIVE, SUSPECT, DEAD = 0, 1, 2
-FAR = 1 << 62
 MOST_DRAWS = 8  # of a random member, before those that fit are listed
 
 
@@ -41,7 +39,8 @@ def suspicion_left(least: int, longest: int, confirmations: Ints, wanted: int) -
 
 
 class Members:
-    """memberlist: probes, suspicion, death, and the way back. ``view[i, j]``: what i thinks of j."""
+    """memberlist: suspicion, death, and the way back. ``view[i, j]``: what i thinks of j; ``score``: how ill each node takes
+    itself to be (Lifeguard's awareness)."""
 
     def __init__(self, swarm: Swarm) -> None:
         self.swarm = swarm
@@ -58,21 +57,8 @@ class Members:
         self.confirmed = np.zeros((count, count), np.int8)
         self.dead_since = np.full((count, count), FAR, np.int64)
         self.score = np.zeros(count, np.int64)
-        phase = self.luck.random(count)
-        self.next_probe = (self.env.now + phase * table.probe_ps).astype(np.int64)
+        self.probes = Probes(self)
         self.next_join = (self.env.now + self.luck.random(count) * table.reconnect_ps).astype(np.int64)
-        self.rounds: list[Ints] = [np.zeros(0, np.int64)] * count
-        # Of a probe whose ping was not answered: whom it asks (-1: there is none), when its answer is there, when others are
-        # asked, when TCP tries next and how long after that again, whether it got through, when all ends, and how many nacks
-        # are missing.
-        self.asked = np.full(count, -1, np.int64)
-        self.answered_at = np.full(count, FAR, np.int64)
-        self.relays_at = np.full(count, FAR, np.int64)
-        self.connects_at = np.full(count, FAR, np.int64)
-        self.connects_in = np.zeros(count, np.int64)
-        self.reached = np.zeros(count, np.bool_)
-        self.decided_at = np.full(count, FAR, np.int64)
-        self.missing = np.zeros(count, np.int64)
         self.spread = Broadcasts(count, max(1, table.member_packet_bytes // table.member_message_bytes))
         self.push_ps = push_pull_ps(table.push_pull_ps, count)
         self.next_push = (self.env.now + self.luck.random(count) * self.push_ps).astype(np.int64)
@@ -86,12 +72,9 @@ class Members:
         """Something is wrong or spreads: ticks run until all is quiet."""
         if not self.awake:
             self.awake = True
-            self.asked[:] = -1
             # Each probe of the quiet time was answered.
-            self.score = np.maximum(0, self.score - (self.env.now - self.quiet_since) // self.table.probe_ps)
-            # Where a probe stood while nothing had to be simulated: anywhere in its interval.
-            late = self.env.now - self.next_probe
-            self.next_probe += np.where(late > 0, -(-late // self.table.probe_ps) * self.table.probe_ps, 0)
+            self.score -= np.minimum(self.score, (self.env.now - self.quiet_since) // self.table.probe_ps)
+            self.probes.wake()
             late = self.env.now - self.next_join
             self.next_join += np.where(
                 late > 0, -(-late // self.table.reconnect_ps) * self.table.reconnect_ps, 0
@@ -120,7 +103,7 @@ class Members:
         self.view[node] = ALIVE
         self.dies[node] = FAR
         self.incarnation[node] += 1
-        self.score[node], self.asked[node] = 0, -1
+        self.score[node], self.probes.asked[node] = 0, -1
         self.next_join[node] = self.env.now
         self.swarm.chance.uniform("memberlist", "restart")
         self.wake()
@@ -133,13 +116,13 @@ class Members:
                 self.spread.drop(lambda _: False)
                 return
             self._arrive()
-            self._probe()
+            self.probes.tick()
             self._gossip()
             self._bury()
             self._rejoin()
             self._push_pull()
 
-    def _after(self, takes_ps: int, act: Callable[[], None]) -> None:
+    def after(self, takes_ps: int, act: Callable[[], None]) -> None:
         """Something arrives: within this tick, or later."""
         if takes_ps <= self.table.gossip_ps:
             act()
@@ -152,121 +135,6 @@ class Members:
         for act in there:
             act()
 
-    def _next(self, node: int) -> int | None:
-        """The next member that a node probes: shuffled round robin over those not dead."""
-        for _ in range(2 * self.count):
-            if not len(self.rounds[node]):
-                order = self.luck.permutation(self.count)
-                self.rounds[node] = order[(order != node) & (self.view[node, order] != DEAD)]
-                if not len(self.rounds[node]):
-                    return None
-            target, self.rounds[node] = int(self.rounds[node][0]), self.rounds[node][1:]
-            if self.view[node, target] != DEAD:
-                return target
-        return None
-
-    def _probe(self) -> None:
-        """Each node pings one member per interval; who does not answer is asked in other ways for the rest of the time, which
-        is longer the worse the asker's own health seems (memberlist state.go probeNode)."""
-        now, live = self.env.now, self.ways.live
-        due = np.flatnonzero((self.next_probe <= now) & (self.asked < 0) & live)
-        # It began between two ticks. Those of its own that pass while a probe takes longer are skipped.
-        sent = np.maximum(self.next_probe, now - self.table.gossip_ps)
-        self.next_probe[due] += (
-            -(-(now - self.next_probe[due] + 1) // self.table.probe_ps) * self.table.probe_ps
-        )
-        asked = np.array([self._ask(int(i)) for i in due], np.int64)
-        due, asked = due[asked >= 0], asked[asked >= 0]
-        if len(due):
-            self._accuse(due, asked)
-            comes, took = self._ways_to(due, asked), self._round_trips(due, asked)
-            answered = comes & (took <= self.table.probe_timeout_ps)
-            self._well(due[answered])
-            silent = due[~answered]
-            self.asked[silent] = asked[~answered]
-            self.answered_at[silent] = np.where(comes, sent[due] + took, FAR)[~answered]
-            self.relays_at[silent] = sent[silent] + self.table.probe_timeout_ps
-            self.decided_at[silent] = sent[silent] + self.table.probe_ps * (self.score[silent] + 1)
-        for i in np.flatnonzero((self.asked >= 0) & live).tolist():
-            self._pursue(i)
-
-    def _pursue(self, i: int) -> None:
-        """A probe whose ping was not answered: through others, by TCP as long as there is time, and then its end."""
-        now, j = self.env.now, int(self.asked[i])
-        if self.relays_at[i] <= now:
-            self.relays_at[i] = FAR
-            self.connects_at[i], self.connects_in[i], self.reached[i] = now, self.table.redial_ps, False
-            self._ask_others(i, j)
-        if self.answered_at[i] <= min(now, int(self.decided_at[i])):
-            self.asked[i] = -1
-            self._well(np.array([i]))
-            return
-        if self.connects_at[i] <= now < self.decided_at[i]:
-            self.reached[i] |= self._by_tcp(i, j)
-            self.connects_at[i] = FAR if self.reached[i] else now + self.connects_in[i]
-            self.connects_in[i] *= 2
-        if self.decided_at[i] > now:
-            return
-        self.asked[i] = -1
-        if self.reached[i]:
-            self._well(np.array([i]))
-        else:
-            self.score[i] = min(self.table.awareness_most - 1, self.score[i] + self.missing[i])
-            self._suspect(i, j, i, int(self.decided_at[i]))
-
-    def _well(self, nodes: Ints) -> None:
-        """An answer by whatever way says that who asked is well."""
-        self.score[nodes] = np.maximum(0, self.score[nodes] - 1)
-
-    def _accuse(self, askers: Ints, asked: Ints) -> None:
-        """A ping to a suspect says that it is one, so that it can refute (memberlist state.go probeNode)."""
-        suspects = self.view[askers, asked] == SUSPECT
-        if suspects.any():
-            a, b = askers[suspects], asked[suspects]
-            there = self.ways.arrive(a, b, self.luck)
-            for i, j in zip(a[there].tolist(), b[there].tolist(), strict=True):
-                number = int(self.heard[i, j])
-                self._after(self.ways.delay(i, j), partial(self._refute, j, number))
-
-    def _ask(self, node: int) -> int:
-        target = self._next(node)
-        return -1 if target is None else target
-
-    def _ways_to(self, a: Ints, b: Ints) -> Bools:
-        return self.ways.arrive(a, b, self.luck) & self.ways.arrive(b, a, self.luck)
-
-    def _ask_others(self, node: int, target: int) -> None:
-        """Three others are asked to ping: an answer may come by them, and if none does, how ill the asker must be is how
-        many of their nacks are missing in the end, or one if nobody could be asked."""
-        others = np.flatnonzero(self.view[node] == ALIVE)
-        others = others[(others != node) & (others != target)]
-        self.missing[node] = 1
-        if not len(others):
-            return
-        if len(others) > self.table.indirect_checks:
-            others = self.luck.choice(others, self.table.indirect_checks, replace=False)
-        self.swarm.traffic.datagrams(np.array([node, *others]), 1, self.table.ping_bytes)
-        me = np.full(len(others), node)
-        there, way = self._ways_to(me, others), self.env.now + self._round_trips(me, others)
-        self.missing[node] = int((~there | (way + self.table.probe_timeout_ps > self.decided_at[node])).sum())
-        via = others[there]
-        if len(via):
-            targets = np.full(len(via), target)
-            back = way[there] + self._round_trips(via, targets)
-            reached = self._ways_to(via, targets)
-            self.answered_at[node] = min(int(self.answered_at[node]), int(np.where(reached, back, FAR).min()))
-
-    def _round_trips(self, a: Ints, b: Ints) -> Ints:
-        return self.ways.delays(a, b) + self.ways.delays(b, a)
-
-    def _by_tcp(self, node: int, target: int) -> bool:
-        """A SYN, its answer, the ping and its answer get through."""
-        there_and_back = self.ways.delay(node, target) + self.ways.delay(target, node)
-        if not self.ways.both(node, target) or self.env.now + 2 * there_and_back > self.decided_at[node]:
-            return False
-        kept = (1 - self.ways.lost(node, target)) * (1 - self.ways.lost(target, node))
-        return bool(self.luck.random() < kept**2)
-
     def _wanted(self, node: int) -> int:
         wanted = self.table.suspicion_multiplier - 2
         return wanted if int((self.view[node] != DEAD).sum()) - 2 >= wanted else 0
@@ -274,7 +142,7 @@ class Members:
     def _times(self, node: int) -> int:
         return retransmits(self.table.retransmit_multiplier, int((self.view[node] != DEAD).sum()))
 
-    def _suspect(self, i: int, j: int, by: int, since: int | None = None) -> None:
+    def suspect(self, i: int, j: int, by: int, since: int | None = None) -> None:
         """Node i learns that ``by`` suspects j; ``since``: when, if not now."""
         if self.view[i, j] == DEAD:
             return
@@ -313,14 +181,14 @@ class Members:
         if self.view[i, j] == DEAD or number < self.heard[i, j]:
             return
         if i == j:
-            self._refute(i, number)
+            self.refute(i, number)
             return
         self.view[i, j], self.dies[i, j], self.dead_since[i, j] = DEAD, FAR, self.env.now
         self.heard[i, j] = number
         self.spread.put((DEAD, j, number), i, self._times(i))
         self.swarm.buried(i, j)
 
-    def _refute(self, node: int, number: int) -> None:
+    def refute(self, node: int, number: int) -> None:
         """It hears that it is suspected or dead, and says otherwise with a higher incarnation."""
         if number < self.incarnation[node]:
             return
@@ -378,12 +246,12 @@ class Members:
             if kind == ALIVE:
                 self._alive(i, j, number)
             elif i == j:
-                self._refute(i, number)
+                self.refute(i, number)
             elif kind == DEAD:
                 self._dead(i, j, number)
             elif number >= self.heard[i, j]:
                 self.heard[i, j] = number
-                self._suspect(i, j, by[0])
+                self.suspect(i, j, by[0])
 
     def _rejoin(self) -> None:
         """Once a second each node tries one that it holds for dead; both then exchange all they know."""
@@ -402,7 +270,7 @@ class Members:
         """A node that was held for dead answers."""
         for a, b in ((i, j), (j, i)):
             if self.view[a, b] == DEAD:
-                self._refute(b, int(max(self.heard[a, b], self.incarnation[b])))
+                self.refute(b, int(max(self.heard[a, b], self.incarnation[b])))
                 self._alive(a, b, int(self.incarnation[b]))
         self._exchange(i, j)
 
@@ -412,7 +280,7 @@ class Members:
         if takes <= self.table.gossip_ps:
             act(i, j)
         elif takes <= self.table.stream_timeout_ps:
-            self._after(takes, lambda: act(i, j) if self.ways.both(i, j) else None)
+            self.after(takes, lambda: act(i, j) if self.ways.both(i, j) else None)
 
     def _push_pull(self) -> None:
         """Now and then each node exchanges all it knows with one that it holds for alive."""
@@ -435,6 +303,6 @@ class Members:
                     self._alive(a, k, int(self.heard[b, k]))
             for k in np.flatnonzero((self.view[b] != ALIVE) & (self.view[a] == ALIVE)).tolist():
                 if k == a:
-                    self._refute(a, int(self.heard[b, k]))
+                    self.refute(a, int(self.heard[b, k]))
                 elif self.heard[b, k] >= self.heard[a, k]:
-                    self._suspect(a, k, a)
+                    self.suspect(a, k, a)

@@ -10,7 +10,7 @@ import numpy as np
 from netsim.engine.border import NEVER_PS, Change, LinkState, Times, What
 from netsim.model.build import Later
 from netsim.swarm.broadcasts import Bools
-from netsim.swarm.gossip import DEAD
+from netsim.swarm.probes import DEAD
 from netsim.swarm.store import TaskRow
 from netsim.swarm.traffic import taken
 
@@ -56,7 +56,8 @@ class Journal:
         assert task.node is not None
         name = f"{self.swarm.label(task)}.{task.number}"
         self._enter(task, name)
-        self.later.append(Later(task.service, name, task.slot, self.swarm.ways.names[task.node], task.spec))
+        node, addresses = self.swarm.ways.names[task.node], self.swarm.allocator.addresses(task)
+        self.later.append(Later(task.service, name, task.slot, node, task.spec, addresses))
         self.changes.append(Change(What.TASK_LISTENS, name, at_ps))
 
     def _enter(self, task: TaskRow, name: str) -> None:

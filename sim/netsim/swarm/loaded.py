@@ -21,6 +21,7 @@ from netsim.swarm.lines import Load
 from netsim.swarm.moves import moves
 from netsim.swarm.ports import port_rows
 from netsim.swarm.pulls import Pulls
+from netsim.swarm.reuse import given_again
 from netsim.swarm.simulate import build, failovers, views
 
 
@@ -66,7 +67,7 @@ def managed(
     changes = [
         *absent(journal, start_ps, len(model.nodes)),
         *outside(model, start_ps),
-        *journal.changes,
+        *given_again(whole, journal.changes, start_ps),
         *moves(whole, journal.changes, start_ps),
         *entry_checks(scenario, model, journal.changes),
         *port_rows(

@@ -97,6 +97,7 @@ class Scheduler:
         task.node, task.state = best.index, State.ASSIGNED
         rows[best.index].tasks.add(task)
         self.count(task)
+        self.swarm.allocator.placed(task)
         self.swarm.assign(task)
         return True
 

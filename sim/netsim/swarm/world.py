@@ -10,6 +10,7 @@ from netsim.engine.border import What
 from netsim.model.entities import Model
 from netsim.picoseconds import PS_PER_S
 from netsim.swarm.agent import Agents, has_rows
+from netsim.swarm.allocator import Allocator
 from netsim.swarm.alone import Containers
 from netsim.swarm.chance import Chance
 from netsim.swarm.clock import FailoverClock
@@ -58,6 +59,7 @@ class Swarm:
         self.traffic = Traffic(self)
         self.members = Members(self)
         self.rows = Rows(self)
+        self.allocator = Allocator(self)
         self.agents = Agents(self)
         self.alone = Containers(self)
         self.scheduler = Scheduler(self)
@@ -96,10 +98,15 @@ class Swarm:
                 row.node, row.state, row.started = task.node.index, State.RUNNING, self.env.now
                 row.bound = has_rows(row)
                 self.journal.adopt(row, task.name)
+                self.allocator.adopt(row, task.name)
                 self.nodes[task.node.index].tasks.add(row)
                 self._running[name].add(row)
                 self.scheduler.count(row)
                 self.agents.adopt(row)
+            for starved in self.model.starved:
+                party, _, slot_text = starved.rpartition(".")
+                if party == name and not spec.is_global and not spec.is_job:
+                    self.allocator.submit(self._row(service, int(slot_text)))
             if spec.is_job:
                 self.jobs.adopt(service)
 
@@ -134,7 +141,7 @@ class Swarm:
         if delay or waits_for is not None:
             task.desired = State.READY
             self.env.process(self._start_later(task, delay, waits_for))
-        self.scheduler.submit(task)
+        self.allocator.submit(task)
         return task
 
     def _start_later(
@@ -161,7 +168,9 @@ class Swarm:
         task.desired = desired
         self._running[task.service].discard(task)
         self.scheduler.count(task) if task.node is not None else None
-        if task.node is not None and task.state <= State.RUNNING:
+        if task.state < State.ASSIGNED:
+            self.allocator.release(task)
+        elif task.node is not None and task.state <= State.RUNNING:
             self.assign(task)
         self.clock.count()
 
@@ -188,6 +197,7 @@ class Swarm:
         elif state > State.RUNNING:
             self._running[task.service].discard(task)
             self.ends[task] = self.env.now
+            self.allocator.release(task)
             if task.node is not None:
                 self.nodes[task.node].tasks.discard(task)
                 if task.desired <= State.RUNNING and state in (State.FAILED, State.REJECTED):
@@ -250,11 +260,10 @@ class Swarm:
             self.log("node ready", self.ways.names[node])
             self.clock.node_ready(node)
         for task in self.nodes[node].in_order():
-            if task in self.agents.containers[node] or task.state < State.PREPARING:
-                self.agents.assigned(task)
-            elif task.state >= State.RUNNING:
+            gone = task not in self.agents.containers[node]
+            if gone and (task.state >= State.RUNNING or task in self.agents.outcomes):
                 self.task_reported(task, self.agents.outcomes.get(task, State.FAILED))
-            elif task.desired <= State.RUNNING:
+            elif not gone or task.state < State.PREPARING or task.desired <= State.RUNNING:
                 self.agents.assigned(task)
         self.orchestrator.node_here(node)
 

@@ -13,6 +13,7 @@ from netsim.datapath.dns import MANY, Asking, lookup_cost
 from netsim.datapath.paths import Reach
 from netsim.datapath.reach import stands_for_node
 from netsim.datapath.udp import truesize_bytes
+from netsim.engine.border import Holder
 from netsim.engine.client import Client
 from netsim.engine.control import HostWays
 from netsim.engine.cpu import Core, Quota
@@ -61,6 +62,7 @@ class Builder:
         self.clients = Table(y.W_CLIENT)
         self.lists: list[int] = []
         self.waymap: list[int] = []
+        self.elsewhere: dict[Holder, int] = {}  # rows of servers that nobody is (netsim.engine.fast.holders)
         self.servers = Table(y.W_SERVER)
         self.pools: list[int] = []
         self.quotas = Table(y.W_QUOTA)
@@ -375,8 +377,9 @@ class Builder:
         and their row. Tasks on the same nodes share their routes."""
         found, network = self.client_list[client]
         reach = found.reach(network)
-        name = reach.candidates[cand]
         entry = reach.vias[via] if reach.vias else None
+        where = entry or found.node
+        name, holder = self.world.balancers.holders.find(where, reach.network, reach.candidates[cand])
         server = self.server_index.get(name, -1)
         ends: Ends = (
             found.node,
@@ -386,7 +389,9 @@ class Builder:
             reach.network,
             found.ask.udp,
         )
-        key = (*ends, server)
+        if holder != Holder.TASK:
+            server = self.elsewhere[holder]
+        key = (*ends, server, name)
         if key not in self.way_cache:
             if ends not in self.ways_between:
                 self.ways_between[ends] = self._between(reach, found.source, name, entry, ends)

@@ -197,6 +197,11 @@ class Fast:
         for name, stands in lists.items():
             self._stand(sorted(b.sources).index(name), *stands)
 
+    def add_rows(self) -> None:
+        """Put what the builder has added to its tables into memory."""
+        self._lay_out()
+        self.point()
+
     def add_ways(self) -> None:
         """Put the ways that the builder has just made into memory; new memory if the room is used up."""
         M, new = self.M, {}

@@ -52,7 +52,7 @@ def elsewhere(M, u):
     if kind in (UK_DATA, UK_ACK):
         if M[M[B_T] + M[o + U_A] * W_T + T_BACK] != (kind == UK_ACK):
             return False
-    elif kind != UK_SYN:
+    elif kind not in (UK_SYN, UK_PUT):
         return False
     k = M[B_LINK] + link_of(M, u, visit_row(M, r, M[o + U_AT])) * W_LINK
     if not M[k + L_PORT] or M[k + L_NODE] < 0 or M[k + L_NODE] == M[H_HOLDER] - 1:
@@ -71,7 +71,8 @@ def turned_away(M, u):
     """What became of such a unit: whoever has the address answers what is no SYN with RST, which is there half a round trip
     later (`netsim.engine.transfer.Transfer._turned_away`). False: it is lost."""
     o = M[B_UNIT_] + u * W_UNIT
-    if M[o + U_KIND] == UK_SYN or M[H_HOLDER] < 0:
+    if M[o + U_KIND] in (UK_SYN, UK_PUT) or M[H_HOLDER] < 0:
+        untold(M, u)
         return False
     k = M[B_T] + M[o + U_A] * W_T
     when = M[H_NOW] + M[M[B_CONN] + M[k + T_CONN] * W_CONN + O_SRTT] // 2 + 1

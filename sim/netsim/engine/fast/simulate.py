@@ -15,6 +15,7 @@ from netsim.engine import wires as wires  # its handlers
 from netsim.engine.border import Message, Outcome
 from netsim.engine.control import flow_of, message_key
 from netsim.engine.fast import changes as changes  # its handlers
+from netsim.engine.fast import holders as holders  # its handlers
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.engine import Fast
 from netsim.engine.fast.entries import (
