@@ -923,6 +923,29 @@ FAILS_UNDER_LOAD: list[tuple[int, Step]] = [
     (10 * MS, Change(What.NODE_UP, "m-2")),
 ]
 
+#: Cards whose flows' packets alternate: many flows between nodes of several cores, steered to their readers, over one queue that hands
+#: them on, through a node that forwards, and over a port slower than the cards; large answers among them.
+ALTERNATING = """netsim: 1
+duration: 4ms
+warmup: 0s
+nodes:
+  m: {role: manager, cores: 6, profile: cores.yaml, nic: {rate: 40Gbit, rx_queues: 6, offloads: [tso, gro, rfs, rx-checksum, tx-checksum, udp-tunnel-tso]}}
+  w: {cores: 4, profile: cores.yaml, nic: {rate: 40Gbit, rx_queues: 1, offloads: [tso, gro, rps, rx-checksum, tx-checksum]}}
+  x: {cores: 2, profile: cores.yaml, nic: {rate: 10Gbit, rx_queues: 2, offloads: [gro, rx-checksum, tx-checksum, tso]}}
+fabric: {latency: 2us, buffer: 900KiB}
+outside: {rtt: 100us, clients: 30, entry: {nodes: [x-1]}}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {networks: [net], placement: {constraints: [node.hostname == w-1]}, ports: [{published: 80, target: 80}], work: {cpu: 5us, workers: 9}}
+containers: {a: {node: m-1, networks: [net]}, b: {node: w-1, networks: [net]}, c: {node: x-1, networks: [net]}, d: {node: m-1, networks: [net]}}
+load:
+  one: {from: a, to: b, bulk: 1GB, flows: 8}
+  back: {from: b, to: d, bulk: 1GB, flows: 8}
+  slow: {from: a, to: c, bulk: 1GB, flows: 3, connection: {congestion: bbr}}
+  in: {from: outside, to: 'web:80', bulk: 1GB, flows: 5}
+  asks: {from: c, to: web, arrivals: {poisson: 9000/s}, request: 600B, response: 70KiB, connection: {pool: 9}}
+"""
+
 #: What bulk transfers have in their own host's queues: beside others' on one card, over a short ring, over a wire that loses some
 #: of it, from a node without power, at a congestion control that paces; and on ways that are routed, where nothing counts.
 QUEUED = """netsim: 1
@@ -1165,6 +1188,7 @@ def agree(text: str, plan: list[tuple[int, Step]]) -> None:
 @example(COMPUTING, COMPUTES)
 @example(STEERED, [])
 @example(STREAMS_ALONE, FAILS_UNDER_LOAD)
+@example(ALTERNATING, [])
 @example(QUEUED, [])
 @example(QUEUED, LOSES_AND_FAILS)
 @example(WRITES, [])

@@ -87,7 +87,9 @@ LIMITS = """
   `rps`, the other one `rps.backlog`, with an interrupt when it was quiet, and all that follows. A backlog takes `netdev_max_backlog` skbs and drops what
   comes then, after all the work before. With `rfs` beside it the card has found the core already. No flow limit, and no second steering behind a tunnel.
 - A profile's `poll` is an interrupt's cost. A receive queue raises none while its core is at what came before, nor within
-  `irq.moderation` of the last one.
+  `irq.moderation` of the last one. With it, a unit is one skb only if one poll finds all of its packets: they come one by one where flows alternate (as many as wait at a
+  transmitter, on a node at most its cores), a poll finds what came in the moderation or while its core was busy, and shares its 64 packets among the flows that wait. Each further skb
+  costs the fixed times behind `nic.rx`, an interrupt if the queue is quiet, and the reader's unless it reads already; what receive work takes more is booked under `nic.rx`. Requests are read as before.
 - Connections are drawn from a pool in turn. A pooled connection is opened when it is first used.
 - ESP's padding (0 to 3 bytes a packet) is in the MTU; of smaller packets it is left out.
 - Of a unit whose packets are cut into IP fragments the last packet counts as the others; rings count packets, and fragments are never lost to
@@ -157,6 +159,8 @@ def page() -> str:
         *_constants("TCP", "tcp.yaml"),
         "",
         *_constants("UDP", "udp.yaml"),
+        "",
+        *_constants("GRO", "gro.yaml"),
         "",
         *_constants("DNS", "dns.yaml"),
     ]

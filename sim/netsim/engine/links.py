@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from netsim.datapath.gro import TURNS, turn_of
 from netsim.datapath.shaping import MILLION, credit_now, fitting, spend, takes
 from netsim.datapath.stage import LinkSpec
 from netsim.engine.meter import Meter
@@ -97,6 +98,8 @@ class Link:
         "_waiting",
         "queued_bytes",
         "_packets",
+        "turns",
+        "most_turns",
     )
 
     def __init__(self, meter: Meter, spec: LinkSpec, now_ps: int) -> None:
@@ -114,9 +117,18 @@ class Link:
         self.credit = None if spec.baseline_bps is None else Credit(spec, now_ps)
         self.shared: SharedBuffer | None = None
         self.free_at = -(1 << 62)
+        #: Until when each of the flows has something here whose packets may alternate; None: nobody asks. At the most so many do.
+        self.turns: list[int] | None = None
+        self.most_turns = TURNS
         self._waiting: deque[tuple[int, int, int]] = deque()
         self.queued_bytes = 0
         self._packets = 0
+
+    def alternate(self, now_ps: int, flow: int, until_ps: int) -> int:
+        """With how many flows, itself among them, a unit that leaves by then takes turns."""
+        assert self.turns is not None
+        self.turns[turn_of(flow)] = until_ps
+        return min(self.most_turns, sum(until > now_ps for until in self.turns))
 
     def settle(self, now_ps: int) -> None:
         """Forget what has left by now."""

@@ -84,7 +84,7 @@ class Transfer:
         self.arrived = 0
         self.count = 0
         self.sending = False
-        self.unread: deque[tuple[int, int, int, int, Split]] = deque()
+        self.unread: deque[tuple[int, int, int, int, Split, int]] = deque()
         self.waits = False  # until it is time for the next unit
         self.waited = 0
         self.free: Callable[[], None] | None = None  # lets the sending thread go, once
@@ -225,13 +225,17 @@ class Transfer:
         split: Split = {}
         inside = self.small.most_bytes > 0  # the own host's queues
         self.small.queued_bytes += size if inside else 0
-        left, sent = size, self.flow.sent(self.conn.kernel.now, self.flying == size)
+        left, sent, skbs = size, self.flow.sent(self.conn.kernel.now, self.flying == size), 1
 
         def thin(lost: int, last: bool) -> None:
             nonlocal left
             left -= lost
             self.count += 1  # it is a unit of its own from here on
             self.recovery.loses(lost, self.count, losses, sent + last)
+
+        def apart(count: int) -> None:
+            nonlocal skbs
+            skbs = count
 
         def leaves(at: int) -> None:
             nonlocal inside
@@ -248,7 +252,7 @@ class Transfer:
             self.route,
             size,
             fold(self.key, Tag.UNIT, number * 64 + losses),
-            lambda now: self._arrive(left, number, losses, sent, split, now),
+            lambda now: self._arrive(left, number, losses, sent, split, now, skbs),
             dropped,
             split,
             self.conn.hash,
@@ -256,9 +260,12 @@ class Transfer:
             thin,
             self.ends,
             leaves if inside else None,
+            apart,
         )
 
-    def _arrive(self, size: int, number: int, losses: int, sent: int, split: Split, now: int) -> None:
+    def _arrive(
+        self, size: int, number: int, losses: int, sent: int, split: Split, now: int, skbs: int
+    ) -> None:
         if not self.backward and self.conn.peer >= Peer.RESET:
             if self.conn.peer == Peer.SILENT:
                 self.recovery.loses(size, number, losses, sent)
@@ -270,7 +277,7 @@ class Transfer:
         if self.on_bytes is not None:
             self.on_bytes(size, now)
         if self.receiver is not None and self.receiver.thread is not None:
-            self.unread.append((size, number, losses, sent, split))
+            self.unread.append((size, number, losses, sent, split, skbs))
             if len(self.unread) == 1:
                 self._read_next(self.receiver, False)
         else:
@@ -278,8 +285,8 @@ class Transfer:
 
     def _read_next(self, receiver: Party, awake: bool) -> None:
         """One thread reads one unit after the other; the one being read stands first. Of pieces, a thread that is ``awake``
-        reads the next one within the same system call."""
-        size, number, losses, sent, split = self.unread[0]
+        reads the next one within the same system call, and of a unit that came in several skbs, one that slept is woken for each."""
+        size, number, losses, sent, split, skbs = self.unread[0]
 
         def was_read() -> None:
             self.unread.popleft()
@@ -289,6 +296,8 @@ class Transfer:
 
         assert receiver.thread is not None
         cost = self.route.recv_cost(size, awake and self.pieces > 0)
+        if skbs > 1 and not awake:
+            cost.append(("tcp.recv", (skbs - 1) * self.route.read_again_ps()))
         self.conn.machine.run(receiver.thread, receiver.node, cost, was_read, None)
 
     def _read(self, size: int, number: int, losses: int, sent: int, split: Split) -> None:

@@ -11,6 +11,7 @@ from netsim.engine.fast.cores import kill_threads, settle_core, start_work
 from netsim.engine.fast.exchange import server_of
 from netsim.engine.fast.faults import stands_in
 from netsim.engine.fast.layout import *
+from netsim.engine.fast.links import memory_takes, settle_link
 from netsim.engine.fast.loop import queue_arrival, short
 from netsim.engine.fast.memory import (
     append,
@@ -26,7 +27,7 @@ from netsim.engine.fast.memory import (
 )
 from netsim.engine.fast.messages import reset_flow, send_reset
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import datagram, memory_takes, settle_link
+from netsim.engine.fast.plane import datagram
 from netsim.engine.fast.requests import finished, forget_time_out, message_ended, think
 from netsim.engine.fast.rings import settle_ring
 from netsim.engine.fast.slots import spare_thread
