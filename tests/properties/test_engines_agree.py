@@ -872,8 +872,8 @@ load:
   w1: {from: db, to: 'outside', bulk: 100KB, flows: 2, start: 0s}
 """
 
-#: Cards without TSO and GRO, and with RFS: flows cut by the sender's kernel or not, that their receiver takes packet by packet or
-#: not, on the core of the thread that reads them or on another; lost packets among them.
+#: Cards without TSO and GRO, and with RFS: flows cut by the sender's kernel or not, that their receiver takes packet by packet or,
+#: behind a tunnel, not, on the core of the thread that reads them or on another; lost packets among them.
 UNMERGED = """netsim: 1
 duration: 35ms
 warmup: 0s
@@ -886,16 +886,17 @@ outside: {rtt: 2ms, clients: 5}
 networks: {net: {driver: overlay, attachable: true}}
 services:
   src: {replicas: 3, networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: 100us}}
+  raw: {replicas: 3, networks: [host], work: {cpu: 100us}}
 containers:
-  one: {node: m-1, networks: [net]}
-  two: {node: w-1, networks: [net]}
+  one: {node: m-1, networks: [host]}
+  two: {node: w-1, networks: [host]}
   three: {node: x-1, networks: [net]}
 load:
-  a: {from: src, to: one, bulk: 1GB, flows: 3}
-  b: {from: src, to: two, bulk: 1GB, flows: 3, connection: {congestion: bbr}}
+  a: {from: raw, to: one, bulk: 1GB, flows: 3, write: 130000B}
+  b: {from: raw, to: two, bulk: 1GB, flows: 3, connection: {congestion: bbr}}
   c: {from: src, to: three, bulk: 1GB, flows: 3, connection: {congestion: reno}}
   up: {from: outside, to: 'src:8080', bulk: 1GB, flows: 3}
-  asks: {from: one, to: src, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}, timeout: 30ms}
+  asks: {from: three, to: src, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}, timeout: 30ms}
 """
 LOSES_SOME: list[tuple[int, Step]] = [(25 * MS, Change(What.LINK, "w-1", link=LinkState(loss=0.003)))]
 

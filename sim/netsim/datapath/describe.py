@@ -80,7 +80,7 @@ LIMITS = """
   forwards, where the kernel turns it off.
 - A card without `gro` (or `rx-checksum`) brings every wire packet through IP, netfilter and TCP by itself. Bulk transfers then move by
   twos, since every second packet is acknowledged; a thread that finds more to read goes on in its system call, and one that sleeps
-  begins a new one. Requests stay in units.
+  begins a new one. Requests stay in units. Behind the end of a VXLAN or Geneve tunnel packets are merged again, whatever the card does.
 - `rfs` brings receive work to the core of the thread that has the connection for itself (bulk transfers). Without it, on a node of more
   than one core, stages cost what the profile's `cross` says: packets are received on another core than they are read on.
 - `rps` (off unless it is named, as in Linux, where `rps_cpus` is empty) hands what a receive queue's core has merged on to all cores by the flow's hash: that core pays

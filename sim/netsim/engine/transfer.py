@@ -109,7 +109,7 @@ class Transfer:
         """Send what is lost and then what is new, as far as the windows allow; ``writing``: new data are not there before the
         thread writes them. Of a sender that had to wait for its window, the next unit is full whatever it writes."""
         mss = self.route.mss_bytes
-        units, now, held = 0, self.conn.kernel.now, False
+        units, now, held, most = 0, self.conn.kernel.now, False, 0
         while not self.conn.closed:
             window = self.flow.packets * mss
             if self.recovery.lost:
@@ -146,7 +146,7 @@ class Transfer:
             if self.sender is None or self.sender.thread is None:
                 self.send(size, self.count, 0)
             else:
-                self._pay(self.sender, size, self.count, held)
+                self._pay(self.sender, size, self.count, most, held)
                 return  # it goes on once that is paid, which takes no time where work costs none
 
     def _limit(self, mss: int) -> int:
@@ -195,11 +195,13 @@ class Transfer:
         if free is not None:
             free()
 
-    def _pay(self, sender: Party, size: int, number: int, held: bool) -> None:
+    def _pay(self, sender: Party, size: int, number: int, unit: int, held: bool) -> None:
+        """``unit``: bytes of the unit that would begin here; ``held``: it is the first of two into which the end of a write is cut. A
+        piece of a unit that the thread is at already costs none of what a unit does."""
         self.sending = True
         goes_on = self.pieces > 0 and self.begun > 0
         if not goes_on:
-            self.begun = self._limit(self.route.mss_bytes)
+            self.begun = unit
         self.begun -= size
 
         def paid() -> None:
@@ -212,7 +214,7 @@ class Transfer:
 
         assert sender.thread is not None
         cost = self.route.send_cost(size, goes_on)
-        if held:
+        if held and not goes_on:
             cost.append(("tcp.send", self.route.held_ps()))
         self.conn.machine.run(sender.thread, sender.node, cost, paid, None)
 
