@@ -969,6 +969,15 @@ load:
   down: {from: outside, to: 'web:80', arrivals: {poisson: 30/s}, request: 600B, response: 300KiB, connection: {pool: 9}, timeout: 90ms}
   asks: {from: a, to: web, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}}
 """
+#: Cards whose queues flows take turns in: what has nothing there goes ahead, small and large; datagrams among them.
+FAIR = (
+    QUEUED.replace("ring: 64}", "ring: 64, qdisc: fq_codel}").replace(
+        "bond: {links: 2}", "bond: {links: 2}, qdisc: fq_codel"
+    )
+    + """  names: {from: a, to: b, arrivals: {poisson: 900/s}, request: 100B, response: 20KiB, connection: new}
+  voice: {from: b, to: c, arrivals: {constant: 500/s}, datagram: 172B, flows: 9}
+"""
+)
 LOSES_AND_FAILS: list[tuple[int, Step]] = [
     (30 * MS, Change(What.LINK, "m-1", link=LinkState(loss=0.01))),
     (60 * MS, Change(What.LINK, "m-1", link=LinkState())),
@@ -1192,6 +1201,7 @@ def agree(text: str, plan: list[tuple[int, Step]]) -> None:
 @example(ALTERNATING, [])
 @example(QUEUED, [])
 @example(QUEUED, LOSES_AND_FAILS)
+@example(FAIR, LOSES_AND_FAILS)
 @example(WRITES, [])
 @example(WRITES, LOSES_SOME_OF_THEM)
 @example(DATAGRAMS, [])

@@ -64,8 +64,9 @@ LIMITS = """
   units at the least, and `tcp_limit_output_bytes` at the most unless BBR paces it; twice as much for what is sent again), the next unit waits until some has left the card, of
   which the sender knows at once. Payload is counted, where the kernel counts `skb->truesize`. Nothing is held back of messages of one unit, nor of what
   is routed on its way to the card (a bridge's or docker_gwbridge's way to the outside): IP's receive work takes the socket off an skb.
-- All flows of a card stand in one row, as with `pfifo_fast` on a card of one queue: the turns that fq_codel gives them, and a card's
-  queues side by side, would let a small request pass. Byte queue limits move nothing that is in that row.
+- All flows of a card stand in one row, as with `pfifo_fast` on a card of one queue; a card's queues side by side would let a small request pass. With `qdisc: fq_codel` what has nothing in its queue (one of 1,024, by
+  a hash) goes ahead of all but the two units that the card has taken already; what waits is not moved by it, and what comes later is. Flows with a backlog stand in the order of arrival, as turns of a unit each would have it where TCP small
+  queues bound them. CoDel drops nothing here. A card with burst credit has one row.
 - No acknowledgement is delayed (40 ms and more for one packet alone): a sender waits for one only with a window of one packet, after a time-out,
   and then it is answered at once, since it fills a hole. Small writes are not held back either (Nagle).
 - A bulk transfer's sender writes `write` bytes at a time: full units, then the whole segments that are left, then what is left of a segment.
@@ -161,6 +162,8 @@ def page() -> str:
         *_constants("UDP", "udp.yaml"),
         "",
         *_constants("GRO", "gro.yaml"),
+        "",
+        *_constants("Transmit queues", "qdisc.yaml"),
         "",
         *_constants("DNS", "dns.yaml"),
     ]

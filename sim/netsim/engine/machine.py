@@ -194,7 +194,7 @@ class Machine:
         overhead = visit.overhead_bytes + (pieces - 1) * FRAGMENT_BYTES
         wire = unit.payload + unit.packets * overhead
         full = unit.route.mss_bytes + overhead if unit.thin is not None else 0
-        passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets, full, pieces)
+        passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets, full, pieces, unit.flow)
         if passed is None:
             unit.drop(self.kernel.now, station)
             return

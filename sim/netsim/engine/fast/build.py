@@ -68,6 +68,7 @@ class Builder:
         self.sockets = Table(y.W_SOCKET)
         self.shared = Table(y.W_SHARED)
         self.turns = Table(y.W_TURN)
+        self.fair: list[int] = []
         self.lookups = Table(y.W_DNS)
         self.lookup_cache: dict[Any, int] = {}
         self.time_outs: dict[int, int] = {}

@@ -36,15 +36,15 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
     H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_DNS_RETRY, H_DNS_TRIES, H_HIST, H_BULK, H_FAULTS, H_OTHERS, H_HOLDER, H_GONE, H_LOST,
-    H_TIE, H_TIES, H_TIE_TIME, H_UDP, H_TLP, H_POLLED,
-) = range(78)  # fmt: skip
+    H_TIE, H_TIES, H_TIE_TIME, H_UDP, H_TLP, H_POLLED, H_CARD,
+) = range(79)  # fmt: skip
 
 # Bases of tables
 (
     B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_VISIT, B_STAGE, B_WAYS, B_CLIENT,
-    B_LIST, B_WAYMAP, B_DNS, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_SOCKET, B_SHARED, B_TURN, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
+    B_LIST, B_WAYMAP, B_DNS, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_SOCKET, B_SHARED, B_TURN, B_FAIR, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
     B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_NEAR, B_BITS, B_TIES, B_TODO, B_ENDED,
-) = range(80, 121)  # fmt: skip
+) = range(80, 122)  # fmt: skip
 
 # Stations: what is counted. What every visit counts stands in one cache line; S_SLICED: of S_BUSY, what stands in the slices
 S_BUSY, S_WAIT, S_WAITS, S_ARRIVED, S_SERVED, S_BYTES, S_LABEL, S_SLICED, S_DROPS, S_DROPPED = range(10)
@@ -53,11 +53,13 @@ W_STATION = 16
 (
     L_STATION, L_LIMITS, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_NEWEST, L_NEWEST_BYTES, L_WIRE, L_SERVICE, L_HEAD, L_TAIL, L_RATE, L_DELAY, L_NODE, L_PORT, L_CUT, L_LOSS, L_APART,
     L_PACKET, L_BASE, L_MOST, L_CREDIT, L_SINCE, L_OUT, L_SHARED, L_LANES, L_LANE,
-    L_TURNS, L_ALTERNATE,
-) = range(31)  # fmt: skip
-W_LINK = 32
+    L_TURNS, L_ALTERNATE, L_FAIR, L_QUEUES, L_AHEAD,
+) = range(34)  # fmt: skip
+W_LINK = 40
 # L_TURNS: one more than its row of times until when each of the flows has something here, 0: nobody asks; L_ALTERNATE: so many flows'
-# packets alternate at the most
+# packets alternate at the most. L_FAIR: one more than where the same stands for its L_QUEUES queues
+# that take turns, 0: it has none; L_AHEAD: when those
+# that went ahead are done
 # What limits a link besides its rate and buffer (L_LIMITS): without any, the columns from L_PACKET on are not looked at
 LIMIT_PACKETS, LIMIT_CREDIT, LIMIT_SHARED = 1, 2, 4
 # Buffers that ports share: what is used of them counts units that have left by now until their port is settled

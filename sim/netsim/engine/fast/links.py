@@ -9,6 +9,7 @@ import numpy as np
 from netsim.compiled import inner
 from netsim.datapath import shaping
 from netsim.datapath.gro import turn_place
+from netsim.datapath.qdisc import queue_place
 from netsim.datapath.stage import lane as plain_lane
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, busy, came, dropped, pop_front, waited
@@ -146,6 +147,30 @@ def alternate(M, o, k, until, one):
 
 
 @inner
+def front_at(M, k):
+    """When a unit of a flow with nothing at this settled transmitter is served, if that is later than now."""
+    if M[k + L_FAIR] == 0 or M[k + L_NEWEST] == 0:
+        return M[k + L_FREE]
+    q, left = M[k + L_HEAD], M[H_CARD] - 1
+    while q >= 0 and left > 0:
+        q = M[M[B_Q] + q * W_Q + 3]
+        left -= 1
+    taken = M[M[B_Q] + q * W_Q] if q >= 0 else M[k + L_FREE]
+    return min(M[k + L_FREE], max(taken, M[k + L_AHEAD]))
+
+
+@inner
+def go_ahead(M, HIST, k, start, service):
+    """A unit of a flow with nothing there is served before what waits. That is not moved; what comes later is."""
+    s = M[k + L_STATION]
+    busy(M, s, M[k + L_FREE], M[k + L_FREE] + service)
+    waited(M, HIST, s, M[H_NOW], start - M[H_NOW])
+    M[k + L_AHEAD] = start + service
+    M[k + L_FREE] += service
+    M[M[B_STATION] + s * W_STATION + S_SERVED] += 1
+
+
+@inner
 def link(M, HIST, u, visit, troubled):
     """A unit's first packet reaches a transmitter, which is a visit that stands there among all. Whether some packets get
     further. H_GONE: how many found no room, though others did; if some link is ``troubled``, H_LOST: how many of those
@@ -181,22 +206,32 @@ def link(M, HIST, u, visit, troubled):
     service, held = M[k + L_SERVICE], 0
     if limits:
         service = max(service, packets * pieces * M[k + L_PACKET])
-    start = max(now, M[k + L_FREE])
+    start, fair = max(now, M[k + L_FREE]), 0
     one = service if packets == 1 else max(1, service // packets)
-    if limits & LIMIT_CREDIT:
-        held = wait_for_credit(M, k, start, wire)
-    finish = max(start + held + service, M[o + U_LAST] + one)
-    busy(M, s, start, start + held + service)
-    waited(M, HIST, s, now, start - now)
-    if M[k + L_NEWEST]:
-        append(M, k + L_HEAD, k + L_TAIL, M[k + L_FREE], M[k + L_NEWEST_BYTES], M[k + L_NEWEST])
-    M[k + L_FREE] = finish
-    M[k + L_NEWEST] = packets
-    M[k + L_NEWEST_BYTES] = wire
-    M[k + L_BYTES] += wire
-    M[k + L_PACKETS] += packets
-    if limits & LIMIT_SHARED:
-        M[M[B_SHARED] + M[k + L_SHARED] * W_SHARED + SB_USED] += wire
+    if M[k + L_FAIR] > 0:
+        fair = M[B_FAIR] + M[k + L_FAIR] - 1 + queue_place(M[o + U_FLOW], M[k + L_QUEUES])
+        front = front_at(M, k)
+    if fair > 0 and M[fair] <= now < front < M[k + L_FREE]:
+        start = front
+        finish = max(start + service, M[o + U_LAST] + one)
+        go_ahead(M, HIST, k, start, service)
+    else:
+        if limits & LIMIT_CREDIT:
+            held = wait_for_credit(M, k, start, wire)
+        finish = max(start + held + service, M[o + U_LAST] + one)
+        busy(M, s, start, start + held + service)
+        waited(M, HIST, s, now, start - now)
+        if M[k + L_NEWEST]:
+            append(M, k + L_HEAD, k + L_TAIL, M[k + L_FREE], M[k + L_NEWEST_BYTES], M[k + L_NEWEST])
+        M[k + L_FREE] = finish
+        M[k + L_NEWEST] = packets
+        M[k + L_NEWEST_BYTES] = wire
+        M[k + L_BYTES] += wire
+        M[k + L_PACKETS] += packets
+        if limits & LIMIT_SHARED:
+            M[M[B_SHARED] + M[k + L_SHARED] * W_SHARED + SB_USED] += wire
+    if fair > 0:
+        M[fair] = finish
     z = M[B_STATION] + s * W_STATION
     if 0 <= start < M[H_DUR]:
         M[z + S_BYTES] += wire

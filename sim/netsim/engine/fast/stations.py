@@ -35,8 +35,7 @@ def add_stations(builder: Builder) -> None:
             + y.LIMIT_SHARED * (link.shared is not None),
             L_PACKET=link.packet_ps,
             L_SHARED=-1,
-            L_TURNS=_turns(builder, link),
-            L_ALTERNATE=link.most_turns,
+            **_turns(builder, link),
             **_credit(link),
         )
     for station, count, spread in lane_groups(builder.world.model):
@@ -59,11 +58,16 @@ def add_stations(builder: Builder) -> None:
         builder.lists += ports
 
 
-def _turns(builder: Builder, link: Link) -> int:
-    if link.turns is None:
-        return 0
-    builder.turns.rows.append(list(link.turns))
-    return len(builder.turns.rows)
+def _turns(builder: Builder, link: Link) -> dict[str, int]:
+    """What is known of the flows there; the first columns are 0 where nobody asks for that."""
+    found = {"L_ALTERNATE": link.most_turns, "L_AHEAD": link.ahead_at}
+    if link.turns is not None:
+        builder.turns.rows.append(list(link.turns))
+        found["L_TURNS"] = len(builder.turns.rows)
+    if link.fair is not None:
+        found |= {"L_FAIR": len(builder.fair) + 1, "L_QUEUES": len(link.fair)}
+        builder.fair += link.fair
+    return found
 
 
 def _credit(link: Link) -> dict[str, int]:
