@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from netsim.datapath.stage import Context, LinkSpec, Path, PathStage
 from netsim.engine.cpu import QUOTA_PERIOD_PS, Quota
+from netsim.engine.host import Host
 from netsim.engine.kernel import Kernel, Phase
-from netsim.engine.machine import Host, Machine
+from netsim.engine.machine import Machine
 from netsim.engine.route import Route
 from netsim.picoseconds import PS_PER_S
 

@@ -10,8 +10,9 @@ from helpers import ROOT, scenario_from
 from netsim.datapath.stage import Context, PathStage
 from netsim.datapath.stage import Path as DataPath
 from netsim.engine.fast.simulate import FastPlane
+from netsim.engine.host import Host
 from netsim.engine.kernel import Kernel, Phase
-from netsim.engine.machine import Host, Machine
+from netsim.engine.machine import Machine
 from netsim.engine.machinery import run_out
 from netsim.engine.record import RunRecord
 from netsim.engine.route import Route

@@ -7,8 +7,9 @@ import pytest
 
 from netsim.datapath.stage import Context, PathStage
 from netsim.datapath.stage import Path as DataPath
+from netsim.engine.host import Host
 from netsim.engine.kernel import Kernel, Phase
-from netsim.engine.machine import Host, Machine
+from netsim.engine.machine import Machine
 from netsim.engine.route import Route
 from netsim.picoseconds import PS_PER_S
 

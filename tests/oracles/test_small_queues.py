@@ -60,6 +60,24 @@ def test_a_request_waits_for_three_units_of_each_flow(flows: int, tmp_path: Path
     assert record.stations["a-1/eth0.tx"].drops == 0
 
 
+@pytest.mark.parametrize("flows", [4, 16, 64])
+def test_where_flows_take_turns_a_request_waits_for_what_the_card_has(
+    flows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The unit that is sent, half of it in the mean, and the next one, however many flows there are; but for requests whose
+    flow shares one of the 1,024 queues of fq_codel with a bulk transfer. The card is as busy as in order of arrival."""
+    monkeypatch.setitem(globals(), "TEXT", TEXT.replace("rate: 1Gbit}}", "rate: 1Gbit, qdisc: fq_codel}}"))
+    record, took = beside(tmp_path, flows)
+    one = UNIT * FRAME * 8 / 1e9
+    assert one < took < 2 * one
+    log = record.workloads["asks"].log
+    late = (log.finish_ps - log.start_ps)[log.start_ps > 0] > 3.5 * one * 1e12
+    assert late.mean() < 3 * flows / 1024 + 0.02
+    carried = record.workloads["copy"].goodput_bytes_in_period * 8 / 2
+    assert carried == pytest.approx(1e9 * MSS / FRAME, rel=0.01)
+    assert record.stations["a-1/eth0.tx"].busy_ps / 2e12 == pytest.approx(1, abs=0.01)
+
+
 def test_far_flows_fill_a_few_milliseconds_however_many_they_are(tmp_path: Path) -> None:
     """A unit over long paths is 1/1024 s at the rate of pacing, which is at least 1.2 times a flow's real one (BBR's: 1.25 times at
     the most), and two to three units of all flows take as long as two to three such times."""

@@ -12,8 +12,9 @@ from statistics import fmean, stdev
 
 import pytest
 
+from netsim.engine.host import Host
 from netsim.engine.kernel import Kernel, Phase
-from netsim.engine.machine import Host, Machine
+from netsim.engine.machine import Machine
 from netsim.engine.streams import Kind, draw_ps, stream_key
 from netsim.picoseconds import PS_PER_S
 

@@ -917,8 +917,8 @@ load:
   w1: {from: db, to: 'outside', bulk: 100KB, flows: 2, start: 0s}
 """
 
-#: Cards without TSO and GRO, and with RFS: flows cut by the sender's kernel or not, that their receiver takes packet by packet or
-#: not, on the core of the thread that reads them or on another; lost packets among them.
+#: Cards without TSO and GRO, and with RFS: flows cut by the sender's kernel or not, that their receiver takes packet by packet or,
+#: behind a tunnel, not, on the core of the thread that reads them or on another; lost packets among them.
 UNMERGED = """netsim: 1
 duration: 35ms
 warmup: 0s
@@ -931,16 +931,17 @@ outside: {rtt: 2ms, clients: 5}
 networks: {net: {driver: overlay, attachable: true}}
 services:
   src: {replicas: 3, networks: [net], ports: [{published: 8080, target: 80}], work: {cpu: 100us}}
+  raw: {replicas: 3, networks: [host], work: {cpu: 100us}}
 containers:
-  one: {node: m-1, networks: [net]}
-  two: {node: w-1, networks: [net]}
+  one: {node: m-1, networks: [host]}
+  two: {node: w-1, networks: [host]}
   three: {node: x-1, networks: [net]}
 load:
-  a: {from: src, to: one, bulk: 1GB, flows: 3}
-  b: {from: src, to: two, bulk: 1GB, flows: 3, connection: {congestion: bbr}}
+  a: {from: raw, to: one, bulk: 1GB, flows: 3, write: 130000B}
+  b: {from: raw, to: two, bulk: 1GB, flows: 3, connection: {congestion: bbr}}
   c: {from: src, to: three, bulk: 1GB, flows: 3, connection: {congestion: reno}}
   up: {from: outside, to: 'src:8080', bulk: 1GB, flows: 3}
-  asks: {from: one, to: src, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}, timeout: 30ms}
+  asks: {from: three, to: src, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}, timeout: 30ms}
 """
 LOSES_SOME: list[tuple[int, Step]] = [(25 * MS, Change(What.LINK, "w-1", link=LinkState(loss=0.003)))]
 
@@ -968,6 +969,29 @@ FAILS_UNDER_LOAD: list[tuple[int, Step]] = [
     (10 * MS, Change(What.NODE_UP, "m-2")),
 ]
 
+#: Cards whose flows' packets alternate: many flows between nodes of several cores, steered to their readers, over one queue that hands
+#: them on, through a node that forwards, and over a port slower than the cards; large answers among them.
+ALTERNATING = """netsim: 1
+duration: 4ms
+warmup: 0s
+nodes:
+  m: {role: manager, cores: 6, profile: cores.yaml, nic: {rate: 40Gbit, rx_queues: 6, offloads: [tso, gro, rfs, rx-checksum, tx-checksum, udp-tunnel-tso]}}
+  w: {cores: 4, profile: cores.yaml, nic: {rate: 40Gbit, rx_queues: 1, offloads: [tso, gro, rps, rx-checksum, tx-checksum]}}
+  x: {cores: 2, profile: cores.yaml, nic: {rate: 10Gbit, rx_queues: 2, offloads: [gro, rx-checksum, tx-checksum, tso]}}
+fabric: {latency: 2us, buffer: 900KiB}
+outside: {rtt: 100us, clients: 30, entry: {nodes: [x-1]}}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {networks: [net], placement: {constraints: [node.hostname == w-1]}, ports: [{published: 80, target: 80}], work: {cpu: 5us, workers: 9}}
+containers: {a: {node: m-1, networks: [net]}, b: {node: w-1, networks: [net]}, c: {node: x-1, networks: [net]}, d: {node: m-1, networks: [net]}}
+load:
+  one: {from: a, to: b, bulk: 1GB, flows: 8}
+  back: {from: b, to: d, bulk: 1GB, flows: 8}
+  slow: {from: a, to: c, bulk: 1GB, flows: 3, connection: {congestion: bbr}}
+  in: {from: outside, to: 'web:80', bulk: 1GB, flows: 5}
+  asks: {from: c, to: web, arrivals: {poisson: 9000/s}, request: 600B, response: 70KiB, connection: {pool: 9}}
+"""
+
 #: What bulk transfers have in their own host's queues: beside others' on one card, over a short ring, over a wire that loses some
 #: of it, from a node without power, at a congestion control that paces; and on ways that are routed, where nothing counts.
 QUEUED = """netsim: 1
@@ -990,6 +1014,15 @@ load:
   down: {from: outside, to: 'web:80', arrivals: {poisson: 30/s}, request: 600B, response: 300KiB, connection: {pool: 9}, timeout: 90ms}
   asks: {from: a, to: web, arrivals: {poisson: 300/s}, request: 600B, response: 70KiB, connection: {pool: 4}}
 """
+#: Cards whose queues flows take turns in: what has nothing there goes ahead, small and large; datagrams among them.
+FAIR = (
+    QUEUED.replace("ring: 64}", "ring: 64, qdisc: fq_codel}").replace(
+        "bond: {links: 2}", "bond: {links: 2}, qdisc: fq_codel"
+    )
+    + """  names: {from: a, to: b, arrivals: {poisson: 900/s}, request: 100B, response: 20KiB, connection: new}
+  voice: {from: b, to: c, arrivals: {constant: 500/s}, datagram: 172B, flows: 9}
+"""
+)
 LOSES_AND_FAILS: list[tuple[int, Step]] = [
     (30 * MS, Change(What.LINK, "m-1", link=LinkState(loss=0.01))),
     (60 * MS, Change(What.LINK, "m-1", link=LinkState())),
@@ -1212,8 +1245,10 @@ def agree(text: str, plan: list[tuple[int, Step]]) -> None:
 @example(COMPUTING, COMPUTES)
 @example(STEERED, [])
 @example(STREAMS_ALONE, FAILS_UNDER_LOAD)
+@example(ALTERNATING, [])
 @example(QUEUED, [])
 @example(QUEUED, LOSES_AND_FAILS)
+@example(FAIR, LOSES_AND_FAILS)
 @example(WRITES, [])
 @example(WRITES, LOSES_SOME_OF_THEM)
 @example(DATAGRAMS, [])

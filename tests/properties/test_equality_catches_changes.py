@@ -15,7 +15,7 @@ CHANGES: dict[str, Row] = {
     ),
     "a card takes packets of any size": ("rings.py", "if payload > M[v + V_MOST]:", "if payload > M[v + V_MOST] + 70_000:"),
     "a switch port forgets the size of what comes": (
-        "plane.py", "M[k + L_BYTES] + wire > M[k + L_BUFFER]", "M[k + L_BYTES] > M[k + L_BUFFER]",
+        "links.py", "M[k + L_BYTES] + wire > M[k + L_BUFFER]", "M[k + L_BYTES] > M[k + L_BUFFER]",
     ),
     "what arrives comes before what finishes": ("events.py", "return ((phase - 2) << 62) + key", "return (((0 if phase == 3 else phase) - 2) << 62) + key"),
     "only the first time-out of a row is seen": (
@@ -67,15 +67,15 @@ CHANGES: dict[str, Row] = {
         "tcp.py", "M[o + T_ARRIVED] >= M[o + T_SIZE] and M[o + T_HEAD] < 0", "M[o + T_ARRIVED] >= M[o + T_SIZE]",
     ),
     "all flows take the first of several uplinks": (
-        "plane.py", "place = lane(M[M[B_UNIT_] + u * W_UNIT + U_FLOW], ", "place = lane(0, ",
+        "links.py", "place = lane(M[M[B_UNIT_] + u * W_UNIT + U_FLOW], ", "place = lane(0, ",
     ),
     "a bond goes on with a pulled cable": (
-        "plane.py", "M[M[B_LINK] + (first + place) * W_LINK + L_LANE]", "place",
+        "links.py", "M[M[B_LINK] + (first + place) * W_LINK + L_LANE]", "place",
     ),
-    "credit that was waited for counts twice": ("plane.py", "M[k + L_SINCE] = since", "M[k + L_SINCE] = since - wait"),
-    "a shared buffer keeps what has left": ("plane.py", "M[o + L_BYTES] - left", "0"),
+    "credit that was waited for counts twice": ("links.py", "M[k + L_SINCE] = since", "M[k + L_SINCE] = since - wait"),
+    "a shared buffer keeps what has left": ("links.py", "M[o + L_BYTES] - left", "0"),
     "packets per second hold nothing back": (
-        "plane.py", "max(service, packets * pieces * M[k + L_PACKET])", "service",
+        "links.py", "max(service, packets * pieces * M[k + L_PACKET])", "service",
     ),
     "two hardware threads on a core are two cores": ("cores.py", "if M[n + N_SMT] > 0:", "if M[n + N_SMT] > MILLION:"),
     "a card raises an interrupt for every unit": (
@@ -86,6 +86,9 @@ CHANGES: dict[str, Row] = {
     ),
     "what is lost in its own host's queues stays there": ("smallqueue.py", "T_QUEUED] -= M[o + U_B]", "T_QUEUED] -= 0"),
     "all flows are handed on to one core": ("rings.py", "backlog_of(M[o + U_FLOW], M[n + N_CORES])", "0"),
+    "nobody else's packets come between a flow's": ("rings.py", "flows = min(flows, flows_next(M, g, M[o + U_FLOW]))", "flows = 1"),
+    "a card's flows alternate on one core, too": ("links.py", "flows = min(flows, M[k + L_ALTERNATE])", "flows += 0"),
+    "a thread reads what came in several skbs at once": ("bulk.py", "if skbs > 1 and not awake:", "if skbs > 99 and not awake:"),
     "the bytes of a flow do not count": (
         "bulk.py", "WL_GOODPUT] += size", "WL_GOODPUT] += 0",
     ),

@@ -64,8 +64,9 @@ LIMITS = """
   units at the least, and `tcp_limit_output_bytes` at the most unless BBR paces it; twice as much for what is sent again), the next unit waits until some has left the card, of
   which the sender knows at once. Payload is counted, where the kernel counts `skb->truesize`. Nothing is held back of messages of one unit, nor of what
   is routed on its way to the card (a bridge's or docker_gwbridge's way to the outside): IP's receive work takes the socket off an skb.
-- All flows of a card stand in one row, as with `pfifo_fast` on a card of one queue: the turns that fq_codel gives them, and a card's
-  queues side by side, would let a small request pass. Byte queue limits move nothing that is in that row.
+- All flows of a card stand in one row, as with `pfifo_fast` on a card of one queue; a card's queues side by side would let a small request pass. With `qdisc: fq_codel` what has nothing in its queue (one of 1,024, by
+  a hash) goes ahead of all but the two units that the card has taken already; what waits is not moved by it, and what comes later is. Flows with a backlog stand in the order of arrival, as turns of a unit each would have it where TCP small
+  queues bound them. CoDel drops nothing here. A card with burst credit has one row.
 - No acknowledgement is delayed (40 ms and more for one packet alone): a sender waits for one only with a window of one packet, after a time-out,
   and then it is answered at once, since it fills a hole. Small writes are not held back either (Nagle).
 - A bulk transfer's sender writes `write` bytes at a time: full units, then the whole segments that are left, then what is left of a segment.
@@ -80,14 +81,16 @@ LIMITS = """
   forwards, where the kernel turns it off.
 - A card without `gro` (or `rx-checksum`) brings every wire packet through IP, netfilter and TCP by itself. Bulk transfers then move by
   twos, since every second packet is acknowledged; a thread that finds more to read goes on in its system call, and one that sleeps
-  begins a new one. Requests stay in units.
+  begins a new one. Requests stay in units. Behind the end of a VXLAN or Geneve tunnel packets are merged again, whatever the card does.
 - `rfs` brings receive work to the core of the thread that has the connection for itself (bulk transfers). Without it, on a node of more
   than one core, stages cost what the profile's `cross` says: packets are received on another core than they are read on.
 - `rps` (off unless it is named, as in Linux, where `rps_cpus` is empty) hands what a receive queue's core has merged on to all cores by the flow's hash: that core pays
   `rps`, the other one `rps.backlog`, with an interrupt when it was quiet, and all that follows. A backlog takes `netdev_max_backlog` skbs and drops what
   comes then, after all the work before. With `rfs` beside it the card has found the core already. No flow limit, and no second steering behind a tunnel.
 - A profile's `poll` is an interrupt's cost. A receive queue raises none while its core is at what came before, nor within
-  `irq.moderation` of the last one.
+  `irq.moderation` of the last one. With it, a unit is one skb only if one poll finds all of its packets: they come one by one where flows alternate (as many as wait at a
+  transmitter, on a node at most its cores), a poll finds what came in the moderation or while its core was busy, and shares its 64 packets among the flows that wait. Each further skb
+  costs the fixed times behind `nic.rx`, an interrupt if the queue is quiet, and the reader's unless it reads already; what receive work takes more is booked under `nic.rx`. Requests are read as before.
 - Connections are drawn from a pool in turn. A pooled connection is opened when it is first used.
 - ESP's padding (0 to 3 bytes a packet) is in the MTU; of smaller packets it is left out.
 - Of a unit whose packets are cut into IP fragments the last packet counts as the others; rings count packets, and fragments are never lost to
@@ -157,6 +160,10 @@ def page() -> str:
         *_constants("TCP", "tcp.yaml"),
         "",
         *_constants("UDP", "udp.yaml"),
+        "",
+        *_constants("GRO", "gro.yaml"),
+        "",
+        *_constants("Transmit queues", "qdisc.yaml"),
         "",
         *_constants("DNS", "dns.yaml"),
     ]

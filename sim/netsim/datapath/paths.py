@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netsim.datapath.kernel_settings import tunnels_tell
+from netsim.datapath.qdisc import queues
 from netsim.datapath.reach import Reach, ReachError, reach
 from netsim.datapath.stage import Context, LinkSpec, Path
 from netsim.datapath.walk import Walk
@@ -240,4 +241,4 @@ def _capped(nic: Nic) -> LinkSpec:
 
 
 def _sending(nic: Nic) -> LinkSpec:
-    return replace(_capped(nic), ring_packets=nic.ring + QDISC_PACKETS)
+    return replace(_capped(nic), ring_packets=nic.ring + QDISC_PACKETS, queues=queues(nic.qdisc))

@@ -41,6 +41,7 @@ class LinkSpec:
     credit_bytes: int = 0
     packets_per_s: int | None = None
     cable: int = 0  # of a bond, from 1
+    queues: int = 0  # in which flows take turns (netsim.datapath.qdisc); 0: they do not
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ UNMERGED = 2
 TSO, GRO = {"tso", "tx-checksum"}, {"gro", "rx-checksum"}
 WAKE = "core.wake"  # time that passes while a core wakes up, which nothing works off
 TUNNELS = ("vxlan.encap", "geneve.encap")
+#: Devices that merge what they have taken out of its tunnel, whatever the card does (``gro_cells_receive`` in vxlan_rcv and geneve_rx).
+MERGE = ("vxlan.decap", "geneve.decap")
 SENDS = {"tcp.send": TCP_BYTES, "udp.send": UDP_BYTES}
 
 
@@ -77,6 +79,8 @@ class Walk:
                 self.cut = not self.udp and (not set(node.nic.offloads) >= GRO or self.fragments > 1)
                 self.pieces = UNMERGED if self.cut else 0
                 self._reassemble(node, context)
+            if name in MERGE:
+                self.cut, self.pieces = False, 0
             if name == last and self._receives():
                 self._steer(node, context)
         return self

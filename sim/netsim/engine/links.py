@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from netsim.datapath.gro import TURNS, turn_of
+from netsim.datapath.qdisc import card_units, queue_of
 from netsim.datapath.shaping import MILLION, credit_now, fitting, spend, takes
 from netsim.datapath.stage import LinkSpec
 from netsim.engine.meter import Meter
@@ -97,6 +99,10 @@ class Link:
         "_waiting",
         "queued_bytes",
         "_packets",
+        "turns",
+        "most_turns",
+        "fair",
+        "ahead_at",
     )
 
     def __init__(self, meter: Meter, spec: LinkSpec, now_ps: int) -> None:
@@ -114,9 +120,28 @@ class Link:
         self.credit = None if spec.baseline_bps is None else Credit(spec, now_ps)
         self.shared: SharedBuffer | None = None
         self.free_at = -(1 << 62)
+        #: Until when each of the flows has something here whose packets may alternate; None: nobody asks. At the most so many do.
+        self.turns: list[int] | None = None
+        self.most_turns = TURNS
+        #: Until when each of the queues that take turns has something; None: what comes first is served first.
+        self.fair = [-(1 << 62)] * spec.queues if spec.queues and self.credit is None else None
+        self.ahead_at = -(1 << 62)  # when those that went ahead are done
         self._waiting: deque[tuple[int, int, int]] = deque()
         self.queued_bytes = 0
         self._packets = 0
+
+    def front_at(self) -> int:
+        """When a unit of a flow with nothing here is served, if that is later than now. The queue is settled."""
+        if self.fair is None or not self._waiting:
+            return self.free_at
+        taken = self._waiting[min(card_units(), len(self._waiting)) - 1][0]
+        return min(self.free_at, max(taken, self.ahead_at))
+
+    def alternate(self, now_ps: int, flow: int, until_ps: int) -> int:
+        """With how many flows, itself among them, a unit that leaves by then takes turns."""
+        assert self.turns is not None
+        self.turns[turn_of(flow)] = until_ps
+        return min(self.most_turns, sum(until > now_ps for until in self.turns))
 
     def settle(self, now_ps: int) -> None:
         """Forget what has left by now."""
@@ -142,7 +167,7 @@ class Link:
             over = self.buffer_bytes is not None and self.queued_bytes + wire_bytes > self.buffer_bytes
         full = self.ring_packets is not None and self._packets and self._packets + 1 > self.ring_packets
         return (
-            max(0, self.free_at - now_ps),
+            max(0, self.front_at() - now_ps),
             bool(over or full),
             self.meter.record.bytes_sent - self.queued_bytes,
         )
@@ -164,6 +189,7 @@ class Link:
         packets: int,
         full_bytes: int = 0,
         pieces: int = 1,
+        flow: int = 0,
     ) -> tuple[int, int, int, int] | None:
         """A unit's first packet is here. Returns (start, first packet out, last packet out, packets that found no room);
         None if all are dropped. ``full_bytes``: what a full packet takes on the wire; 0: the unit goes as a whole. ``pieces``: frames for each packet."""
@@ -200,8 +226,13 @@ class Link:
             return None
         service = max(1, wire_bytes * PS_BITS // self.rate_bps) if self.rate_bps else 1
         service = max(service, packets * pieces * self.packet_ps)
-        start = now_ps if now_ps > self.free_at else self.free_at
         one = max(1, service // packets)
+        if (
+            self.fair is not None
+            and self.fair[queue_of(flow, len(self.fair))] <= now_ps < self.front_at() < self.free_at
+        ):
+            return self._go_ahead(now_ps, last_in_ps, flow, wire_bytes, service, one, gone)
+        start = now_ps if now_ps > self.free_at else self.free_at
         held = 0 if self.credit is None else self.credit.take(start, wire_bytes)
         finish = max(start + held + service, last_in_ps + one)
         self.meter.busy(start, start + held + service)
@@ -210,6 +241,33 @@ class Link:
         self._waiting.append((finish, wire_bytes, packets))
         self.queued_bytes += wire_bytes
         self._packets += packets
+        if self.fair is not None:
+            self.fair[queue_of(flow, len(self.fair))] = finish
         if 0 <= start < self.meter.duration_ps:
             record.bytes_sent += wire_bytes
         return start, start + held + one, finish, gone
+
+    def _go_ahead(
+        self,
+        now_ps: int,
+        last_in_ps: int,
+        flow: int,
+        wire_bytes: int,
+        service_ps: int,
+        one_ps: int,
+        gone: int,
+    ) -> tuple[int, int, int, int]:
+        """A unit of a flow with nothing here, which is served before what waits. That is not moved; what comes later is."""
+        assert self.fair is not None
+        start, record = self.front_at(), self.meter.record
+        finish = max(start + service_ps, last_in_ps + one_ps)
+        self.meter.busy(self.free_at, self.free_at + service_ps)
+        self.meter.waited(now_ps, start - now_ps)
+        self.ahead_at = start + service_ps
+        self.free_at += service_ps
+        self._waiting[-1] = (self.free_at, *self._waiting[-1][1:])
+        self.fair[queue_of(flow, len(self.fair))] = finish
+        record.served += 1
+        if 0 <= start < self.meter.duration_ps:
+            record.bytes_sent += wire_bytes
+        return start, start + one_ps, finish, gone

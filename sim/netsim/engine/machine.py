@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from netsim.datapath.crowd import crowded_ps
+from netsim.datapath.gro import TURNS
 from netsim.datapath.stage import Context, LinkSpec, backlog_of
 from netsim.engine.cpu import Core, Cpu, Owner, Quota, Thread
+from netsim.engine.host import Host
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.links import Link, SharedBuffer, Trouble
@@ -23,30 +24,6 @@ AWAY = "away"  # where a unit was dropped that came from the outside and met no 
 POWER = "power"  # where a unit was lost with the power of its node
 WIRE = "wire"  # where a unit was lost that a wire does not carry, or loses
 MTU = "mtu"  # where a unit was dropped whose packets are larger than a card takes
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What the machine needs to know of a node.
-
-    ``cores``: virtual ones, if it runs on a machine with others: then ``machine`` is that one's name and cores, and
-    virtual core k is held on core ``first_core + k`` of it, counted round. ``smt``: the speed of each of two hardware
-    threads on a core, in millionths of the core's; 0: no core has two. ``rfs``: its card steers what a thread of its own
-    reads to that thread's core. ``moderation_ps``: the least time between two interrupts of a receive queue. ``backlog``: skbs that each core takes from those of the receive queues (RPS); 0: they hand none on.
-    """
-
-    name: str
-    cores: int
-    rx_queues: int
-    ring_packets: int
-    nic: str
-    quantum_ps: int = 3 * 10**9
-    machine: tuple[str, int] | None = None
-    first_core: int = 0
-    smt: int = 0
-    rfs: bool = False
-    moderation_ps: int = 0
-    backlog: int = 0
 
 
 class Machine:
@@ -75,6 +52,7 @@ class Machine:
         self.rings: dict[str, list[Ring]] = {}  # a card's, then the backlogs of cores
         self.queues: dict[str, int] = {}  # how many of them are the card's
         self.links: dict[str, Link] = {}
+        self.merges = any(host.polls for host in hosts)
         self.pools: dict[str, WorkerPool] = {}
         self.cores: dict[str, list[Core]] = {}  # of each machine
         for host in hosts:
@@ -99,7 +77,11 @@ class Machine:
         for name, spec in links.items():
             kind = "switch" if name.startswith("switch/") else "nic_tx"
             node = name.split("/")[1 if kind == "switch" else 0]
-            self.links[name] = Link(self._meter(name, kind, node), spec, kernel.now)
+            link = self.links[name] = Link(self._meter(name, kind, node), spec, kernel.now)
+            if self.merges:
+                link.turns = [-(1 << 62)] * TURNS
+                if kind == "nic_tx" and node in self.cpus:  # a transmit queue for each core (XPS)
+                    link.most_turns = min(TURNS, len(self.cpus[node].cores))
         self.shared = [
             SharedBuffer(size, alpha, [self.links[name] for name in ports])
             for size, alpha, ports in (shared or {}).values()
@@ -151,7 +133,8 @@ class Machine:
              drop: Callable[[int, str], None], split: Split | None = None, flow: int = 0,
              choose: Callable[[], Route | None] | None = None,
              thin: Callable[[int, bool], None] | None = None, ends: tuple[Thread | None, ...] = (),
-             leaves: Callable[[int], None] | None = None) -> None:  # fmt: skip
+             leaves: Callable[[int], None] | None = None,
+             apart: Callable[[int], None] | None = None) -> None:  # fmt: skip
         """Move one skb over the visits of its route; ``arrive(now)`` or ``drop(now, station)`` ends it
         (the station is `MTU` if it was too large, `WIRE` or `POWER` if nobody had no room for it).
 
@@ -159,10 +142,13 @@ class Machine:
         whole route, whose visits before that one are the same, or None to refuse the packet.
         ``thin(bytes, last)`` is told when some of the skb's wire packets are lost (``last``: those at its end) and the others go on;
         without it, such an skb is lost as a whole. ``ends``: the threads that
-        have the connection for themselves. ``leaves(time)`` is told when the skb will have left the first transmitter, which took it.
+        have the connection for themselves. ``leaves(time)`` is told when the skb will have left the first transmitter, which took it,
+        ``apart(skbs)`` into how many skbs it came at a card's queue.
         """
         now = self.kernel.now
-        unit = Unit(route, payload_bytes, key, flow, arrive, drop, split, choose, thin, now, ends, leaves)
+        unit = Unit(
+            route, payload_bytes, key, flow, arrive, drop, split, choose, thin, now, ends, leaves, apart
+        )
         self._onward(unit, now)
 
     def _onward(self, unit: Unit, first_in: int) -> None:
@@ -208,7 +194,7 @@ class Machine:
         overhead = visit.overhead_bytes + (pieces - 1) * FRAGMENT_BYTES
         wire = unit.payload + unit.packets * overhead
         full = unit.route.mss_bytes + overhead if unit.thin is not None else 0
-        passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets, full, pieces)
+        passed = link.enter(self.kernel.now, unit.last_in, wire, unit.packets, full, pieces, unit.flow)
         if passed is None:
             unit.drop(self.kernel.now, station)
             return
@@ -221,6 +207,9 @@ class Machine:
         if trouble is not None and trouble.loss and not self._survives(unit, trouble.loss, pieces):
             unit.drop(self.kernel.now, WIRE)
             return
+        if link.turns is not None and unit.packets > 1:
+            flows = link.alternate(self.kernel.now, unit.flow, last_out)
+            unit.turns = max(unit.turns, ((first_out - start) * flows, flows))
         unit.spend(f"queue:{link.meter.record.kind}", start)
         unit.spend(visit.stages[0].stage, first_out)
         if trouble is not None:
@@ -340,12 +329,15 @@ class Machine:
         costs, cpu, core = visit.costs(unit.payload, unit.packets), self.cpus[visit.node], ring.core
         if visit.node in self.steers:
             core = next((t.core for t in unit.ends if t is not None and t.cpu is cpu and t.core >= 0), core)
+        extra = ring.apart(unit, visit, cpu.cores[core], now)
         if visit.poll_ps and ring.interrupts(now, cpu.cores[core]):
-            costs = [(costs[0][0], costs[0][1] + visit.poll_ps), *costs[1:]]
+            extra += visit.poll_ps
+        if extra:
+            costs = [(costs[0][0], costs[0][1] + extra), *costs[1:]]
         if visit.crowded:
             costs = self._crowded(visit, costs, core)
         start, finish = cpu.softirq(core, sum(ps for _, ps in costs))
-        ring.hold(finish, taken)
+        ring.hold(finish, taken, unit.flow)
         ring.meter.busy(start, finish)
         ring.meter.waited(now, start - now)
         unit.spend("queue:nic_rx", start)

@@ -60,6 +60,11 @@ class Visit:
         self.steered = first.steered
         self._costs: dict[int, Cost] = {}
 
+    @property
+    def again_ps(self) -> int:
+        """What each further skb of a unit costs here, beside what its wire packets do."""
+        return sum(s.fixed_ps for s in self.stages if s.stage != "nic.rx")
+
     def pieces(self, payload_bytes: int) -> int:
         """Frames on this link for each wire packet of a unit: the last one of a unit counts as the others."""
         return self.fragments if payload_bytes > self.most_bytes else 1
@@ -137,6 +142,10 @@ class Route:
     def recv_cost(self, payload_bytes: int, goes_on: bool = False) -> Cost:
         """What the receiving thread does, by stage; ``goes_on``: within the same system call."""
         return self._ends(self.recv, payload_bytes, goes_on)
+
+    def read_again_ps(self) -> int:
+        """What the receiving thread pays for each further skb of a unit between which it has slept."""
+        return sum(s.fixed_ps for s in self.recv)
 
     def held_ps(self) -> int:
         """What the sending thread pays more for the end of a write that is cut in two."""

@@ -84,7 +84,7 @@ class Transfer:
         self.arrived = 0
         self.count = 0
         self.sending = False
-        self.unread: deque[tuple[int, int, int, int, Split]] = deque()
+        self.unread: deque[tuple[int, int, int, int, Split, int]] = deque()
         self.waits = False  # until it is time for the next unit
         self.waited = 0
         self.free: Callable[[], None] | None = None  # lets the sending thread go, once
@@ -109,7 +109,7 @@ class Transfer:
         """Send what is lost and then what is new, as far as the windows allow; ``writing``: new data are not there before the
         thread writes them. Of a sender that had to wait for its window, the next unit is full whatever it writes."""
         mss = self.route.mss_bytes
-        units, now, held = 0, self.conn.kernel.now, False
+        units, now, held, most = 0, self.conn.kernel.now, False, 0
         while not self.conn.closed:
             window = self.flow.packets * mss
             if self.recovery.lost:
@@ -146,7 +146,7 @@ class Transfer:
             if self.sender is None or self.sender.thread is None:
                 self.send(size, self.count, 0)
             else:
-                self._pay(self.sender, size, self.count, held)
+                self._pay(self.sender, size, self.count, most, held)
                 return  # it goes on once that is paid, which takes no time where work costs none
 
     def _limit(self, mss: int) -> int:
@@ -195,11 +195,13 @@ class Transfer:
         if free is not None:
             free()
 
-    def _pay(self, sender: Party, size: int, number: int, held: bool) -> None:
+    def _pay(self, sender: Party, size: int, number: int, unit: int, held: bool) -> None:
+        """``unit``: bytes of the unit that would begin here; ``held``: it is the first of two into which the end of a write is cut. A
+        piece of a unit that the thread is at already costs none of what a unit does."""
         self.sending = True
         goes_on = self.pieces > 0 and self.begun > 0
         if not goes_on:
-            self.begun = self._limit(self.route.mss_bytes)
+            self.begun = unit
         self.begun -= size
 
         def paid() -> None:
@@ -212,7 +214,7 @@ class Transfer:
 
         assert sender.thread is not None
         cost = self.route.send_cost(size, goes_on)
-        if held:
+        if held and not goes_on:
             cost.append(("tcp.send", self.route.held_ps()))
         self.conn.machine.run(sender.thread, sender.node, cost, paid, None)
 
@@ -225,13 +227,17 @@ class Transfer:
         split: Split = {}
         inside = self.small.most_bytes > 0  # the own host's queues
         self.small.queued_bytes += size if inside else 0
-        left, sent = size, self.flow.sent(self.conn.kernel.now, self.flying == size)
+        left, sent, skbs = size, self.flow.sent(self.conn.kernel.now, self.flying == size), 1
 
         def thin(lost: int, last: bool) -> None:
             nonlocal left
             left -= lost
             self.count += 1  # it is a unit of its own from here on
             self.recovery.loses(lost, self.count, losses, sent + last)
+
+        def apart(count: int) -> None:
+            nonlocal skbs
+            skbs = count
 
         def leaves(at: int) -> None:
             nonlocal inside
@@ -248,7 +254,7 @@ class Transfer:
             self.route,
             size,
             fold(self.key, Tag.UNIT, number * 64 + losses),
-            lambda now: self._arrive(left, number, losses, sent, split, now),
+            lambda now: self._arrive(left, number, losses, sent, split, now, skbs),
             dropped,
             split,
             self.conn.hash,
@@ -256,9 +262,12 @@ class Transfer:
             thin,
             self.ends,
             leaves if inside else None,
+            apart,
         )
 
-    def _arrive(self, size: int, number: int, losses: int, sent: int, split: Split, now: int) -> None:
+    def _arrive(
+        self, size: int, number: int, losses: int, sent: int, split: Split, now: int, skbs: int
+    ) -> None:
         if not self.backward and self.conn.peer >= Peer.RESET:
             if self.conn.peer == Peer.SILENT:
                 self.recovery.loses(size, number, losses, sent)
@@ -270,7 +279,7 @@ class Transfer:
         if self.on_bytes is not None:
             self.on_bytes(size, now)
         if self.receiver is not None and self.receiver.thread is not None:
-            self.unread.append((size, number, losses, sent, split))
+            self.unread.append((size, number, losses, sent, split, skbs))
             if len(self.unread) == 1:
                 self._read_next(self.receiver, False)
         else:
@@ -278,8 +287,8 @@ class Transfer:
 
     def _read_next(self, receiver: Party, awake: bool) -> None:
         """One thread reads one unit after the other; the one being read stands first. Of pieces, a thread that is ``awake``
-        reads the next one within the same system call."""
-        size, number, losses, sent, split = self.unread[0]
+        reads the next one within the same system call, and of a unit that came in several skbs, one that slept is woken for each."""
+        size, number, losses, sent, split, skbs = self.unread[0]
 
         def was_read() -> None:
             self.unread.popleft()
@@ -289,6 +298,8 @@ class Transfer:
 
         assert receiver.thread is not None
         cost = self.route.recv_cost(size, awake and self.pieces > 0)
+        if skbs > 1 and not awake:
+            cost.append(("tcp.recv", (skbs - 1) * self.route.read_again_ps()))
         self.conn.machine.run(receiver.thread, receiver.node, cost, was_read, None)
 
     def _read(self, size: int, number: int, losses: int, sent: int, split: Split) -> None:

@@ -15,14 +15,18 @@ class Unit:
     """One skb on its way."""
 
     __slots__ = ("route", "at", "payload", "packets", "key", "flow", "arrive", "drop", "split", "choose",
-                 "thin", "last_in", "accounted", "ends", "leaves")  # fmt: skip
+                 "thin", "last_in", "accounted", "ends", "leaves", "turns", "skbs", "apart")  # fmt: skip
 
     def __init__(self, route: Route, payload: int, key: Key, flow: int, arrive: Callable[[int], None],
                  drop: Callable[[int, str], None], split: Split | None, choose: Callable[[], Route | None] | None,
                  thin: Callable[[int, bool], None] | None, now: int, ends: tuple[Thread | None, ...],
-                 leaves: Callable[[int], None] | None = None) -> None:  # fmt: skip
+                 leaves: Callable[[int], None] | None = None, apart: Callable[[int], None] | None = None) -> None:  # fmt: skip
         self.ends = ends
         self.leaves = leaves  # told when it has left its sender's card
+        self.apart = apart  # told into how many skbs it came
+        #: Time between two of its packets (ps) and flows whose packets alternate with them, at the slowest transmitter so far.
+        self.turns = (0, 1)
+        self.skbs = 1
         self.route = route
         self.at = 0
         self.payload = payload

@@ -10,9 +10,10 @@ from netsim.datapath.tcp import tcp_table
 from netsim.engine.balance import Balancers
 from netsim.engine.client import Ask, Client
 from netsim.engine.cpu import Thread
+from netsim.engine.host import Host
 from netsim.engine.kernel import Kernel
 from netsim.engine.keys import Tag, fold, name_key
-from netsim.engine.machine import Host, Machine
+from netsim.engine.machine import Machine
 from netsim.engine.netstate import NetState
 from netsim.engine.routes import RouteBook
 from netsim.engine.server import Draws, Server
@@ -203,6 +204,7 @@ def _hosts(model: Model) -> list[Host]:
             smt=round((node.smt or 0) * 1e6),
             rfs="rfs" in node.nic.offloads,
             moderation_ps=node.profile.cost("irq.moderation").fixed_ps,
+            polls=node.profile.cost("nic.rx").poll_ps > 0,
             backlog=int(node.profile.kernel["netdev_max_backlog"]) if node.rps else 0,
         )
         if node.shared:

@@ -117,6 +117,11 @@ class Nic(Strict):
         description="What the card or the kernel does for many packets at once, rfs (packets are received on the core that reads "
         "them) and rps (the core of a receive queue hands packets on to all cores, by their flow); replaces the default list.",
     )
+    qdisc: Annotated[str, choice("pfifo_fast", "fq_codel")] = Field(
+        default="pfifo_fast",
+        description="How flows share the transmit queue: in the order of arrival, or by turns (net.core.default_qdisc; "
+        "systemd sets fq_codel).",
+    )
     bond: Bond | None = Field(default=None, description="Several cables; without it, one.")
     burst: Burst | None = Field(
         default=None, description="Burst credit of each direction; without it, the line rate always holds."

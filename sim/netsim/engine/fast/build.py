@@ -21,17 +21,16 @@ from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
 from netsim.engine.fast.patterns import Patterns
 from netsim.engine.fast.routes import RouteTables
+from netsim.engine.fast.stations import add_stations
 from netsim.engine.fast.table import COLUMNS, Table
 from netsim.engine.keys import name_key
-from netsim.engine.links import Link
 from netsim.engine.netstate import Passed
 from netsim.engine.parts import PART
 from netsim.engine.routes import Ways
 from netsim.engine.server import _KINDS, Server
 from netsim.engine.streams import GAPS, stream_key
 from netsim.engine.world import World
-from netsim.model.entities import OUTSIDE, side_by_side
-from netsim.model.fabric import lane_groups
+from netsim.model.entities import OUTSIDE
 from netsim.scenario.schema_work import Distribution
 from netsim.workload.arrivals import Line
 
@@ -70,6 +69,8 @@ class Builder:
         self.streams = Table(y.W_STREAM)
         self.sockets = Table(y.W_SOCKET)
         self.shared = Table(y.W_SHARED)
+        self.turns = Table(y.W_TURN)
+        self.fair: list[int] = []
         self.lookups = Table(y.W_DNS)
         self.lookup_cache: dict[Any, int] = {}
         self.time_outs: dict[int, int] = {}
@@ -90,58 +91,9 @@ class Builder:
         self.source_rows: dict[str, list[int]] = {}
         self.socket_rows: dict[str, list[int]] = {}  # of each workload of datagrams, by flow
         self.most_calls = 1
-        self._stations()
+        add_stations(self)
         self._nodes()
         self._servers()
-
-    def _stations(self) -> None:
-        machine = self.world.machine
-        for name in self.station_names:
-            label = PART.get(f"queue:{machine.meters[name].record.kind}", 0)
-            self.stations.add(S_LABEL=label)
-        for name, link in machine.links.items():
-            self.link_index[name] = self.links.add(
-                L_STATION=self.station_index[name],
-                L_RATE=link.rate_bps or 0,
-                L_BUFFER=-1 if link.buffer_bytes is None else link.buffer_bytes,
-                L_RING=-1 if link.ring_packets is None else link.ring_packets,
-                L_FREE=-y.NEVER,
-                L_HEAD=-1,
-                L_NODE=self.node_index.get(link.node, -1),
-                L_PORT=link.port,
-                L_LIMITS=y.LIMIT_PACKETS * (link.packet_ps > 0)
-                + y.LIMIT_CREDIT * (link.credit is not None)
-                + y.LIMIT_SHARED * (link.shared is not None),
-                L_PACKET=link.packet_ps,
-                L_SHARED=-1,
-                **self._credit(link),
-            )
-        for station, count, spread in lane_groups(self.world.model):
-            first = self.link_index[f"{station}1"]
-            self.links.rows[first][y.L_LANES] = count if spread else 1
-            for place, name in enumerate(side_by_side(station, count)):
-                assert self.link_index[name] == first + place  # one after the other
-                self.links.rows[first + place][y.L_LANE] = place
-        rows = {id(machine.links[name]): row for name, row in self.link_index.items()}
-        for memory in machine.shared:
-            ports = [rows[id(link)] for link in memory.links]
-            for row in ports:
-                self.links.rows[row][y.L_SHARED] = len(self.shared.rows)
-            self.shared.add(
-                SB_SIZE=memory.size_bytes,
-                SB_ALPHA=memory.alpha,
-                SB_FIRST=len(self.lists),
-                SB_LINKS=len(ports),
-            )
-            self.lists += ports
-
-    @staticmethod
-    def _credit(link: Link) -> dict[str, int]:
-        credit = link.credit
-        if credit is None:
-            return {}
-        return {"L_BASE": credit.baseline, "L_MOST": credit.most, "L_CREDIT": credit.left, "L_SINCE": credit.since_ps,
-                "L_OUT": y.NEVER}  # fmt: skip
 
     def _nodes(self) -> None:
         rows: dict[Core, int] = {}

@@ -96,7 +96,7 @@ def flow_arrived(M, u):
         if M[k + T_READER] < 0:
             was_read(M, t, size, code, sent)
         else:
-            append(M, k + T_HEAD, k + T_TAIL, size, code, sent)
+            append(M, k + T_HEAD, k + T_TAIL, size + (M[o + U_SKBS] << READ_BITS), code, sent)
             if M[k + T_HEAD] == M[k + T_TAIL]:
                 read_next(M, t, False)
     free_unit(M, u)
@@ -105,11 +105,15 @@ def flow_arrived(M, u):
 @inner
 def read_next(M, t, awake):
     """One thread reads one unit after the other; the one being read stands first. Of pieces, a thread that is ``awake``
-    reads the next one within the same system call."""
+    reads the next one within the same system call, and of a unit that came in several skbs, one that slept is woken for each."""
     o = M[B_T] + t * W_T
-    size = M[M[B_Q] + M[o + T_HEAD] * W_Q]
+    waits = M[M[B_Q] + M[o + T_HEAD] * W_Q]
+    size, skbs = waits & ((1 << READ_BITS) - 1), waits >> READ_BITS
     r = M[B_ROUTE] + M[ways_of(M, M[o + T_CONN]) + WA_REQUEST] * W_ROUTE
     cost = end_cost(M, r, M[r + RO_RECV], M[r + RO_RECVS], size, awake and pieces_of(M, t) > 0)
+    if skbs > 1 and not awake:
+        for g in range(M[r + RO_RECV], M[r + RO_RECV] + M[r + RO_RECVS]):
+            cost += (skbs - 1) * M[M[B_STAGE] + g * W_STAGE + SG_FIXED]
     start_work(M, M[o + T_READER], cost, TH_UNIT_READ, t, 0)
 
 
@@ -118,7 +122,7 @@ def unit_read(M, t):
     """The reading thread is done with the first unit."""
     head = M[B_T] + t * W_T + T_HEAD
     q = pop_front(M, head)
-    was_read(M, t, M[q], M[q + 1], M[q + 2])
+    was_read(M, t, M[q] & ((1 << READ_BITS) - 1), M[q + 1], M[q + 2])
     if M[head] >= 0:
         read_next(M, t, True)
 

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from netsim.datapath.dns import dns_table
+from netsim.datapath.gro import poll_packets
+from netsim.datapath.qdisc import card_units
 from netsim.engine.datagrams import Datagrams
 from netsim.engine.fast import layout as y
 from netsim.engine.fast import units
@@ -100,6 +102,7 @@ class Fast:
         M[y.H_WINDOW], M[y.H_SNDBUF] = tcp.window_limit_bytes, tcp.send_buffer_bytes
         M[y.H_RTO_MIN], M[y.H_RTO_MAX] = tcp.rto_min_ps, tcp.rto_max_ps
         M[y.H_TLP] = tcp.tlp_least_ps
+        M[y.H_POLLED], M[y.H_CARD] = poll_packets(), card_units()
         M[y.H_SYN_TIMEOUT], M[y.H_SYN_RETRIES] = tcp.syn_timeout_ps, tcp.syn_retries
         M[y.H_RETRIES2], M[y.H_DUPACKS] = tcp.retries2, tcp.duplicate_acks
         dns = dns_table()
@@ -116,7 +119,7 @@ class Fast:
         return {
             y.B_STATION: b.stations.rows, y.B_LINK: b.links.rows, y.B_CORE: b.cores.rows, y.B_NODE: b.nodes.rows,
             y.B_RING: b.rings.rows, y.B_CLIENT: b.clients.rows, y.B_SERVER: b.servers.rows, y.B_DNS: b.lookups.rows,
-            y.B_QUOTA: b.quotas.rows, y.B_WL: b.workloads.rows, y.B_STREAM: b.streams.rows, y.B_SOCKET: b.sockets.rows, y.B_SHARED: b.shared.rows,
+            y.B_QUOTA: b.quotas.rows, y.B_WL: b.workloads.rows, y.B_STREAM: b.streams.rows, y.B_SOCKET: b.sockets.rows, y.B_SHARED: b.shared.rows, y.B_TURN: b.turns.rows, y.B_FAIR: b.fair,
             y.B_LIST: b.lists, y.B_WAYMAP: b.waymap, y.B_POOL: b.pools,
             y.B_FIFO: [[-1, -1, y.NEVER, 0] for _ in b.time_outs], **self.ways,
         }  # fmt: skip

@@ -11,6 +11,7 @@ from netsim.engine.fast.cores import kill_threads, settle_core, start_work
 from netsim.engine.fast.exchange import server_of
 from netsim.engine.fast.faults import stands_in
 from netsim.engine.fast.layout import *
+from netsim.engine.fast.links import front_at, memory_takes, settle_link
 from netsim.engine.fast.loop import queue_arrival, short
 from netsim.engine.fast.memory import (
     append,
@@ -26,7 +27,7 @@ from netsim.engine.fast.memory import (
 )
 from netsim.engine.fast.messages import reset_flow, send_reset
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import datagram, memory_takes, settle_link
+from netsim.engine.fast.plane import datagram
 from netsim.engine.fast.requests import finished, forget_time_out, message_ended, think
 from netsim.engine.fast.rings import settle_ring
 from netsim.engine.fast.slots import spare_thread
@@ -90,7 +91,7 @@ def look_at_links(memory, links, wire, found):
         else:
             over = M[k + L_BUFFER] >= 0 and M[k + L_BYTES] + wire > M[k + L_BUFFER]
         full = M[k + L_RING] >= 0 and M[k + L_PACKETS] > 0 and M[k + L_PACKETS] + 1 > M[k + L_RING]
-        found[3 * link] = max(0, M[k + L_FREE] - now)
+        found[3 * link] = max(0, front_at(M, k) - now)
         found[3 * link + 1] = 1 if over or full else 0
         found[3 * link + 2] = M[M[B_STATION] + M[k + L_STATION] * W_STATION + S_BYTES] - M[k + L_BYTES]
 

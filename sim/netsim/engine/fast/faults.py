@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from netsim.compiled import inner
 from netsim.engine.fast.layout import *
+from netsim.engine.fast.links import link, link_of, settle_link
 from netsim.engine.fast.memory import at, came, dropped
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import free_unit, link, link_of, settle_link, untold, visit_row
+from netsim.engine.fast.plane import free_unit, untold, visit_row
 from netsim.engine.fast.recovery import thinned
 from netsim.engine.keys import fold_compiled
 

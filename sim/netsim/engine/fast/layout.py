@@ -7,6 +7,7 @@ that tables can grow between events. Names: H_ header cells, B_ bases, W_ widths
 from __future__ import annotations
 
 from netsim.datapath.congestion.layout import W_CC
+from netsim.datapath.gro import TURNS
 from netsim.engine.parts import NS
 from netsim.engine.tally import E_BYTES as E_BYTES
 from netsim.engine.tally import E_FATE as E_FATE
@@ -35,15 +36,15 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
     H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_DNS_RETRY, H_DNS_TRIES, H_HIST, H_BULK, H_FAULTS, H_OTHERS, H_HOLDER, H_GONE, H_LOST,
-    H_TIE, H_TIES, H_TIE_TIME, H_UDP, H_TLP,
-) = range(77)  # fmt: skip
+    H_TIE, H_TIES, H_TIE_TIME, H_UDP, H_TLP, H_POLLED, H_CARD,
+) = range(79)  # fmt: skip
 
 # Bases of tables
 (
     B_STATION, B_SLICE, B_LINK, B_CORE, B_NODE, B_RING, B_ROUTE, B_VISIT, B_STAGE, B_WAYS, B_CLIENT,
-    B_LIST, B_WAYMAP, B_DNS, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_SOCKET, B_SHARED, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
+    B_LIST, B_WAYMAP, B_DNS, B_SERVER, B_POOL, B_QUOTA, B_WL, B_FIFO, B_STREAM, B_SOCKET, B_SHARED, B_TURN, B_FAIR, B_UNIT_, B_USPLIT, B_X, B_XSPLIT, B_R, B_RSPLIT,
     B_T, B_CONN, B_SLOT, B_TH, B_Q, B_EV, B_HEAP, B_NEAR, B_BITS, B_TIES, B_TODO, B_ENDED,
-) = range(80, 120)  # fmt: skip
+) = range(80, 122)  # fmt: skip
 
 # Stations: what is counted. What every visit counts stands in one cache line; S_SLICED: of S_BUSY, what stands in the slices
 S_BUSY, S_WAIT, S_WAITS, S_ARRIVED, S_SERVED, S_BYTES, S_LABEL, S_SLICED, S_DROPS, S_DROPPED = range(10)
@@ -52,13 +53,19 @@ W_STATION = 16
 (
     L_STATION, L_LIMITS, L_BUFFER, L_RING, L_FREE, L_BYTES, L_PACKETS, L_NEWEST, L_NEWEST_BYTES, L_WIRE, L_SERVICE, L_HEAD, L_TAIL, L_RATE, L_DELAY, L_NODE, L_PORT, L_CUT, L_LOSS, L_APART,
     L_PACKET, L_BASE, L_MOST, L_CREDIT, L_SINCE, L_OUT, L_SHARED, L_LANES, L_LANE,
-) = range(29)  # fmt: skip
-W_LINK = 32
+    L_TURNS, L_ALTERNATE, L_FAIR, L_QUEUES, L_AHEAD,
+) = range(34)  # fmt: skip
+W_LINK = 40
+# L_TURNS: one more than its row of times until when each of the flows has something here, 0: nobody asks; L_ALTERNATE: so many flows'
+# packets alternate at the most. L_FAIR: one more than where the same stands for its L_QUEUES queues
+# that take turns, 0: it has none; L_AHEAD: when those
+# that went ahead are done
 # What limits a link besides its rate and buffer (L_LIMITS): without any, the columns from L_PACKET on are not looked at
 LIMIT_PACKETS, LIMIT_CREDIT, LIMIT_SHARED = 1, 2, 4
 # Buffers that ports share: what is used of them counts units that have left by now until their port is settled
 SB_SIZE, SB_ALPHA, SB_USED, SB_FIRST, SB_LINKS = range(5)
 W_SHARED = 5
+W_TURN = TURNS
 # Cores
 C_KEY, C_STATION, C_SOFT, C_HEAD, C_TAIL, C_LEN, C_THREAD, C_GRANT, C_END, C_SERIAL = range(10)
 W_CORE = 16
@@ -110,10 +117,11 @@ W_ROUTE = 8
     V_POLL,
     V_FRAGMENTS,
     V_STEERED,  # to the backlog of another core: as one skb (1) or as packets (2)
+    V_AGAIN,  # what each further skb of a unit costs
     V_PAYLOAD,
     V_PACKETS,
     V_COST,
-) = range(15)
+) = range(16)
 W_VISIT = 16
 SG_ID, SG_FIXED, SG_PACKET, SG_BYTE, SG_CORE, SG_CHAIN, SG_OVER, SG_HELD = range(8)
 W_STAGE = 8
@@ -183,8 +191,11 @@ W_SPLIT = -(-NS // LINE) * LINE
 # Units on their way
 (
     U_ROUTE, U_AT, U_PAYLOAD, U_PACKETS, U_KEY, U_FLOW, U_LAST, U_ACCOUNTED, U_KIND, U_A, U_B, U_C, U_SPLIT, U_SENT,
-) = range(14)  # fmt: skip
+    U_TURNS, U_SKBS,
+) = range(16)  # fmt: skip
 W_UNIT = 16
+# U_TURNS: time between two of its packets at the slowest transmitter so far, and in the last bits how many flows' alternate there
+TURN_BITS = 7
 SPLIT_QUEUED = 2  # U_SPLIT of a unit whose time is split and that counts as in its sender's own queues
 # Of a datagram that is lost, in U_C: where no station had room, nobody told, or by the tables
 BY_STATION, BY_NOBODY, BY_TABLES = range(3)
@@ -261,6 +272,8 @@ TH_KEY, TH_QUOTA, TH_CORE, TH_REM, TH_COST, TH_SINCE, TH_KIND, TH_A, TH_B, TH_NE
 W_TH = 16
 # Nodes of queues: three numbers and the next one
 W_Q = 4
+# What waits to be read: its size, and above these bits into how many skbs it came
+READ_BITS = 32
 EV_TIME, EV_ORDER, EV_NEXT, EV_WHERE = range(4, 8)  # after the operation and its three arguments
 W_EV = 8
 NOWHERE, WHEEL, HEAP, TIE = range(4)  # where an event waits

@@ -16,6 +16,7 @@ from netsim.engine.fast.events import first, take, tune
 from netsim.engine.fast.exchange import alive, client_of, forsaken, server_of
 from netsim.engine.fast.handshake import NO_WAYS, choose, hindered, launch, syn
 from netsim.engine.fast.layout import *
+from netsim.engine.fast.links import link
 from netsim.engine.fast.lookup import engine_answered, engine_asked
 from netsim.engine.fast.memory import at, find_slice, give_back, let_go, put, todo, waited
 from netsim.engine.fast.messages import (
@@ -26,7 +27,7 @@ from netsim.engine.fast.messages import (
     unit_dropped,
 )
 from netsim.engine.fast.ops import *
-from netsim.engine.fast.plane import datagram, link, spend, untold, visit_row
+from netsim.engine.fast.plane import datagram, spend, untold, visit_row
 from netsim.engine.fast.recovery import acked, thinned, timer
 from netsim.engine.fast.requests import attempt, end, finished, look_at, new_request, owner_ended, think
 from netsim.engine.fast.rings import receive

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from netsim.compiled import inner
 from netsim.datapath import stage
+from netsim.datapath.gro import merged, turn_place
 from netsim.engine.fast.cores import core_row, softirq, stretched
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import append, busy, came, dropped, pop_front, waited
@@ -64,6 +65,44 @@ def interrupt(M, g, node, core, poll):
 
 
 @inner
+def flows_next(M, g, flow):
+    """How many flows, this one among them, have some of the packets that the next poll takes."""
+    found, left, q = 1 << turn_place(flow), M[H_POLLED], M[g + G_HEAD]
+    while q >= 0 and left > 0:
+        o = M[B_Q] + q * W_Q
+        found |= 1 << M[o + 2]
+        left -= M[o + 1]
+        q = M[o + 3]
+    count = 0
+    while found != 0:
+        found &= found - 1
+        count += 1
+    return count
+
+
+@inner
+def apart(M, o, v, g, core):
+    """What a unit costs more whose packets come in several skbs, since others' come between them: the rest of the stack for
+    each, and an interrupt where the queue is quiet."""
+    each = M[v + V_AGAIN]
+    if not M[v + V_STEERED]:
+        M[o + U_SKBS] = 1
+        if each > 0 and M[v + V_POLL] > 0 and M[o + U_TURNS] > 0:
+            behind = max(0, M[core + C_SOFT] - M[H_NOW])
+            flows = 1
+            if behind > 0:
+                flows = M[o + U_TURNS] & ((1 << TURN_BITS) - 1)
+                if flows > 1:
+                    flows = min(flows, flows_next(M, g, M[o + U_FLOW]))
+            else:
+                each += M[v + V_POLL]
+            window = max(M[g + G_MODERATION], behind)
+            one = merged(M[H_POLLED], M[o + U_TURNS] >> TURN_BITS, window, flows)
+            M[o + U_SKBS] = -(-M[o + U_PACKETS] // one)
+    return (M[o + U_SKBS] - 1) * each
+
+
+@inner
 def receive(M, HIST, u, v):
     """A unit reaches softirq on its receive queue's core, at the visit of this row. Whether the ring took it."""
     o = M[B_UNIT_] + u * W_UNIT
@@ -91,6 +130,7 @@ def receive(M, HIST, u, v):
     least, core = 1 if cost == 0 else 0, M[g + G_CORE]
     if M[n + N_RFS]:
         core = steered(M, o, node, core)
+    least += apart(M, o, v, g, core_row(M, node, core))
     if M[v + V_POLL] > 0:
         least += interrupt(M, g, node, core, M[v + V_POLL])
     if M[v + V_CROWDED]:
@@ -100,7 +140,7 @@ def receive(M, HIST, u, v):
         cost += least
     cost = stretched(M, node, cost)
     start = softirq(M, node, core, cost)
-    append(M, g + G_HEAD, g + G_TAIL, start + cost, taken, 0)
+    append(M, g + G_HEAD, g + G_TAIL, start + cost, taken, turn_place(M[o + U_FLOW]))
     M[g + G_PACKETS] += taken
     busy(M, s, start, start + cost)
     waited(M, HIST, s, now, start - now)

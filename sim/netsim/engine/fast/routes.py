@@ -78,7 +78,7 @@ class RouteTables:
 
     def _visit(self, visit: Visit) -> tuple[int, ...]:
         """The columns V_CONTEXT, V_WHERE, V_LANES, V_OVER, V_CHOOSES, V_MOST, V_CROWDED, V_STAGE, V_STAGES, V_POLL,
-        V_FRAGMENTS, V_STEERED."""
+        V_FRAGMENTS, V_STEERED, V_AGAIN."""
         where = self.node_index.get(visit.node, -1)
         if visit.context == Context.LINK:
             where = self.link_index[visit.stations[0]]  # the others stand behind it
@@ -95,6 +95,7 @@ class RouteTables:
             visit.poll_ps,
             visit.fragments,
             visit.steered,
+            visit.again_ps if visit.context == Context.SOFTIRQ else 0,
         )
 
     def stage_rows(self, stages: Sequence[PathStage]) -> tuple[int, int]:

@@ -83,7 +83,12 @@ class FastPlane(Machinery):
     def _free_at(self, name: str, context: Context, flow: int) -> int:
         M, b = self.fast.M, self.fast.builder
         if context == Context.LINK:
-            return int(M[int(M[y.B_LINK]) + b.link_index[name] * y.W_LINK + y.L_FREE])
+            link = int(M[y.B_LINK]) + b.link_index[name] * y.W_LINK
+            return (
+                int(M[link + y.L_FREE])
+                if not M[link + y.L_FAIR]
+                else self.now_ps + int(self.look([name], 0)[0][0])
+            )
         rings = self.world.machine.rings[name]
         node, index = b.nodes.rows[b.node_index[name]], rings[flow % self.world.machine.queues[name]].core
         core = node[y.N_CORE] + (node[y.N_SHIFT] + index) % node[y.N_WRAP]

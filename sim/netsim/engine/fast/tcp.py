@@ -150,7 +150,7 @@ def pump(M, t, writing):
     thread writes them. Of a sender that had to wait for its window, the next unit is full whatever it writes."""
     o = M[B_T] + t * W_T
     k, f, mss = M[B_CONN] + M[o + T_CONN] * W_CONN, flow_cell(M, t), mss_of(M, t)
-    units, held = 0, False
+    units, held, most = 0, False, 0
     while not M[k + O_CLOSED]:
         window = M[f + CC_WINDOW] * mss
         if M[o + T_LOST] >= 0:
@@ -186,7 +186,7 @@ def pump(M, t, writing):
         if M[o + T_THREAD] < 0:
             send_unit(M, t, size, M[o + T_COUNT], 0)
         else:
-            pay(M, t, size, held)
+            pay(M, t, size, most, held)
 
 
 @inner
@@ -236,8 +236,9 @@ def end_cost(M, r, first, count, size, goes_on):
 
 
 @inner
-def pay(M, t, size, held):
-    """The sending thread pays for a unit of a large message before it leaves."""
+def pay(M, t, size, unit, held):
+    """The sending thread pays for a unit of a large message before it leaves. ``unit``: bytes of the unit that would begin here; ``held``: it is the
+    first of two into which the end of a write is cut. A piece of a unit that the thread is at already costs none of what a unit does."""
     o = M[B_T] + t * W_T
     M[o + T_SENDING] = 1
     M[o + T_NUMBER] = M[o + T_COUNT]
@@ -245,10 +246,10 @@ def pay(M, t, size, held):
     r = M[B_ROUTE] + (M[w + WA_REPLY] if M[o + T_BACK] else M[w + WA_REQUEST]) * W_ROUTE
     goes_on = pieces_of(M, t) > 0 and M[o + T_BEGUN] > 0
     if not goes_on:
-        M[o + T_BEGUN] = largest(M, o, flow_cell(M, t), M[r + RO_MSS])
+        M[o + T_BEGUN] = unit
     M[o + T_BEGUN] -= size
     cost = end_cost(M, r, M[r + RO_SEND], M[r + RO_SENDS], size, goes_on)
-    if held:
+    if held and not goes_on:
         for g in range(M[r + RO_SEND], M[r + RO_SEND] + M[r + RO_SENDS]):
             cost += M[M[B_STAGE] + g * W_STAGE + SG_HELD]
     start_work(M, M[o + T_THREAD], cost, TH_PAID, t, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netsim.datapath.qdisc import FAIR
 from netsim.scenario.schema import Scenario
 
 
@@ -20,6 +21,8 @@ def unsupported(scenario: Scenario) -> str | None:
             return f"the hardware threads of {name}"
         if group.nic.bond is not None:
             return f"the bond of {name}"
+        if group.nic.qdisc in FAIR:
+            return f"the flows that take turns at the card of {name}"
         if "rps" in group.nic.offloads:
             return f"the backlogs of {name}, to which rps hands packets on"
     for name, load in scenario.load.items():
