@@ -12,7 +12,7 @@ from netsim.engine.flow.probe import Demand
 from netsim.engine.flow.shares import Course
 from netsim.engine.flow.simulate import Flow, Period
 from netsim.engine.flow.solve import State
-from netsim.engine.machine import Machine
+from netsim.engine.flow.watching import ring_cores
 from netsim.engine.record import RunRecord, StationRecord
 from netsim.engine.tally import Tally
 from netsim.model.entities import Model
@@ -39,7 +39,7 @@ def simulate(
         met.share = min(met.share, MOST_OF_ALL)
     before = {name: r.busy_by_slice_ps for name, r in flow.record().stations.items()}
     world, changes = bulk.world_of(scenario, model, seed, replication, course)
-    cores = _cores(world.machine)
+    cores = ring_cores(world.machine)
     edges = [period.start_ps / PS_PER_S for period in flow.periods] + [scenario.duration / PS_PER_S]
     moved = bulk.play(world, edges, _taken(flow, cores), changes)
     flow.warnings.clear()
@@ -69,15 +69,6 @@ def _requests(scenario: Scenario) -> Scenario:
     rest = scenario.model_copy(update={"load": load, "warmup": scenario.warmup_ps})
     KEPT[:] = [(scenario, rest)]
     return rest
-
-
-def _cores(machine: Machine) -> dict[str, str]:
-    """By receive queue, the core that takes from it."""
-    return {
-        ring.meter.record.name: machine.cpus[node].cores[ring.core].meter.record.name
-        for node, rings in machine.rings.items()
-        for ring in rings
-    }
 
 
 def _taken(flow: Flow, cores: Mapping[str, str]) -> dict[str, float]:

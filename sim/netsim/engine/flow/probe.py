@@ -9,16 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from netsim.datapath.stage import Context
 from netsim.datapath.tcp import TcpTable, tcp_table
-from netsim.engine.machine import Machine
+from netsim.engine.flow.watching import (
+    Squares,
+    again_s,
+    by_request,
+    place_of,
+    ring_cores,
+    watch_machine,
+    watch_paths,
+)
 from netsim.engine.machinery import run_out, watch
-from netsim.engine.meter import Meter
 from netsim.engine.parts import NS, PART
 from netsim.engine.record import StationRecord
 from netsim.engine.reference import Reference
@@ -59,6 +65,20 @@ class Demand:
     squares: float = 0.0
     short_squares: float = 0.0
 
+    def plus(self, other: Demand) -> Demand:
+        """Both together."""
+        return Demand(
+            self.visits + other.visits, self.on_path + other.on_path, self.seconds + other.seconds, self.squares + other.squares,
+            self.short_squares + other.short_squares,
+        )  # fmt: skip
+
+    def times(self, factor: float, slower: float = 1.0) -> Demand:
+        """So many times the visits, each taking so much longer."""
+        return Demand(
+            self.visits * factor, self.on_path * factor, self.seconds * factor * slower,
+            self.squares * factor * slower**2, self.short_squares * factor * slower**2,
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class Probe:
@@ -67,6 +87,8 @@ class Probe:
     ``parts``: each request's time by part (ps, columns of `netsim.engine.parts`), without waits for others.
     ``demands``: by station; threads of a node stand under ``NODE/cpu``, softirq under its receive rings.
     ``wire_bytes``: per request, by link. ``passes``: by link, how often each request of ``parts`` passes it.
+    ``cores``: by receive queue, the core that takes from it. ``again_s``: by cores, how long before a request's visit its last one there
+    began (inf: it is the first), at some quantiles; all cores together under "".
     """
 
     parts: npt.NDArray[np.int64]
@@ -76,6 +98,8 @@ class Probe:
     stations: dict[str, StationRecord]
     fates: dict[int, int] = field(default_factory=dict)
     passes: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    cores: dict[str, str] = field(default_factory=dict)
+    again_s: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,93 +112,6 @@ class Rested(TcpTable):
     def rest_ps(self, idle_ps: int) -> int:
         """The real rest."""
         return round(idle_ps * self.of_probe)
-
-
-class Squares(Meter):
-    """Also sums up the squares of busy times (s^2)."""
-
-    __slots__ = ("squares", "short", "quantum_s")
-
-    def __init__(self, old: Meter, quantum_ps: int) -> None:
-        super().__init__("", "", "", 1, old.duration_ps, old.slice_ps)
-        self.record = old.record
-        self.squares = 0.0
-        self.short = 0.0
-        self.quantum_s = min(quantum_ps / PS_PER_S, 1e6)
-
-    def busy(self, start_ps: int, end_ps: int) -> None:
-        """One server was busy from start to end."""
-        super().busy(start_ps, end_ps)
-        if 0 <= start_ps < self.duration_ps:
-            seconds = (end_ps - start_ps) / PS_PER_S
-            self.squares += seconds * seconds
-            whole, rest = divmod(seconds, self.quantum_s)
-            self.short += whole * self.quantum_s**2 + rest**2
-
-
-def _watch_machine(machine: Machine, world: World) -> dict[str, Squares]:
-    """Meters with squares in the place of all others."""
-    found: dict[str, Squares] = {}
-
-    def watched(owner: Any, quantum_ps: int = 1 << 60) -> None:
-        owner.meter = found[owner.meter.record.name] = Squares(owner.meter, quantum_ps)
-
-    for name, cpu in machine.cpus.items():
-        for core in cpu.cores:
-            watched(core, cpu.quantum_ps)
-        for ring in machine.rings[name]:
-            watched(ring)
-    for link in machine.links.values():
-        watched(link)
-    for pool in machine.pools.values():
-        watched(pool)
-    return found
-
-
-def place_of(machine: Machine, node: str) -> str:
-    """Whose cores a node runs on: its own, or a hypervisor's."""
-    return machine.cpus[node].cores[0].meter.record.node
-
-
-def _watch_paths(machine: Machine) -> dict[str, list[int]]:
-    """When a request itself meets each station: units and thread work whose time stands in a split."""
-    times: dict[str, list[int]] = {}
-    send, run = machine.send, machine.run
-
-    def meet(name: str) -> None:
-        if 0 <= machine.kernel.now < machine.duration_ps:
-            times.setdefault(name, []).append(machine.kernel.now)
-
-    def sending(
-        route: Any, payload: Any, key: Any, arrive: Any, drop: Any, split: Any = None, *rest: Any, **more: Any
-    ) -> None:
-        if split is not None:
-            for visit in route.visits:
-                if visit.context == Context.LINK:
-                    meet(str(visit.station))
-                elif visit.context == Context.SOFTIRQ:
-                    meet(f"{visit.node}/softirq")
-        send(route, payload, key, arrive, drop, split, *rest, **more)
-
-    def running(thread: Any, node: str, work: Any, done: Any, split: Any) -> None:
-        if split is not None and any(ps for _, ps in work):
-            meet(f"{place_of(machine, node)}/cpu")
-        run(thread, node, work, done, split)
-
-    machine.send = sending  # type: ignore[method-assign, assignment]
-    machine.run = running  # type: ignore[method-assign]
-    return times
-
-
-def _by_request(
-    times: dict[str, list[int]], machine: Machine, start_ps: npt.NDArray[np.int64], done: list[int]
-) -> dict[str, npt.NDArray[np.int64]]:
-    """How often each request passes each link: one comes after the other, so what is met before the next one starts is its own."""
-    found = {}
-    for name in sorted(times.keys() & machine.links.keys()):
-        whose = np.searchsorted(start_ps, times[name], side="right") - 1
-        found[name] = np.bincount(whose[whose >= 0], minlength=len(start_ps))[done]
-    return found
 
 
 def connection(spec: Connection, per_client_s: float, clients: int) -> Connection:
@@ -315,7 +252,7 @@ def _run(
     world = World(scenario, narrowed(model, scenario, name), seed, replication, keep_requests=True)
     world.tcp = Rested(**asdict(world.tcp), of_probe=rest)
     machine = world.machine
-    squares, times = _watch_machine(machine, world), _watch_paths(machine)
+    squares, times = watch_machine(machine), watch_paths(machine)
     record = run_out(Reference(world, watch(None, stop)))
     if not record.complete:
         raise InterruptedError
@@ -335,7 +272,8 @@ def _run(
     share = count / (count + scenario.warmup_ps * count / scenario.duration)
     found = Probe(
         parts, demands, wire, record.visits * share / count,
-        record.stations, fates, _by_request(times, machine, log.start_ps, done),
+        record.stations, fates, by_request(times, machine, log.start_ps, done), ring_cores(machine),
+        again_s(times, log.start_ps),
     )  # fmt: skip
     return found, parts
 

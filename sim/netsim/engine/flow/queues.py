@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
 #: Formulas diverge at 1; what a station cannot do is counted as backlog.
 MOST = 0.995
 STAY = 0.14  # per further server and idle share; the fit in `shortest_queue`
@@ -16,14 +20,16 @@ STAY = 0.14  # per further server and idle share; the fit in `shortest_queue`
 class Wait(NamedTuple):
     """Waiting at a station: the chance that there is any, and the mean over all (s).
 
-    ``per_second``: what each further second of service beyond the first time slice waits besides. ``fixed_s``: what of the mean
-    everybody waits, behind a queue that others keep standing.
+    ``others``: of threads that take turns, how many others are on a thread's core (mean count). ``fixed_s``: what of the mean
+    everybody waits, behind a queue that others keep standing. ``settles_s``: how long it takes until who was just served finds the station as
+    anybody does; 0: at once.
     """
 
     chance: float
     mean_s: float
-    per_second: float = 0.0
+    others: float = 0.0
     fixed_s: float = 0.0
+    settles_s: float = 0.0
 
     @property
     def each_s(self) -> float:
@@ -71,11 +77,27 @@ def sliced(
     """Threads that take turns on ``cores``, whose softirq work comes first.
 
     ``slices_s2``: mean over the works of the sum of their turns' squares. A work waits for its first turn as for any
-    server whose services are turns; what is beyond one turn is shared as in processor sharing.
+    server whose services are turns; for what it waits before later ones, see `later_turns`. A core that was just had is had again
+    unless somebody came meanwhile: the wait grows from nothing at the rate at which work comes to a core while all others are busy, so it is
+    that of anybody after about their quotient (``settles_s``); for one core that is the mean residual service over the idle share.
     """
     if rate <= 0 or mean_s <= 0:
         return NONE
     stretch = 1 / (1 - min(softirq_share, MOST))
     busy = min(rate * mean_s * stretch / cores, MOST)
     found = shortest_queue(cores, busy)
-    return Wait(found.chance, found.mean_s * slices_s2 * stretch / (2 * mean_s), found.mean_s)
+    residual = slices_s2 * stretch / (2 * mean_s)
+    settles = found.mean_s / found.chance * residual * (1 - found.chance) / (cores * (1 - busy))
+    return Wait(found.chance, found.mean_s * residual, found.mean_s, settles_s=settles)
+
+
+def later_turns(first: Wait, turns: Floats, quantum_s: float) -> Floats:
+    """What works wait in the mean before their turns after the first (s), of which they take so many, each after a whole time slice.
+
+    Whoever has had a slice goes to the end of its core's row and waits for all who came while it waited and ran: W' = r (W + slice),
+    with r the share of the core that others use (round robin with feedback: Kleinrock, Queueing Systems II, chapter 4). Many turns come to
+    processor sharing, slice x others for each; a short rest after a slice waits a whole round, too.
+    """
+    share = first.others / (1 + first.others)
+    round_s = quantum_s * first.others
+    return turns * round_s + (first.mean_s - round_s) * first.others * (1 - share**turns)

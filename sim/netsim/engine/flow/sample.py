@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from netsim.engine.flow.queues import later_turns
 from netsim.engine.flow.solve import State, Stations
-from netsim.engine.flow.work import draws
+from netsim.engine.flow.work import draws, turns_after_first
 from netsim.engine.parts import PART
 from netsim.picoseconds import PS_PER_S
 from netsim.scenario.calls import party_of
@@ -86,7 +87,7 @@ class Sampler:
         return found
 
     def _waits(self, names: list[str], state: State, rng: np.random.Generator, count: int) -> Floats:
-        visits = np.array([self.probe.demands[name].on_path for name in names]) * self.share
+        visits = np.array([state.paths[self.workload][name] for name in names])
         total = float(visits.sum())
         found = np.zeros(count)
         if not total:
@@ -151,12 +152,15 @@ class Tree:
         if not visits.any():  # nobody serves: what becomes of requests then is replayed
             visits = np.ones(len(names))
         which = self.rng.choice(len(names), count, p=visits / visits.sum())
-        slopes = np.array([self.state.waits[f"{stations.place[node]}/cpu"].per_second for node in nodes])
-        quantum = np.array([stations.quantum_s[node] for node in nodes])
         found[0] = draws(work.cpu, self.rng, count)
         found[1] = draws(work.wait, self.rng, count)
-        found[2] = np.maximum(found[0] - quantum[which], 0) * slopes[which]
-        for k, name in enumerate(names):
+        longest = found[0].max(initial=0.0)
+        for k, (name, node) in enumerate(zip(names, nodes, strict=True)):
+            quantum = stations.quantum_s[node]
+            if longest > quantum:
+                long = np.flatnonzero((which == k) & (found[0] > quantum))
+                first = self.state.waits[f"{stations.place[node]}/cpu"]
+                found[2, long] = later_turns(first, turns_after_first(found[0, long], quantum), quantum)
             levels = self.state.limited_s.get(name)
             if levels is not None:
                 those = np.flatnonzero(which == k)

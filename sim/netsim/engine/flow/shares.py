@@ -17,7 +17,7 @@ from netsim.datapath.reach import ReachError, reach
 from netsim.engine.border import NEVER_PS, Change, What
 from netsim.engine.flow.constants import constants
 from netsim.engine.flow.probe import Probe, parties
-from netsim.engine.wiring import stolen
+from netsim.engine.wiring import stolen, used_lanes
 from netsim.model.entities import OUTSIDE, Model
 from netsim.picoseconds import PS_PER_S
 from netsim.scenario.calls import party_of, spec_of
@@ -75,7 +75,7 @@ class Party:
 class Cell:
     """Means over one step of time. ``visits``: by party, requests per request of its workload at each task; ``entries``: share
     of those from outside by node; ``sending``: the share of the senders that is there; ``slower``: what a second at a station
-    of a node becomes."""
+    of a node becomes. ``lanes``: the places of a bond's cables that are used, by node, where that has changed."""
 
     start_ps: int
     end_ps: int
@@ -83,12 +83,14 @@ class Cell:
     entries: Floats
     sending: float
     slower: dict[str, float] = field(default_factory=dict)
+    lanes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def same(self, other: Cell) -> bool:
         """Whether the shares are about those of another step."""
         alike = constants().alike
         return (
             self.slower == other.slower
+            and self.lanes == other.lanes
             and self.sending == other.sending
             and np.abs(self.entries - other.entries).sum() <= alike
             and all(np.abs(v - other.visits[p]).sum() <= alike * v.sum() for p, v in self.visits.items())
@@ -135,6 +137,7 @@ class Sharing:
         self.entering = np.array([float(node in vias) for node in model.nodes])
         self.there = np.ones(len(self.nodes))
         self.slower: dict[str, float] = {}
+        self.lanes: dict[str, tuple[int, ...]] = {}
 
     def _renewed(self, party: str, per_s: float) -> float:
         """How often a connection to a party is opened anew (1/s), by the pool of whoever asks it first."""
@@ -188,7 +191,7 @@ class Sharing:
                 at += 1
             span = (end - start) / PS_PER_S
             yield Cell(
-                start, end, {p: v / span for p, v in sums.items()}, entries / span, sending / span, dict(self.slower)
+                start, end, {p: v / span for p, v in sums.items()}, entries / span, sending / span, dict(self.slower), dict(self.lanes)
             )  # fmt: skip
 
     def _entries(self) -> Floats:
@@ -219,6 +222,8 @@ class Sharing:
                 subject
             ].shared:  # of a machine that others share, only this node is slower
                 self._slow(f"{subject}/cpu", 1e6 / (1e6 - stolen(change)))
+        elif what == What.LANES:
+            self.lanes[subject] = tuple(used_lanes(change.value, self.model.nodes[subject].cables))
         elif what == What.LINK and change.link is not None:
             card = self.model.nodes[subject].nic.rate / change.link.rate_bps if change.link.rate_bps else 1.0
             for direction in ("sends", "receives"):

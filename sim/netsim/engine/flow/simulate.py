@@ -171,7 +171,8 @@ class Flow:
         key = (id(stations), *rates)
         if key not in known:
             idle = {n: offered.get(n, 0.0) for n in stations.probes}
-            known[key] = stations.closed(idle, users) if users else stations.solve(idle)
+            open_ = {n: rate for n, rate in idle.items() if n not in users}
+            known[key] = stations.settled(open_, users)
         return known[key]
 
     def _shared(self, edges: list[int]) -> Iterator[tuple[Stations, dict[str, float]]]:

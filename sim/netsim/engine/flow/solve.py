@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from netsim.engine.flow.constants import constants
 from netsim.engine.flow.maxmin import Floats
 from netsim.engine.flow.probe import Demand, Probe
-from netsim.engine.flow.queues import MOST, NONE, Wait, sliced, wait
+from netsim.engine.flow.queues import MOST, NONE, Wait, later_turns, sliced, wait
 from netsim.engine.flow.quota import QUOTA, waits
-from netsim.engine.flow.work import beyond, cv2, slices_square
+from netsim.engine.flow.work import cv2, slices_square, spread_of_turns
 from netsim.engine.record import StationRecord
 from netsim.model.entities import Model
 from netsim.picoseconds import PS_PER_S
 from netsim.scenario.calls import asked_of, party_of, spec_of
 from netsim.scenario.schema import Scenario
-from netsim.scenario.schema_work import Work
+from netsim.scenario.schema_work import Distribution, Work
 
 ROUNDS = 60
 HALVINGS = 50
@@ -27,12 +29,14 @@ class State:
     """A steady state: requests per second by workload; busy share and wait by station, those of a workload's own pool
     of connections under its name.
 
+    ``paths``: by workload, the visits of each station before which a request waits as anybody does (see `Stations.paths`).
     ``hold_s``: how long a worker is held, by pool. ``limited_s``: quantiles of the wait for its processor limit, by task.
     """
 
     rates: dict[str, float]
     busy: dict[str, float] = field(default_factory=dict)
     waits: dict[str, Wait] = field(default_factory=dict)
+    paths: dict[str, dict[str, float]] = field(default_factory=dict)
     hold_s: dict[str, float] = field(default_factory=dict)
     limited_s: dict[str, Floats] = field(default_factory=dict)
 
@@ -56,11 +60,13 @@ class Stations:
         nodes = model.nodes.values()
         self._cores = {n.name: n.cores for n in nodes} | {n.machine: n.machine_cores for n in nodes}
         self.place = {n.name: n.machine for n in nodes}
+        self.ring_cores = {ring: core for probe in probes.values() for ring, core in probe.cores.items()}
         #: What bulk transfers ask of stations, per second.
         self.beside: dict[str, Demand] = {}
         #: How long what comes to a link stands behind them (s), where they fill it.
         self.standing: dict[str, float] = {}
-        self._squares: dict[tuple[Work, float], tuple[float, float, float]] = {}
+        self._squares: dict[tuple[Work, float], tuple[float, float]] = {}
+        self._turns: dict[tuple[Distribution, float], tuple[Floats, Floats]] = {}
         self._parallel = {name: self._side_by_side(name) for name in scenario.load}
 
     def _side_by_side(self, name: str) -> bool:
@@ -70,18 +76,25 @@ class Stations:
         specs = [spec_of(self.scenario, party) for party in asked]
         return any(call.parallel for spec in specs if spec is not None for call in spec.calls)
 
-    def spread(self, work: Work, quantum_s: float) -> tuple[float, float, float]:
-        """What a work's spread adds to the mean square and to the turns' squares (s^2), and its mean beyond one
-        time slice (s)."""
+    def spread(self, work: Work, quantum_s: float) -> tuple[float, float]:
+        """What a work's spread adds to the mean square and to the turns' squares (s^2)."""
         key = (work, quantum_s)
         if key not in self._squares:
             mean = work.cpu.mean / PS_PER_S
             whole, rest = divmod(mean, quantum_s)
             level = whole * quantum_s**2 + rest**2
-            self._squares[key] = (
-                mean * mean * cv2(work.cpu), slices_square(work.cpu, quantum_s) - level, beyond(work.cpu, quantum_s),
-            )  # fmt: skip
+            self._squares[key] = mean * mean * cv2(work.cpu), slices_square(work.cpu, quantum_s) - level
         return self._squares[key]
+
+    def later_s(self, work: Work, quantum_s: float, first: Wait) -> float:
+        """The mean wait of a work before its turns after the first."""
+        key = (work.cpu, quantum_s)
+        if key not in self._turns:
+            self._turns[key] = spread_of_turns(work.cpu, quantum_s)
+        turns, chances = self._turns[key]
+        if turns[-1] == 0 or not first.others:
+            return 0.0
+        return float(later_turns(first, turns, quantum_s) @ chances)
 
     def cores(self, node: str) -> int:
         """The cores of a node, or of a machine that nodes share."""
@@ -101,7 +114,7 @@ class Stations:
         for task in self.model.tasks.values():
             pool = found.get(f"{task.name}/workers")
             if pool is not None:
-                _, slices, _ = self.spread(task.spec.work, self.quantum_s[task.node.name])
+                _, slices = self.spread(task.spec.work, self.quantum_s[task.node.name])
                 found[task.node.cpu_station].short_squares += pool.visits * slices
         return found
 
@@ -115,11 +128,20 @@ class Stations:
                 found[place] += total.seconds / self.cores(place)
         return found
 
-    def solve(self, rates: Mapping[str, float]) -> State:
-        """Utilisations and waits at these rates."""
+    def _by_core(self, totals: Mapping[str, Demand]) -> dict[str, Demand]:
+        """What all receive queues of a core ask of it: they are one row, as are its backlog and the queue that hands on to it (RPS)."""
+        found: dict[str, Demand] = {}
+        for name, core in self.ring_cores.items():
+            if name in totals and totals[name].visits:
+                found[core] = found.get(core, Demand()).plus(totals[name])
+        return found
+
+    def solve(self, rates: Mapping[str, float], full: Collection[str] = ()) -> State:
+        """Utilisations and waits at these rates. Nobody waits for the connections of workloads in ``full``: they are the users."""
         state = State(dict(rates))
         totals = self.totals(rates)
         softirq = self.softirq_share(totals)
+        queued = self._by_core(totals)
         for name, total in totals.items():
             if not total.visits:
                 state.busy[name], state.waits[name] = 0.0, NONE
@@ -134,16 +156,32 @@ class Stations:
                 )
             elif self.known[name].kind != "workers":
                 state.busy[name] = total.seconds
-                behind = self.standing.get(name)
+                behind, row = self.standing.get(name), queued.get(self.ring_cores.get(name, ""), total)
                 state.waits[name] = (
-                    wait(total.visits, mean, total.squares / total.visits) if behind is None
+                    wait(row.visits, row.seconds / row.visits, row.squares / row.visits) if behind is None
                     else Wait(0.0, behind, 0.0, behind)
                 )  # fmt: skip
         self._limits(state, totals)
         self._pools(state, totals)
         for workload in self.probes:
-            self._connections(state, workload)
+            state.paths[workload] = self.paths(state, workload)
+            state.waits[workload] = NONE
+            if workload not in full:
+                self._connections(state, workload)
         return state
+
+    def paths(self, state: State, workload: str) -> dict[str, float]:
+        """By station, the visits before which a request of a workload waits as anybody does. Who comes back to cores soon after it was served
+        there finds them as it left them: such a visit counts for less."""
+        probe, share = self.probes[workload], self.on_path(workload)
+        found = {}
+        for name, demand in probe.demands.items():
+            settles = state.waits[name].settles_s
+            again = probe.again_s.get(name, probe.again_s.get("")) if settles else None
+            found[name] = (
+                demand.on_path * share * (1.0 if again is None else float(-np.expm1(-again / settles).mean()))
+            )
+        return found
 
     def _limits(self, state: State, totals: Mapping[str, Demand]) -> None:
         """Tasks with a limit of processor time."""
@@ -162,7 +200,7 @@ class Stations:
 
     def _connections(self, state: State, workload: str) -> None:
         """A workload's pool of connections: each is held for a response."""
-        load, state.waits[workload] = self.scenario.load[workload], NONE
+        load = self.scenario.load[workload]
         if load.connection.kind != "pool":
             return
         sources = max(1, len(self.model.services.get(load.from_, ())))
@@ -174,16 +212,16 @@ class Stations:
     def _variance(self, state: State, workload: str) -> float:
         """Of a response (s^2): works, pauses and waits, as if each were by itself."""
         probe, found = self.probes[workload], 0.0
-        for name, demand in probe.demands.items():
+        for name, visits in state.paths[workload].items():
             waiting = state.waits[name]
             if waiting.chance:
                 mean = waiting.mean_s - waiting.fixed_s
-                found += demand.on_path * mean**2 * (2 / waiting.chance - 1)
+                found += visits * mean**2 * (2 / waiting.chance - 1)
         for task in self.model.tasks.values():
             pool = probe.demands.get(f"{task.name}/workers")
             if pool is not None:
                 work, pause = task.spec.work, task.spec.work.wait.mean / PS_PER_S
-                each, _, _ = self.spread(work, self.quantum_s[task.node.name])
+                each, _ = self.spread(work, self.quantum_s[task.node.name])
                 found += pool.visits * (each + pause * pause * cv2(work.wait))
         return found
 
@@ -202,8 +240,12 @@ class Stations:
                     continue
                 work, node = task.spec.work, task.node.name
                 cpu = state.waits[task.node.cpu_station]
-                variance, _, long_s = self.spread(work, self.quantum_s[node])
-                own = cpu.mean_s + cpu.per_second * long_s + self.limited_s(state, task.name)
+                variance, _ = self.spread(work, self.quantum_s[node])
+                own = (
+                    cpu.mean_s
+                    + self.later_s(work, self.quantum_s[node], cpu)
+                    + self.limited_s(state, task.name)
+                )
                 calls = 0.0
                 for call in task.spec.calls:
                     target = party_of(self.scenario, call.to)
@@ -232,14 +274,14 @@ class Stations:
         total = float(probe.parts.sum(axis=1).mean()) / PS_PER_S if len(probe.parts) else 0.0
         total += state.waits[workload].mean_s
         share = self.on_path(workload)
-        for name, demand in probe.demands.items():
-            total += demand.on_path * share * state.waits[name].mean_s
+        for name, visits in state.paths[workload].items():
+            total += visits * state.waits[name].mean_s
         for task in self.model.tasks.values():
             pool = probe.demands.get(f"{task.name}/workers")
             if pool is not None:
-                _, _, long_s = self.spread(task.spec.work, self.quantum_s[task.node.name])
-                beyond_s = long_s * state.waits[task.node.cpu_station].per_second
-                total += pool.visits * share * (beyond_s + self.limited_s(state, task.name))
+                cpu = state.waits[task.node.cpu_station]
+                later_s = self.later_s(task.spec.work, self.quantum_s[task.node.name], cpu)
+                total += pool.visits * share * (later_s + self.limited_s(state, task.name))
         return total
 
     def on_path(self, workload: str) -> float:
@@ -254,27 +296,51 @@ class Stations:
             return 1.0
         return min(1.0, float(probe.parts[:, PART["app.work"]].mean()) / PS_PER_S / work)
 
-    def closed(self, opened: Mapping[str, float], users: Mapping[str, int]) -> State:
+    def settled(self, opened: Mapping[str, float], users: Mapping[str, int]) -> State:
+        """The state of open workloads beside those with users. Where a pool of connections can do less than is asked of it, its connections
+        are as many users that never think: stations have no more than they ask, and what is left waits in front of the pool."""
+        state = self.closed(opened, users)
+        full: dict[str, int] = {}
+        while more := [n for n in opened if n not in full and state.busy.get(n, 0.0) > 1]:
+            full |= {name: self._pool(name) for name in more}
+            state = self.closed({n: r for n, r in opened.items() if n not in full}, {**users, **full}, full)
+            for name in full:
+                state.busy[name] = max(1.0, opened[name] / max(state.rates[name], 1e-9))
+        state.rates |= opened
+        return state
+
+    def _pool(self, workload: str) -> int:
+        """The connections of a workload's pools together."""
+        load = self.scenario.load[workload]
+        sources = max(1, len(self.model.services.get(load.from_, ())))
+        return -(-load.connection.pool // sources) * sources
+
+    def closed(
+        self, opened: Mapping[str, float], users: Mapping[str, int], full: Collection[str] = ()
+    ) -> State:
         """Rates of workloads with users, beside open ones: each rate is where users / (think + response) meets it.
 
         One user's own request is not in its own way (Reiser and Lavenberg's arrival theorem as Schweitzer
         approximates it): waits are those at (users - 1) / users of the rate.
         """
+        if not users:
+            return self.solve(opened)
         rates = {**opened, **dict.fromkeys(users, 0.0)}
         for _ in range(ROUNDS if len(users) > 1 else 1):
             worst = 0.0
             for name, count in users.items():
-                new = self._meet(rates, name, count)
+                new = self._meet(rates, name, count, full)
                 worst = max(worst, abs(new - rates[name]) / max(new, 1e-12))
                 rates[name] = new
             if worst < 1e-6:
                 break
-        state = self.solve(rates)
+        state = self.solve(rates, full)
         seen = {n: r * ((users[n] - 1) / users[n] if n in users else 1.0) for n, r in rates.items()}
-        others = self.solve(seen)
-        state.waits = others.waits
+        others = self.solve(seen, full)
+        state.waits, state.paths = others.waits, others.paths
         for name, count in users.items():
-            self._crowd(state, name, count)
+            if name not in full:
+                self._crowd(state, name, count)
         return state
 
     def _crowd(self, state: State, name: str, count: int) -> None:
@@ -287,14 +353,15 @@ class Stations:
         if more > 0:
             state.waits[name] = Wait(1.0, state.waits[name].mean_s + more)
 
-    def _meet(self, rates: Mapping[str, float], name: str, count: int) -> float:
+    def _meet(self, rates: Mapping[str, float], name: str, count: int, full: Collection[str]) -> float:
         think = self.scenario.load[name].think.mean / PS_PER_S
-        idle = self.response_s(self.solve(dict.fromkeys(rates, 0.0)), name)
+        idle = self.response_s(self.solve(dict.fromkeys(rates, 0.0), full), name)
         low, high = 0.0, count / max(think + idle, 1e-9)
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            seen = self.solve({**rates, name: middle * (count - 1) / count})
-            over = max(self.solve({**rates, name: middle}).busy.values(), default=0.0) >= MOST
+            seen = self.solve({**rates, name: middle * (count - 1) / count}, full)
+            busy = self.solve({**rates, name: middle}, full).busy
+            over = max((u for n, u in busy.items() if n == name or n not in self.probes), default=0.0) >= MOST
             if over or middle * (think + self.response_s(seen, name)) > count:
                 high = middle
             else:

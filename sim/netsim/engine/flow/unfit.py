@@ -18,10 +18,6 @@ def unsupported(scenario: Scenario) -> str | None:
             return f"the burst credit of {name}"
         if group.smt is not None:
             return f"the hardware threads of {name}"
-        if group.nic.bond is not None:
-            return f"the bond of {name}"
-        if "rps" in group.nic.offloads:
-            return f"the backlogs of {name}, to which rps hands packets on"
     for name, load in scenario.load.items():
         if load.datagram is not None:
             return f"the datagrams of {name}"
@@ -31,6 +27,11 @@ def unsupported(scenario: Scenario) -> str | None:
         if threads:
             return f"the threads of {name} that always compute"
     if scenario.changes:
+        bonds = [name for name, group in scenario.nodes.items() if group.nic.bond is not None]
+        if large and bonds:
+            return (
+                f"the bulk transfer {large[0]} over the bond of {bonds[0]} together with faults or operations"
+            )
         for name, service in scenario.services.items():
             if any(call.dns.cache for call in service.calls):
                 return f"the DNS answers that {name} keeps together with faults or operations"

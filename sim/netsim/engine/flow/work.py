@@ -47,6 +47,14 @@ def slices_square(what: Distribution, quantum_s: float) -> float:
     return float((whole * quantum_s**2 + rest**2).mean())
 
 
-def beyond(what: Distribution, quantum_s: float) -> float:
-    """The mean of what a work takes beyond one time slice (s)."""
-    return float(np.maximum(_inverse(what, GRID) - quantum_s, 0).mean())
+def turns_after_first(x_s: npt.NDArray[np.float64], quantum_s: float) -> npt.NDArray[np.float64]:
+    """How many turns works of these lengths take after their first."""
+    return np.asarray(np.maximum(np.ceil(x_s / quantum_s - 1e-9) - 1, 0.0))
+
+
+def spread_of_turns(
+    what: Distribution, quantum_s: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How many turns a work may take after its first, and how likely each number is, over a grid of quantiles."""
+    turns, counts = np.unique(turns_after_first(_inverse(what, GRID), quantum_s), return_counts=True)
+    return turns, counts / len(GRID)
