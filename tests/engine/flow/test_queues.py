@@ -115,9 +115,11 @@ def test_a_short_rest_after_a_slice_waits_a_whole_round(cores: int, busy: float)
     millisecond, and as processor sharing would have it the wait would be 20 to 30 % less."""
     work = Distribution("uniform", 2 * 10**9, 0.0, 0, 4 * 10**9)
     found = waits_on_cores(cores, busy, 12_000, [lambda rng: rng.uniform(0, 4e-3)], 3e-3)
-    first = sliced(busy * cores / 2e-3, 2e-3, slices_square(work, 3e-3), cores, 0.0)
-    turns, chances = spread_of_turns(work, 3e-3)
-    more = float(later_turns(first, turns, 3e-3) @ chances)
+    turns = spread_of_turns(work, 3e-3)
+    first = sliced(
+        busy * cores / 2e-3, 2e-3, slices_square(work, 3e-3), cores, 0.0, turns.seconds / 2e-3, 3e-3
+    )
+    more = float(later_turns(first, turns.numbers, 3e-3) @ turns.chances)
     assert first.mean_s + more == pytest.approx(found[0], rel=0.12)
     assert first.mean_s + first.others * 0.125e-3 < 0.85 * found[0]
 
@@ -138,9 +140,8 @@ def test_softirq_takes_from_threads() -> None:
 def test_work_as_numbers() -> None:
     assert cv2(Distribution("uniform", 10**12, 0.0, 0, 2 * 10**12)) == pytest.approx(1 / 3)
     exponential = Distribution("exponential", 10**12, 1.0)
-    turns, chances = spread_of_turns(exponential, 1.0)
-    assert turns @ chances == pytest.approx(
-        1 / (math.e - 1), rel=0.01
-    )  # a further turn with each whole slice
+    turns = spread_of_turns(exponential, 1.0)  # a further turn with each whole slice
+    assert turns.numbers @ turns.chances == pytest.approx(1 / (math.e - 1), rel=0.01)
+    assert turns.seconds == pytest.approx(math.exp(-1), rel=0.01)
     assert slices_square(exponential, 1e3) == pytest.approx(2.0, rel=0.01)
     assert slices_square(Distribution("constant", 25 * 10**11), 1.0) == pytest.approx(2.25)

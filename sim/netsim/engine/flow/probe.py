@@ -19,6 +19,7 @@ from netsim.engine.flow.watching import (
     Squares,
     again_s,
     by_request,
+    in_order,
     place_of,
     ring_cores,
     watch_machine,
@@ -46,6 +47,7 @@ MOST_CONNECTIONS = 1500
 FIRST_GAP_PS = PS_PER_S
 LEAST_GAP_PS = 10**9
 MOST_GAP_PS = 10 * PS_PER_S
+MOST_REST_PS = 20 * PS_PER_S  # between two datagrams of a socket: conntrack forgets a flow after 30 s
 #: Most doublings of a window that the probe waits for: from 10 packets to more than any receive window.
 MOST_DOUBLINGS = 8
 #: Waits that a probe may have seen by accident; the formulas give them anew.
@@ -86,7 +88,8 @@ class Probe:
 
     ``parts``: each request's time by part (ps, columns of `netsim.engine.parts`), without waits for others.
     ``demands``: by station; threads of a node stand under ``NODE/cpu``, softirq under its receive rings.
-    ``wire_bytes``: per request, by link. ``passes``: by link, how often each request of ``parts`` passes it.
+    ``wire_bytes``: per request, by link. ``passes``: by link (and of datagrams by receive queue and worker pool), how often each request of ``parts`` passes it.
+    ``order``: of datagrams, these stations as they are met.
     ``cores``: by receive queue, the core that takes from it. ``again_s``: by cores, how long before a request's visit its last one there
     began (inf: it is the first), at some quantiles; all cores together under "".
     """
@@ -100,6 +103,7 @@ class Probe:
     passes: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     cores: dict[str, str] = field(default_factory=dict)
     again_s: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ def rounds(scenario: Scenario, name: str, per_s: float) -> int:
     sizes = [load.request, load.response, *(size for call in calls for size in (call.request, call.response))]
     tcp = tcp_table()
     doublings = math.ceil(math.log2(max(1.0, max(sizes) / (tcp.initial_window_packets * LEAST_MSS))))
-    if load.connection.kind != "pool":
+    if load.connection.kind != "pool" or load.datagram is not None:
         return 1
     had = per_s * (scenario.warmup_ps + scenario.duration / 2) / PS_PER_S / load.connection.pool
     return max(1, min(1 + doublings, MOST_DOUBLINGS, int(had)))
@@ -154,6 +158,9 @@ def probing(scenario: Scenario, name: str, gap_ps: int, count: int, warm: bool, 
     services = {key: _level(spec, _replicas(spec, scenario)) for key, spec in scenario.services.items()}
     containers = {key: _level(spec, 1) for key, spec in scenario.containers.items()}
     first = changed.connection.pool if changed.connection.kind == "pool" else 0
+    if load.datagram is not None:  # sockets, whose flows nobody forgets between two turns
+        first = max(1, min(load.flows, MOST_CONNECTIONS, MOST_REST_PS // gap_ps))
+        changed = changed.model_copy(update={"flows": first})
     there = parties(scenario, name)
     for spec, clients in [(s, _replicas(s, scenario)) for key, s in services.items() if key in there] + [
         (c, 1) for key, c in containers.items() if key in there
@@ -270,10 +277,14 @@ def _run(
     demands = _demands(record.stations, squares, met, count, places)
     wire = {s.name: s.bytes_sent / count for s in record.stations.values() if s.bytes_sent}
     share = count / (count + scenario.warmup_ps * count / scenario.duration)
+    stations, order = list(machine.links), list[str]()
+    if scenario.load[name].datagram is not None:
+        times |= {pool: meter.came for pool, meter in squares.items() if meter.came}
+        stations = [station for station in times if not station.endswith("/cpu")]
+        order = in_order({station: times[station] for station in stations}, log.start_ps)
     found = Probe(
-        parts, demands, wire, record.visits * share / count,
-        record.stations, fates, by_request(times, machine, log.start_ps, done), ring_cores(machine),
-        again_s(times, log.start_ps),
+        parts, demands, wire, record.visits * share / count, record.stations, fates,
+        by_request(times, stations, log.start_ps, done), ring_cores(machine), again_s(times, log.start_ps), order,
     )  # fmt: skip
     return found, parts
 
@@ -291,14 +302,12 @@ def _demands(
         if station.kind == "nic_rx" and station.waits:
             seconds, square = station.busy_ps / PS_PER_S, squares[name].squares
             found[name] = Demand(station.waits / count, 0.0, seconds / count, square / count)
-            total = softirq.setdefault(station.node, [0.0, 0.0, 0.0])
-            total[0] += station.waits
-            total[1] += seconds
-            total[2] += square
+            total = softirq.setdefault(station.node, [0.0, 0.0])
+            total[0] += seconds
+            total[1] += square
     for name, station in stations.items():
         if station.kind == "nic_rx" and name in found:
-            share = station.waits / softirq[station.node][0]
-            found[name].on_path = met.get(f"{station.node}/softirq", 0) * share / count
+            found[name].on_path = met.get(name, 0) / count
         elif station.kind == "cpu":
             cores = found.setdefault(f"{station.node}/cpu", Demand())
             cores.visits += station.waits / count
@@ -310,7 +319,7 @@ def _demands(
                 station.waits / count, met.get(name, station.waits if station.kind == "workers" else 0) / count,
                 station.busy_ps / PS_PER_S / count, squares[name].squares / count,
             )  # fmt: skip
-    for node, (_, seconds, square) in softirq.items():
+    for node, (seconds, square) in softirq.items():
         cpu = found[f"{places[node]}/cpu"]
         cpu.seconds -= seconds / count
         cpu.squares -= square / count

@@ -36,6 +36,11 @@ class Wait(NamedTuple):
         """The mean of those who wait, beyond what everybody does."""
         return (self.mean_s - self.fixed_s) / self.chance if self.chance else 0.0
 
+    @property
+    def share(self) -> float:
+        """The share of a thread's core that others use while it is there."""
+        return self.others / (1 + self.others)
+
 
 NONE = Wait(0.0, 0.0)
 
@@ -72,14 +77,18 @@ def wait(rate: float, mean_s: float, square_s2: float, servers: int = 1, arrival
 
 
 def sliced(
-    rate: float, mean_s: float, slices_s2: float, cores: int, softirq_share: float
+    rate: float, mean_s: float, slices_s2: float, cores: int, softirq_share: float, later: float = 0.0,
+    quantum_s: float = 0.0,
 ) -> Wait:  # fmt: skip
     """Threads that take turns on ``cores``, whose softirq work comes first.
 
     ``slices_s2``: mean over the works of the sum of their turns' squares. A work waits for its first turn as for any
-    server whose services are turns; for what it waits before later ones, see `later_turns`. A core that was just had is had again
-    unless somebody came meanwhile: the wait grows from nothing at the rate at which work comes to a core while all others are busy, so it is
-    that of anybody after about their quotient (``settles_s``); for one core that is the mean residual service over the idle share.
+    server whose services are turns: J R, with the mean residual turn R. Works that have had a slice are in that row, too, and wait longer in it
+    (see `later_turns`); they are the share ``later`` of all work: W = J (R + later (W' - W)).
+
+    A core that was just had is had again unless somebody came meanwhile: the wait grows from that of who came while this one waited at
+    the rate at which work comes to a core while all others are busy, so it is that of anybody after about their quotient (``settles_s``);
+    for one core that is the mean residual service over the idle share.
     """
     if rate <= 0 or mean_s <= 0:
         return NONE
@@ -87,8 +96,11 @@ def sliced(
     busy = min(rate * mean_s * stretch / cores, MOST)
     found = shortest_queue(cores, busy)
     residual = slices_s2 * stretch / (2 * mean_s)
-    settles = found.mean_s / found.chance * residual * (1 - found.chance) / (cores * (1 - busy))
-    return Wait(found.chance, found.mean_s * residual, found.mean_s, settles_s=settles)
+    others = found.mean_s
+    share = others / (1 + others)
+    first = others * (residual + later * share * quantum_s) / (1 + later * share)
+    settles = others / found.chance * residual * (1 - found.chance) / (cores * (1 - busy))
+    return Wait(found.chance, first, others, settles_s=settles)
 
 
 def later_turns(first: Wait, turns: Floats, quantum_s: float) -> Floats:
@@ -98,6 +110,6 @@ def later_turns(first: Wait, turns: Floats, quantum_s: float) -> Floats:
     with r the share of the core that others use (round robin with feedback: Kleinrock, Queueing Systems II, chapter 4). Many turns come to
     processor sharing, slice x others for each; a short rest after a slice waits a whole round, too.
     """
-    share = first.others / (1 + first.others)
+    share = first.share
     round_s = quantum_s * first.others
     return turns * round_s + (first.mean_s - round_s) * first.others * (1 - share**turns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from netsim.engine.flow.lossy import FATE
 from netsim.engine.flow.queues import later_turns
 from netsim.engine.flow.solve import State, Stations
 from netsim.engine.flow.work import draws, turns_after_first
@@ -23,6 +24,7 @@ QUEUE = {
     "switch": "queue:switch",
 }  # fmt: skip
 Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
 
 class Sampler:
@@ -38,10 +40,13 @@ class Sampler:
             kind = "cpu" if name.endswith("/cpu") else stations.known[name].kind
             self.kinds.setdefault(kind, []).append(name)
 
-    def draw(self, state: State, rng: np.random.Generator, count: int) -> Floats:
-        """The parts of so many requests (ps, columns of `netsim.engine.parts`)."""
-        base = self.probe.parts
-        rows = rng.integers(0, len(base), count)
+    def rows(self, rng: np.random.Generator, count: int) -> Rows:
+        """Requests of the probe that so many go like."""
+        return rng.integers(0, len(self.probe.parts), count)
+
+    def draw(self, state: State, rng: np.random.Generator, rows: Rows) -> Floats:
+        """The parts of requests that go like these of the probe (ps, columns of `netsim.engine.parts`)."""
+        base, count = self.probe.parts, len(rows)
         parts = base[rows].astype(np.float64)
         self._work(parts, state, rng)
         pool = state.waits[self.workload]
@@ -58,6 +63,14 @@ class Sampler:
             parts[:, PART[QUEUE[kind]]] += found * PS_PER_S
         return parts
 
+    def fates(self, state: State, rng: np.random.Generator, rows: Rows) -> Rows:
+        """What becomes of datagrams that go like these of the probe: `netsim.engine.record.FATES` by number."""
+        found = np.zeros(len(rows), np.int64)
+        for name in self.probe.order if state.lost else ():
+            survive = (1 - state.lost.get(name, 0.0)) ** self.probe.passes[name][rows]
+            found[(found == 0) & (rng.random(len(rows)) > survive)] = FATE[self.stations.known[name].kind]
+        return found
+
     def _work(self, parts: Floats, state: State, rng: np.random.Generator) -> None:
         """Work and pauses as they spread, each task's in its share of the requests."""
         groups: dict[str, list[str]] = {}
@@ -72,8 +85,9 @@ class Sampler:
             if mean[0]:
                 parts[:, PART[column]] = found * (parts[:, PART[column]].mean() / mean[0])
         parts[:, PART["queue:cpu"]] += drawn[2] * PS_PER_S
+        parts[:, PART["queue:workers"]] += drawn[3] * PS_PER_S
 
-    def _standing(self, names: list[str], state: State, rows: npt.NDArray[np.intp]) -> Floats:
+    def _standing(self, names: list[str], state: State, rows: Rows) -> Floats:
         """What everybody waits at links behind a queue that others keep standing, as often as a request of the probe passed them: some
         pass such a link once and others three times."""
         found = np.zeros(len(rows))
@@ -105,7 +119,7 @@ class Sampler:
 
 
 class Tree:
-    """Works, pauses and turns (s) of requests and of the calls that they lead to: of calls side by side, the longest.
+    """Works, pauses, turns and waits in receive buffers (s) of requests and of the calls that they lead to: of calls side by side, the longest.
 
     Without ``rng``, all works are their means, as in the probe.
     """
@@ -119,8 +133,8 @@ class Tree:
         self.rng = rng
 
     def draw(self, party: str, count: int) -> Floats:
-        """Rows for work, pauses and turns, a column for each of ``count`` visits of a service or container."""
-        found = np.zeros((3, count))
+        """Rows for work, pauses, turns and waits in receive buffers, a column for each of ``count`` visits of a service or container."""
+        found = np.zeros((4, count))
         if party not in self.groups:
             return found
         scenario, model = self.sampler.stations.scenario, self.sampler.stations.model
@@ -160,7 +174,14 @@ class Tree:
             if longest > quantum:
                 long = np.flatnonzero((which == k) & (found[0] > quantum))
                 first = self.state.waits[f"{stations.place[node]}/cpu"]
-                found[2, long] = later_turns(first, turns_after_first(found[0, long], quantum), quantum)
+                alone = self.state.alone.get(f"{name}/workers", 1.0)
+                found[2, long] = alone * later_turns(
+                    first, turns_after_first(found[0, long], quantum), quantum
+                )
+            buffer = self.state.buffers.get(f"{name}/workers")
+            if buffer is not None:
+                those = np.flatnonzero(which == k)
+                found[3, those] = self.rng.choice(buffer.waits_s, len(those))
             levels = self.state.limited_s.get(name)
             if levels is not None:
                 those = np.flatnonzero(which == k)

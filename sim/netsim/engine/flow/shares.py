@@ -142,6 +142,8 @@ class Sharing:
     def _renewed(self, party: str, per_s: float) -> float:
         """How often a connection to a party is opened anew (1/s), by the pool of whoever asks it first."""
         load = self.scenario.load[self.name]
+        if load.datagram is not None and party_of(self.scenario, load.to) == party:
+            return 0.0  # a socket's flow stays with its task
         if party_of(self.scenario, load.to) == party:
             return _renewed(load.connection, per_s, 1)
         for caller in self.parties_asking(party):

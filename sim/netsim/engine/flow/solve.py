@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from netsim.engine.flow.buffers import Buffered
 from netsim.engine.flow.constants import constants
+from netsim.engine.flow.lossy import EVEN, Streams
 from netsim.engine.flow.maxmin import Floats
 from netsim.engine.flow.probe import Demand, Probe
-from netsim.engine.flow.queues import MOST, NONE, Wait, later_turns, sliced, wait
+from netsim.engine.flow.queues import NONE, Wait, later_turns, sliced, wait
 from netsim.engine.flow.quota import QUOTA, waits
-from netsim.engine.flow.work import cv2, slices_square, spread_of_turns
+from netsim.engine.flow.work import Turns, cv2, slices_square, spread_of_turns
 from netsim.engine.record import StationRecord
 from netsim.model.entities import Model
 from netsim.picoseconds import PS_PER_S
@@ -21,7 +23,7 @@ from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_work import Distribution, Work
 
 ROUNDS = 60
-HALVINGS = 50
+LOSSES = 30  # at the most, until what is lost of datagrams stays
 
 
 @dataclass(slots=True)
@@ -30,13 +32,21 @@ class State:
     of connections under its name.
 
     ``paths``: by workload, the visits of each station before which a request waits as anybody does (see `Stations.paths`).
-    ``hold_s``: how long a worker is held, by pool. ``limited_s``: quantiles of the wait for its processor limit, by task.
+    ``lost``: by station, the share of datagrams that it loses; ``buffers``: by worker pool, what its receive buffer does; ``asked``: of
+    links and receive queues on the way of datagrams, the share that they are asked for, and how long their buffers last (s); ``alone``: by worker pool, the share of
+    the wait for its node's cores that its threads have; ``reached``: of streams, the
+    share of their visits that is left, by station. ``hold_s``: how long a worker is held, by pool. ``limited_s``: quantiles of the wait for its processor limit, by task.
     """
 
     rates: dict[str, float]
     busy: dict[str, float] = field(default_factory=dict)
     waits: dict[str, Wait] = field(default_factory=dict)
     paths: dict[str, dict[str, float]] = field(default_factory=dict)
+    lost: dict[str, float] = field(default_factory=dict)
+    buffers: dict[str, Buffered] = field(default_factory=dict)
+    asked: dict[str, tuple[float, float]] = field(default_factory=dict)
+    alone: dict[str, float] = field(default_factory=dict)
+    reached: dict[str, dict[str, float]] = field(default_factory=dict)
     hold_s: dict[str, float] = field(default_factory=dict)
     limited_s: dict[str, Floats] = field(default_factory=dict)
 
@@ -55,6 +65,7 @@ class Stations:
             pool = f"{task.name}/workers"
             if pool not in self.known:
                 self.known[pool] = StationRecord(pool, "workers", task.node.name, task.spec.work.workers)
+        self.streams = Streams(scenario, model, probes)
         self.names = sorted({name for probe in probes.values() for name in probe.demands})
         self.quantum_s = {n.name: n.profile.quantum_ps / PS_PER_S for n in model.nodes.values()}
         nodes = model.nodes.values()
@@ -66,7 +77,7 @@ class Stations:
         #: How long what comes to a link stands behind them (s), where they fill it.
         self.standing: dict[str, float] = {}
         self._squares: dict[tuple[Work, float], tuple[float, float]] = {}
-        self._turns: dict[tuple[Distribution, float], tuple[Floats, Floats]] = {}
+        self._turns: dict[tuple[Distribution, float], Turns] = {}
         self._parallel = {name: self._side_by_side(name) for name in scenario.load}
 
     def _side_by_side(self, name: str) -> bool:
@@ -86,31 +97,36 @@ class Stations:
             self._squares[key] = mean * mean * cv2(work.cpu), slices_square(work.cpu, quantum_s) - level
         return self._squares[key]
 
-    def later_s(self, work: Work, quantum_s: float, first: Wait) -> float:
-        """The mean wait of a work before its turns after the first."""
+    def turns(self, work: Work, quantum_s: float) -> Turns:
+        """The turns of a work after its first."""
         key = (work.cpu, quantum_s)
         if key not in self._turns:
             self._turns[key] = spread_of_turns(work.cpu, quantum_s)
-        turns, chances = self._turns[key]
-        if turns[-1] == 0 or not first.others:
+        return self._turns[key]
+
+    def later_s(self, work: Work, quantum_s: float, first: Wait) -> float:
+        """The mean wait of a work before its turns after the first."""
+        turns = self.turns(work, quantum_s)
+        if not turns.seconds or not first.others:
             return 0.0
-        return float(later_turns(first, turns, quantum_s) @ chances)
+        return float(later_turns(first, turns.numbers, quantum_s) @ turns.chances)
 
     def cores(self, node: str) -> int:
         """The cores of a node, or of a machine that nodes share."""
         return self._cores[node]
 
-    def totals(self, rates: Mapping[str, float]) -> dict[str, Demand]:
-        """Visits, seconds and squares per second at every station."""
+    def totals(self, rates: Mapping[str, float], lost: Mapping[str, float]) -> dict[str, Demand]:
+        """Visits, seconds and squares per second at every station, of datagrams without those that are lost before it."""
         found = {name: replace(self.beside[name]) if name in self.beside else Demand() for name in self.names}
         for workload, probe in self.probes.items():
             rate = rates[workload]
-            for name, demand in probe.demands.items():
+            for name, demand in probe.demands.items() if workload not in self.streams.probes else ():
                 total = found[name]
                 total.visits += rate * demand.visits
                 total.seconds += rate * demand.seconds
                 total.squares += rate * demand.squares
                 total.short_squares += rate * demand.short_squares
+        self.streams.totals(found, rates, lost)
         for task in self.model.tasks.values():
             pool = found.get(f"{task.name}/workers")
             if pool is not None:
@@ -136,12 +152,36 @@ class Stations:
                 found[core] = found.get(core, Demand()).plus(totals[name])
         return found
 
+    def _later(self, totals: Mapping[str, Demand]) -> dict[str, tuple[float, float]]:
+        """Of cores, the share of threads' work that is done in turns after the first of a work, and the length of a time slice (s)."""
+        found: dict[str, tuple[float, float]] = {}
+        for task in self.model.tasks.values():
+            pool, cores = totals.get(f"{task.name}/workers"), totals.get(task.node.cpu_station)
+            quantum_s = self.quantum_s[task.node.name]
+            if pool is not None and cores is not None and cores.seconds:
+                seconds = pool.visits * self.turns(task.spec.work, quantum_s).seconds
+                before = found.get(task.node.cpu_station, (0.0, 0.0))[0]
+                found[task.node.cpu_station] = min(1.0, before + seconds / cores.seconds), quantum_s
+        return found
+
     def solve(self, rates: Mapping[str, float], full: Collection[str] = ()) -> State:
+        """The state at these rates (see `_state`). What is lost of datagrams depends on how long workers are held, and that on what is lost."""
+        lost: dict[str, float] = {}
+        for _ in range(LOSSES):
+            state = self._state(rates, full, lost)
+            new = {name: state.lost.get(name, 0.0) for name in {*state.lost, *lost}}
+            if all(abs(share - lost.get(name, 0.0)) < 1e-4 for name, share in new.items()):
+                break
+            lost = {name: (share + lost[name]) / 2 if name in lost else share for name, share in new.items()}
+        return state
+
+    def _state(self, rates: Mapping[str, float], full: Collection[str], lost: Mapping[str, float]) -> State:
         """Utilisations and waits at these rates. Nobody waits for the connections of workloads in ``full``: they are the users."""
         state = State(dict(rates))
-        totals = self.totals(rates)
+        totals = self.totals(rates, lost)
+        state.reached = {name: self.streams.reached(name, lost)[0] for name in self.streams.probes}
         softirq = self.softirq_share(totals)
-        queued = self._by_core(totals)
+        queued, later = self._by_core(totals), self._later(totals)
         for name, total in totals.items():
             if not total.visits:
                 state.busy[name], state.waits[name] = 0.0, NONE
@@ -152,7 +192,12 @@ class Stations:
                 cores = self.cores(node)
                 state.busy[name] = total.seconds / cores + softirq[node]
                 state.waits[name] = sliced(
-                    total.visits, mean, total.short_squares / total.visits, cores, softirq[node]
+                    total.visits,
+                    mean,
+                    total.short_squares / total.visits,
+                    cores,
+                    softirq[node],
+                    *later.get(name, ()),
                 )
             elif self.known[name].kind != "workers":
                 state.busy[name] = total.seconds
@@ -161,6 +206,7 @@ class Stations:
                     wait(row.visits, row.seconds / row.visits, row.squares / row.visits) if behind is None
                     else Wait(0.0, behind, 0.0, behind)
                 )  # fmt: skip
+                self.streams.full(name, total, state)
         self._limits(state, totals)
         self._pools(state, totals)
         for workload in self.probes:
@@ -172,15 +218,18 @@ class Stations:
 
     def paths(self, state: State, workload: str) -> dict[str, float]:
         """By station, the visits before which a request of a workload waits as anybody does. Who comes back to cores soon after it was served
-        there finds them as it left them: such a visit counts for less."""
+        there finds those who came while it waited before, and nobody else: such a visit counts for less (`netsim.engine.flow.queues.sliced`)."""
         probe, share = self.probes[workload], self.on_path(workload)
         found = {}
         for name, demand in probe.demands.items():
             settles = state.waits[name].settles_s
             again = probe.again_s.get(name, probe.again_s.get("")) if settles else None
-            found[name] = (
-                demand.on_path * share * (1.0 if again is None else float(-np.expm1(-again / settles).mean()))
-            )
+            soon = 0.0 if again is None else float(np.exp(-again / settles).mean())
+            found[name] = demand.on_path * share * (1 - (1 - state.waits[name].share) * soon)
+        for pool, alone in state.alone.items():
+            cores = self.streams.tasks[pool].node.cpu_station
+            if pool in probe.demands and cores in found:
+                found[cores] = max(0.0, found[cores] - probe.demands[pool].visits * (1 - alone))
         return found
 
     def _limits(self, state: State, totals: Mapping[str, Demand]) -> None:
@@ -201,13 +250,29 @@ class Stations:
     def _connections(self, state: State, workload: str) -> None:
         """A workload's pool of connections: each is held for a response."""
         load = self.scenario.load[workload]
-        if load.connection.kind != "pool":
+        if load.datagram is not None:
+            self._sockets(state, workload)
+        if load.connection.kind != "pool" or load.datagram is not None:
             return
         sources = max(1, len(self.model.services.get(load.from_, ())))
         each = -(-load.connection.pool // sources)
         rate, hold = state.rates[workload] / sources, self.response_s(state, workload)
         state.busy[workload] = rate * hold / each
         state.waits[workload] = wait(rate, hold, hold * hold + self._variance(state, workload), each)
+
+    def _sockets(self, state: State, workload: str) -> None:
+        """A socket's thread sends one datagram after the other."""
+        load, each_s = self.scenario.load[workload], self.streams.socket_s(workload)
+        if each_s and load.arrivals is not None:
+            rate = state.rates[workload] / load.flows
+            cpus = [
+                state.waits[name].mean_s for name in self.probes[workload].demands if name.endswith("/cpu")
+            ]
+            hold = each_s + sum(cpus) / len(cpus)
+            state.busy[workload] = rate * hold
+            state.waits[workload] = wait(
+                rate, hold, 2 * hold * hold, 1, EVEN.get(load.arrivals.kind, load.arrivals.cv**2)
+            )
 
     def _variance(self, state: State, workload: str) -> float:
         """Of a response (s^2): works, pauses and waits, as if each were by itself."""
@@ -241,11 +306,13 @@ class Stations:
                 work, node = task.spec.work, task.node.name
                 cpu = state.waits[task.node.cpu_station]
                 variance, _ = self.spread(work, self.quantum_s[node])
-                own = (
-                    cpu.mean_s
-                    + self.later_s(work, self.quantum_s[node], cpu)
-                    + self.limited_s(state, task.name)
-                )
+                alone = 1.0
+                if name in self.streams.pools:
+                    cores = totals[task.node.cpu_station]
+                    alone = self.streams.own_wait(name, total, cores, self.cores(task.node.machine), cpu)
+                    state.alone[name] = alone
+                waits_s = cpu.mean_s + self.later_s(work, self.quantum_s[node], cpu)
+                own = alone * waits_s + self.limited_s(state, task.name)
                 calls = 0.0
                 for call in task.spec.calls:
                     target = party_of(self.scenario, call.to)
@@ -261,6 +328,8 @@ class Stations:
                 state.waits[name] = wait(
                     total.visits, hold - own, square - hold * hold + (hold - own) ** 2, work.workers
                 )
+                if name in self.streams.pools:
+                    self.streams.pool(name, total, hold, state)
                 entry = sums.setdefault(task.party, [0.0, 0.0])
                 entry[0] += total.visits
                 entry[1] += total.visits * (own + calls + state.waits[name].mean_s)
@@ -295,77 +364,3 @@ class Stations:
         if not work or not len(probe.parts):
             return 1.0
         return min(1.0, float(probe.parts[:, PART["app.work"]].mean()) / PS_PER_S / work)
-
-    def settled(self, opened: Mapping[str, float], users: Mapping[str, int]) -> State:
-        """The state of open workloads beside those with users. Where a pool of connections can do less than is asked of it, its connections
-        are as many users that never think: stations have no more than they ask, and what is left waits in front of the pool."""
-        state = self.closed(opened, users)
-        full: dict[str, int] = {}
-        while more := [n for n in opened if n not in full and state.busy.get(n, 0.0) > 1]:
-            full |= {name: self._pool(name) for name in more}
-            state = self.closed({n: r for n, r in opened.items() if n not in full}, {**users, **full}, full)
-            for name in full:
-                state.busy[name] = max(1.0, opened[name] / max(state.rates[name], 1e-9))
-        state.rates |= opened
-        return state
-
-    def _pool(self, workload: str) -> int:
-        """The connections of a workload's pools together."""
-        load = self.scenario.load[workload]
-        sources = max(1, len(self.model.services.get(load.from_, ())))
-        return -(-load.connection.pool // sources) * sources
-
-    def closed(
-        self, opened: Mapping[str, float], users: Mapping[str, int], full: Collection[str] = ()
-    ) -> State:
-        """Rates of workloads with users, beside open ones: each rate is where users / (think + response) meets it.
-
-        One user's own request is not in its own way (Reiser and Lavenberg's arrival theorem as Schweitzer
-        approximates it): waits are those at (users - 1) / users of the rate.
-        """
-        if not users:
-            return self.solve(opened)
-        rates = {**opened, **dict.fromkeys(users, 0.0)}
-        for _ in range(ROUNDS if len(users) > 1 else 1):
-            worst = 0.0
-            for name, count in users.items():
-                new = self._meet(rates, name, count, full)
-                worst = max(worst, abs(new - rates[name]) / max(new, 1e-12))
-                rates[name] = new
-            if worst < 1e-6:
-                break
-        state = self.solve(rates, full)
-        seen = {n: r * ((users[n] - 1) / users[n] if n in users else 1.0) for n, r in rates.items()}
-        others = self.solve(seen, full)
-        state.waits, state.paths = others.waits, others.paths
-        for name, count in users.items():
-            if name not in full:
-                self._crowd(state, name, count)
-        return state
-
-    def _crowd(self, state: State, name: str, count: int) -> None:
-        """Where its own pool of connections is what limits a workload, users wait for it whom no formula for a
-        pool that is less than busy counts: all who neither think nor are served (Little's law)."""
-        if not state.rates[name] or max(state.busy.values()) > state.busy.get(name, 0.0):
-            return
-        think = self.scenario.load[name].think.mean / PS_PER_S
-        more = count / state.rates[name] - think - self.response_s(state, name)
-        if more > 0:
-            state.waits[name] = Wait(1.0, state.waits[name].mean_s + more)
-
-    def _meet(self, rates: Mapping[str, float], name: str, count: int, full: Collection[str]) -> float:
-        think = self.scenario.load[name].think.mean / PS_PER_S
-        idle = self.response_s(self.solve(dict.fromkeys(rates, 0.0), full), name)
-        low, high = 0.0, count / max(think + idle, 1e-9)
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            seen = self.solve({**rates, name: middle * (count - 1) / count}, full)
-            busy = self.solve({**rates, name: middle}, full).busy
-            over = max((u for n, u in busy.items() if n == name or n not in self.probes), default=0.0) >= MOST
-            if over or middle * (think + self.response_s(seen, name)) > count:
-                high = middle
-            else:
-                low = middle
-            if high - low < 1e-6 * high:
-                break
-        return low

@@ -18,9 +18,6 @@ def unsupported(scenario: Scenario) -> str | None:
             return f"the burst credit of {name}"
         if group.smt is not None:
             return f"the hardware threads of {name}"
-    for name, load in scenario.load.items():
-        if load.datagram is not None:
-            return f"the datagrams of {name}"
     busy = {name: service.work.busy for name, service in scenario.services.items()}
     busy |= {name: container.work.busy for name, container in scenario.containers.items()}
     for name, threads in busy.items():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from netsim.datapath.stage import Context
+from netsim.datapath.stage import Context, backlog_of
 from netsim.engine.machine import Machine
 from netsim.engine.meter import Meter
 from netsim.picoseconds import PS_PER_S
@@ -18,7 +19,7 @@ QUANTILES = 64
 class Squares(Meter):
     """Also sums up the squares of busy times (s^2)."""
 
-    __slots__ = ("squares", "short", "quantum_s")
+    __slots__ = ("squares", "short", "quantum_s", "came")
 
     def __init__(self, old: Meter, quantum_ps: int) -> None:
         super().__init__("", "", "", 1, old.duration_ps, old.slice_ps)
@@ -26,6 +27,13 @@ class Squares(Meter):
         self.squares = 0.0
         self.short = 0.0
         self.quantum_s = min(quantum_ps / PS_PER_S, 1e6)
+        self.came: list[int] = []  # to workers, when
+
+    def waited(self, arrived_ps: int, wait_ps: int) -> None:
+        """Somebody who arrived then begins to be served."""
+        super().waited(arrived_ps, wait_ps)
+        if self.record.kind == "workers" and 0 <= arrived_ps < self.duration_ps:
+            self.came.append(arrived_ps)
 
     def busy(self, start_ps: int, end_ps: int) -> None:
         """One server was busy from start to end."""
@@ -95,7 +103,11 @@ def watch_paths(machine: Machine) -> dict[str, list[int]]:
                 if visit.context == Context.LINK:
                     meet(visit.station_of(flow, machine.lanes.get(visit.station) if machine.lanes else None))
                 elif visit.context == Context.SOFTIRQ:
-                    meet(f"{visit.node}/softirq")
+                    rings, queues = machine.rings[visit.node], machine.queues[visit.node]
+                    steered = (
+                        queues + backlog_of(flow, len(rings) - queues) if visit.steered else flow % queues
+                    )
+                    meet(rings[steered].meter.record.name)
         send(route, payload, key, arrive, drop, split, flow, *rest, **more)
 
     def running(thread: Any, node: str, work: Any, done: Any, split: Any) -> None:
@@ -109,14 +121,24 @@ def watch_paths(machine: Machine) -> dict[str, list[int]]:
 
 
 def by_request(
-    times: dict[str, list[int]], machine: Machine, start_ps: npt.NDArray[np.int64], done: list[int]
+    times: dict[str, list[int]], names: Iterable[str], start_ps: npt.NDArray[np.int64], done: list[int]
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """How often each request passes each link: one comes after the other, so what is met before the next one starts is its own."""
+    """How often each request passes each of these stations: one comes after the other, so what is met before the next one starts is its own."""
     found = {}
-    for name in sorted(times.keys() & machine.links.keys()):
+    for name in sorted(times.keys() & set(names)):
         whose = np.searchsorted(start_ps, times[name], side="right") - 1
         found[name] = np.bincount(whose[whose >= 0], minlength=len(start_ps))[done]
     return found
+
+
+def in_order(times: dict[str, list[int]], start_ps: npt.NDArray[np.int64]) -> list[str]:
+    """Stations in the order in which a request meets them."""
+    after = {}
+    for name, when in times.items():
+        at = np.array(when, np.int64)
+        whose = np.maximum(np.searchsorted(start_ps, at, side="right") - 1, 0)
+        after[name] = float((at - start_ps[whose]).mean())
+    return sorted(after, key=lambda name: (after[name], name))
 
 
 def again_s(

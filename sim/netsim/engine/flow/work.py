@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,9 +53,16 @@ def turns_after_first(x_s: npt.NDArray[np.float64], quantum_s: float) -> npt.NDA
     return np.asarray(np.maximum(np.ceil(x_s / quantum_s - 1e-9) - 1, 0.0))
 
 
-def spread_of_turns(
-    what: Distribution, quantum_s: float
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """How many turns a work may take after its first, and how likely each number is, over a grid of quantiles."""
-    turns, counts = np.unique(turns_after_first(_inverse(what, GRID), quantum_s), return_counts=True)
-    return turns, counts / len(GRID)
+class Turns(NamedTuple):
+    """The turns that a work may take after its first: how many, how likely each number is, and the mean of what is done in them (s)."""
+
+    numbers: npt.NDArray[np.float64]
+    chances: npt.NDArray[np.float64]
+    seconds: float
+
+
+def spread_of_turns(what: Distribution, quantum_s: float) -> Turns:
+    """Of a work, over a grid of quantiles."""
+    x = _inverse(what, GRID)
+    numbers, counts = np.unique(turns_after_first(x, quantum_s), return_counts=True)
+    return Turns(numbers, counts / len(GRID), float(np.maximum(x - quantum_s, 0).mean()))
