@@ -73,10 +73,11 @@ def _met(stations: Stations) -> tuple[Shares, Shares]:
 
 
 def _busy_ps(record: StationRecord, key: str, period: Period) -> int:
-    busy = period.state.busy.get(key)
-    return (
-        round(min(1.0, busy) * (period.end_ps - period.start_ps) * record.servers) if busy is not None else 0
-    )
+    state = period.state
+    if key not in state.busy and key not in state.computing:
+        return 0
+    busy = state.busy.get(key, 0.0) + state.computing.get(key, 0.0)
+    return round(min(1.0, busy) * (period.end_ps - period.start_ps) * record.servers)
 
 
 def _count_waits(record: StationRecord, found: Wait, count: int, levels: int) -> None:

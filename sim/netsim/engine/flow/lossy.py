@@ -17,6 +17,7 @@ from netsim.datapath.udp import has_to_fit, holds, truesize_bytes
 from netsim.engine.flow.buffers import buffered
 from netsim.engine.flow.probe import Demand, Probe
 from netsim.engine.flow.queues import MOST, NONE, Floats, Wait, shortest_queue
+from netsim.engine.flow.standing import part_bytes
 from netsim.engine.record import FATES
 from netsim.model.entities import Model, Task
 from netsim.picoseconds import PS_PER_S
@@ -148,7 +149,10 @@ class Streams:
             (n.nic.ring for n in self.nodes.values() if name.startswith((f"{n.name}/", f"switch/{n.name}"))),
             1024,
         )
-        size = self.scenario.fabric.buffer if name.startswith("switch/") else None
+        fabric = self.scenario.fabric
+        size = None
+        if name.startswith("switch/"):
+            size = fabric.buffer if fabric.alpha is None else part_bytes(fabric.buffer, fabric.alpha, 1)
         wire = [
             probe.wire_bytes[name] / probe.demands[name].visits
             for probe in self.probes.values()

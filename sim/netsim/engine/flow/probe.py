@@ -193,6 +193,7 @@ def _level(spec: Spec, clients: int) -> Spec:
     work = spec.work.model_copy(
         update={
             "cpu": Distribution("constant", spec.work.cpu.mean), "wait": Distribution("constant", spec.work.wait.mean),
+            "busy": 0,
         }
     )  # fmt: skip
     calls = tuple(

@@ -22,7 +22,8 @@ class Wait(NamedTuple):
 
     ``others``: of threads that take turns, how many others are on a thread's core (mean count). ``fixed_s``: what of the mean
     everybody waits, behind a queue that others keep standing. ``settles_s``: how long it takes until who was just served finds the station as
-    anybody does; 0: at once.
+    anybody does; 0: at once. ``again_s``: what everybody waits after a time slice behind threads that always compute, ``at_once_s``: who comes back at once.
+    ``shape``: of the gamma distribution of the waits of those who wait; 1: exponential.
     """
 
     chance: float
@@ -30,6 +31,9 @@ class Wait(NamedTuple):
     others: float = 0.0
     fixed_s: float = 0.0
     settles_s: float = 0.0
+    again_s: float = 0.0
+    at_once_s: float = 0.0
+    shape: float = 1.0
 
     @property
     def each_s(self) -> float:
@@ -41,15 +45,26 @@ class Wait(NamedTuple):
         """The share of a thread's core that others use while it is there."""
         return self.others / (1 + self.others)
 
+    @property
+    def at_once(self) -> float:
+        """The wait of who comes back at once, over that of anybody."""
+        return self.share + (self.at_once_s / self.mean_s if self.mean_s else 0.0)
+
 
 NONE = Wait(0.0, 0.0)
 
 
-def erlang_c(servers: int, load: float) -> float:
-    """The chance to wait in M/M/m; ``load`` is in servers, below ``servers``."""
+def erlang_b(servers: int, load: float) -> float:
+    """The chance that all are busy where nobody waits, M/G/m/m (Erlang's loss formula)."""
     blocked = 1.0
     for k in range(1, servers + 1):
         blocked = load * blocked / (k + load * blocked)
+    return blocked
+
+
+def erlang_c(servers: int, load: float) -> float:
+    """The chance to wait in M/M/m; ``load`` is in servers, below ``servers``."""
+    blocked = erlang_b(servers, load)
     share = load / servers
     return blocked / (1 - share + share * blocked)
 
@@ -108,8 +123,9 @@ def later_turns(first: Wait, turns: Floats, quantum_s: float) -> Floats:
 
     Whoever has had a slice goes to the end of its core's row and waits for all who came while it waited and ran: W' = r (W + slice),
     with r the share of the core that others use (round robin with feedback: Kleinrock, Queueing Systems II, chapter 4). Many turns come to
-    processor sharing, slice x others for each; a short rest after a slice waits a whole round, too.
+    processor sharing, slice x others for each; a short rest after a slice waits a whole round, too. Threads that always compute have a slice in each
+    round (``again_s``).
     """
     share = first.share
-    round_s = quantum_s * first.others
+    round_s = quantum_s * first.others + first.again_s * (1 + first.others)
     return turns * round_s + (first.mean_s - round_s) * first.others * (1 - share**turns)

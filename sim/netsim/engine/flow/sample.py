@@ -84,7 +84,8 @@ class Sampler:
         for column, found, mean in zip(("app.work", "app.wait"), drawn, level, strict=False):
             if mean[0]:
                 parts[:, PART[column]] = found * (parts[:, PART[column]].mean() / mean[0])
-        parts[:, PART["queue:cpu"]] += drawn[2] * PS_PER_S
+        slower_s = self.stations.slower_s(state, self.workload) if state.slower else 0.0
+        parts[:, PART["queue:cpu"]] += (drawn[2] + slower_s) * PS_PER_S
         parts[:, PART["queue:workers"]] += drawn[3] * PS_PER_S
 
     def _standing(self, names: list[str], state: State, rows: Rows) -> Floats:
@@ -111,10 +112,13 @@ class Sampler:
         if not those.any():
             return found
         many = max(1.0, total / MOST_ROUNDS)
+        shapes = np.array([state.waits[name].shape for name in names])
+        plain = bool((shapes == 1).all())
         for chosen in _visits(total / many, rng, count):
             which = rng.choice(len(names), len(chosen), p=visits / total)
             waits = rng.random(len(chosen)) < chance[which]
-            found[chosen] += many * waits * rng.exponential(1.0, len(chosen)) * those[which]
+            sizes = rng.exponential(1.0, len(chosen)) if plain else rng.gamma(shapes[which]) / shapes[which]
+            found[chosen] += many * waits * sizes * those[which]
         return found
 
 
@@ -171,11 +175,16 @@ class Tree:
         longest = found[0].max(initial=0.0)
         for k, (name, node) in enumerate(zip(names, nodes, strict=True)):
             quantum = stations.quantum_s[node]
+            beside = self.state.slower.get(f"{stations.place[node]}/cpu")
+            if beside is not None:
+                those = np.flatnonzero(which == k)
+                factors = self.rng.choice(beside.factors, len(those), p=beside.chances)
+                found[2, those] = found[0, those] * (factors - 1)
             if longest > quantum:
                 long = np.flatnonzero((which == k) & (found[0] > quantum))
                 first = self.state.waits[f"{stations.place[node]}/cpu"]
                 alone = self.state.alone.get(f"{name}/workers", 1.0)
-                found[2, long] = alone * later_turns(
+                found[2, long] += alone * later_turns(
                     first, turns_after_first(found[0, long], quantum), quantum
                 )
             buffer = self.state.buffers.get(f"{name}/workers")

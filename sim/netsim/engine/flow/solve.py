@@ -9,18 +9,19 @@ import numpy as np
 
 from netsim.engine.flow.buffers import Buffered
 from netsim.engine.flow.constants import constants
+from netsim.engine.flow.cores import Cores
 from netsim.engine.flow.lossy import EVEN, Streams
 from netsim.engine.flow.maxmin import Floats
 from netsim.engine.flow.probe import Demand, Probe
-from netsim.engine.flow.queues import NONE, Wait, later_turns, sliced, wait
+from netsim.engine.flow.queues import NONE, Wait, wait
 from netsim.engine.flow.quota import QUOTA, waits
-from netsim.engine.flow.work import Turns, cv2, slices_square, spread_of_turns
-from netsim.engine.record import StationRecord
+from netsim.engine.flow.threads import Slower
+from netsim.engine.flow.work import cv2, slices_square
 from netsim.model.entities import Model
 from netsim.picoseconds import PS_PER_S
-from netsim.scenario.calls import asked_of, party_of, spec_of
+from netsim.scenario.calls import party_of
 from netsim.scenario.schema import Scenario
-from netsim.scenario.schema_work import Distribution, Work
+from netsim.scenario.schema_work import Work
 
 ROUNDS = 60
 LOSSES = 30  # at the most, until what is lost of datagrams stays
@@ -34,7 +35,7 @@ class State:
     ``paths``: by workload, the visits of each station before which a request waits as anybody does (see `Stations.paths`).
     ``lost``: by station, the share of datagrams that it loses; ``buffers``: by worker pool, what its receive buffer does; ``asked``: of
     links and receive queues on the way of datagrams, the share that they are asked for, and how long their buffers last (s); ``alone``: by worker pool, the share of
-    the wait for its node's cores that its threads have; ``reached``: of streams, the
+    the wait for its node's cores that its threads have; ``slower``: by cores, how many times as long work takes there beside other hardware threads; ``computing``: the share of cores that threads have which always compute; ``reached``: of streams, the
     share of their visits that is left, by station. ``hold_s``: how long a worker is held, by pool. ``limited_s``: quantiles of the wait for its processor limit, by task.
     """
 
@@ -46,46 +47,25 @@ class State:
     buffers: dict[str, Buffered] = field(default_factory=dict)
     asked: dict[str, tuple[float, float]] = field(default_factory=dict)
     alone: dict[str, float] = field(default_factory=dict)
+    slower: dict[str, Slower] = field(default_factory=dict)
+    computing: dict[str, float] = field(default_factory=dict)
     reached: dict[str, dict[str, float]] = field(default_factory=dict)
     hold_s: dict[str, float] = field(default_factory=dict)
     limited_s: dict[str, Floats] = field(default_factory=dict)
 
 
-class Stations:
+class Stations(Cores):
     """Everything about the stations of a scenario that the formulas need, and the formulas over them."""
 
     def __init__(self, scenario: Scenario, model: Model, probes: Mapping[str, Probe]) -> None:
-        self.scenario = scenario
-        self.model = model
-        self.probes = probes
-        self.known: dict[str, StationRecord] = {}
-        for probe in probes.values():
-            self.known |= probe.stations
-        for task in model.tasks.values():  # probes know the tasks of their workload
-            pool = f"{task.name}/workers"
-            if pool not in self.known:
-                self.known[pool] = StationRecord(pool, "workers", task.node.name, task.spec.work.workers)
+        super().__init__(scenario, model, probes)
         self.streams = Streams(scenario, model, probes)
         self.names = sorted({name for probe in probes.values() for name in probe.demands})
-        self.quantum_s = {n.name: n.profile.quantum_ps / PS_PER_S for n in model.nodes.values()}
-        nodes = model.nodes.values()
-        self._cores = {n.name: n.cores for n in nodes} | {n.machine: n.machine_cores for n in nodes}
-        self.place = {n.name: n.machine for n in nodes}
-        self.ring_cores = {ring: core for probe in probes.values() for ring, core in probe.cores.items()}
         #: What bulk transfers ask of stations, per second.
         self.beside: dict[str, Demand] = {}
         #: How long what comes to a link stands behind them (s), where they fill it.
         self.standing: dict[str, float] = {}
         self._squares: dict[tuple[Work, float], tuple[float, float]] = {}
-        self._turns: dict[tuple[Distribution, float], Turns] = {}
-        self._parallel = {name: self._side_by_side(name) for name in scenario.load}
-
-    def _side_by_side(self, name: str) -> bool:
-        """Whether requests of a workload lead to parallel calls: then not every visit is on the critical path."""
-        load = self.scenario.load[name]
-        asked = asked_of(self.scenario, load.to, load.from_)
-        specs = [spec_of(self.scenario, party) for party in asked]
-        return any(call.parallel for spec in specs if spec is not None for call in spec.calls)
 
     def spread(self, work: Work, quantum_s: float) -> tuple[float, float]:
         """What a work's spread adds to the mean square and to the turns' squares (s^2)."""
@@ -96,24 +76,6 @@ class Stations:
             level = whole * quantum_s**2 + rest**2
             self._squares[key] = mean * mean * cv2(work.cpu), slices_square(work.cpu, quantum_s) - level
         return self._squares[key]
-
-    def turns(self, work: Work, quantum_s: float) -> Turns:
-        """The turns of a work after its first."""
-        key = (work.cpu, quantum_s)
-        if key not in self._turns:
-            self._turns[key] = spread_of_turns(work.cpu, quantum_s)
-        return self._turns[key]
-
-    def later_s(self, work: Work, quantum_s: float, first: Wait) -> float:
-        """The mean wait of a work before its turns after the first."""
-        turns = self.turns(work, quantum_s)
-        if not turns.seconds or not first.others:
-            return 0.0
-        return float(later_turns(first, turns.numbers, quantum_s) @ turns.chances)
-
-    def cores(self, node: str) -> int:
-        """The cores of a node, or of a machine that nodes share."""
-        return self._cores[node]
 
     def totals(self, rates: Mapping[str, float], lost: Mapping[str, float]) -> dict[str, Demand]:
         """Visits, seconds and squares per second at every station, of datagrams without those that are lost before it."""
@@ -134,36 +96,6 @@ class Stations:
                 found[task.node.cpu_station].short_squares += pool.visits * slices
         return found
 
-    def softirq_share(self, totals: Mapping[str, Demand]) -> dict[str, float]:
-        """Softirq's share of each node's cores."""
-        found = dict.fromkeys(self.place.values(), 0.0)
-        for name, total in totals.items():
-            record = self.known.get(name)
-            if record is not None and record.kind == "nic_rx":
-                place = self.place[record.node]
-                found[place] += total.seconds / self.cores(place)
-        return found
-
-    def _by_core(self, totals: Mapping[str, Demand]) -> dict[str, Demand]:
-        """What all receive queues of a core ask of it: they are one row, as are its backlog and the queue that hands on to it (RPS)."""
-        found: dict[str, Demand] = {}
-        for name, core in self.ring_cores.items():
-            if name in totals and totals[name].visits:
-                found[core] = found.get(core, Demand()).plus(totals[name])
-        return found
-
-    def _later(self, totals: Mapping[str, Demand]) -> dict[str, tuple[float, float]]:
-        """Of cores, the share of threads' work that is done in turns after the first of a work, and the length of a time slice (s)."""
-        found: dict[str, tuple[float, float]] = {}
-        for task in self.model.tasks.values():
-            pool, cores = totals.get(f"{task.name}/workers"), totals.get(task.node.cpu_station)
-            quantum_s = self.quantum_s[task.node.name]
-            if pool is not None and cores is not None and cores.seconds:
-                seconds = pool.visits * self.turns(task.spec.work, quantum_s).seconds
-                before = found.get(task.node.cpu_station, (0.0, 0.0))[0]
-                found[task.node.cpu_station] = min(1.0, before + seconds / cores.seconds), quantum_s
-        return found
-
     def solve(self, rates: Mapping[str, float], full: Collection[str] = ()) -> State:
         """The state at these rates (see `_state`). What is lost of datagrams depends on how long workers are held, and that on what is lost."""
         lost: dict[str, float] = {}
@@ -180,24 +112,21 @@ class Stations:
         state = State(dict(rates))
         totals = self.totals(rates, lost)
         state.reached = {name: self.streams.reached(name, lost)[0] for name in self.streams.probes}
+        self.hardware_threads(state, totals)
         softirq = self.softirq_share(totals)
-        queued, later = self._by_core(totals), self._later(totals)
+        queued, later = self.by_core(totals), self.later(totals)
+        state.computing = {
+            name: min(1.0, n / self.cores(name[: -len("/cpu")])) for name, (n, _) in self.computing.items()
+        }
         for name, total in totals.items():
             if not total.visits:
                 state.busy[name], state.waits[name] = 0.0, NONE
                 continue
-            mean = total.seconds / total.visits
             if name.endswith("/cpu"):
-                node = name[: -len("/cpu")]
-                cores = self.cores(node)
-                state.busy[name] = total.seconds / cores + softirq[node]
-                state.waits[name] = sliced(
-                    total.visits,
-                    mean,
-                    total.short_squares / total.visits,
-                    cores,
-                    softirq[node],
-                    *later.get(name, ()),
+                share = softirq[name[: -len("/cpu")]]
+                state.busy[name] = total.seconds / self.cores(name[: -len("/cpu")]) + share
+                state.waits[name] = self.threads_wait(
+                    state, name, total, share, later.get(name, (0.0, 0.0)), rates
                 )
             elif self.known[name].kind != "workers":
                 state.busy[name] = total.seconds
@@ -225,7 +154,7 @@ class Stations:
             settles = state.waits[name].settles_s
             again = probe.again_s.get(name, probe.again_s.get("")) if settles else None
             soon = 0.0 if again is None else float(np.exp(-again / settles).mean())
-            found[name] = demand.on_path * share * (1 - (1 - state.waits[name].share) * soon)
+            found[name] = demand.on_path * share * (1 - (1 - state.waits[name].at_once) * soon)
         for pool, alone in state.alone.items():
             cores = self.streams.tasks[pool].node.cpu_station
             if pool in probe.demands and cores in found:
@@ -312,7 +241,8 @@ class Stations:
                     alone = self.streams.own_wait(name, total, cores, self.cores(task.node.machine), cpu)
                     state.alone[name] = alone
                 waits_s = cpu.mean_s + self.later_s(work, self.quantum_s[node], cpu)
-                own = alone * waits_s + self.limited_s(state, task.name)
+                longer_s = self.longer(state, task.node.cpu_station) * work.cpu.mean / PS_PER_S
+                own = alone * waits_s + longer_s + self.limited_s(state, task.name)
                 calls = 0.0
                 for call in task.spec.calls:
                     target = party_of(self.scenario, call.to)
@@ -343,6 +273,7 @@ class Stations:
         total = float(probe.parts.sum(axis=1).mean()) / PS_PER_S if len(probe.parts) else 0.0
         total += state.waits[workload].mean_s
         share = self.on_path(workload)
+        total += self.slower_s(state, workload)
         for name, visits in state.paths[workload].items():
             total += visits * state.waits[name].mean_s
         for task in self.model.tasks.values():
@@ -350,17 +281,6 @@ class Stations:
             if pool is not None:
                 cpu = state.waits[task.node.cpu_station]
                 later_s = self.later_s(task.spec.work, self.quantum_s[task.node.name], cpu)
-                total += pool.visits * share * (later_s + self.limited_s(state, task.name))
+                longer_s = self.longer(state, task.node.cpu_station) * task.spec.work.cpu.mean / PS_PER_S
+                total += pool.visits * share * (later_s + longer_s + self.limited_s(state, task.name))
         return total
-
-    def on_path(self, workload: str) -> float:
-        """The share of visits that a request waits for: below 1 where calls are made side by side."""
-        if not self._parallel[workload]:
-            return 1.0
-        from netsim.engine.parts import PART
-
-        probe = self.probes[workload]
-        work = sum(d.seconds for name, d in probe.demands.items() if name.endswith("/cpu"))
-        if not work or not len(probe.parts):
-            return 1.0
-        return min(1.0, float(probe.parts[:, PART["app.work"]].mean()) / PS_PER_S / work)

@@ -49,6 +49,12 @@ class Held:
         return min(most, self.moved_bytes / GROWS) if self.congestion == "cubic" else most
 
 
+def part_bytes(buffer_bytes: float, alpha: float, ports: int) -> float:
+    """What each of so many full ports gets of a buffer that they share: up to alpha times what is free of it (Choudhury and Hahne, Dynamic queue
+    length thresholds for shared-memory packet switches, IEEE/ACM Transactions on Networking 6, 1998)."""
+    return alpha * buffer_bytes / (1 + alpha * ports)
+
+
 class Queue:
     """The queue before one link through time. ``buffer_bytes``: what it holds at the most."""
 
@@ -110,6 +116,11 @@ class Standing:
             if name not in self._queues:
                 most = link.buffer_bytes or (link.ring_packets or 0) * max(f.packet_bytes for f in some)
                 self._queues[name] = Queue(most or math.inf)
+            if link.shared is not None:
+                full = sum(self.world.machine.links[other].shared is link.shared for other in held)
+                self._queues[name].buffer_bytes = part_bytes(
+                    link.shared.size_bytes, link.shared.alpha / 1000, full
+                )
             rate = (self.rates[name] or 0) * share / 8
             found[name] = self._queues[name].bytes_at(now_s, some) / rate
         self.at_s.append(now_s)
