@@ -2,7 +2,7 @@
 
 Such a thread gives its core up for whoever waits at the end of its time slice, and has it back after all who wait then: work at its core is
 served as by a server that goes on vacation after each gate, for a slice of each such thread (the mean wait of M/G/1 with gated service and
-vacations is in Takagi, Queueing Analysis I, 1991, 2.3). A thread that has had its slice gives way at once, so of a vacation in which nobody came
+vacations is in Takagi, Queueing Analysis I, 1991, chapter 2). A thread that has had its slice gives way at once, so of a vacation in which nobody came
 nothing is felt: per vacation x come in it, and with e^-x one comes after it. Who finds a core without such a thread free takes that; the others are those that Erlang's
 loss formula tells.
 """

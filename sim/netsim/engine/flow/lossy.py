@@ -16,7 +16,7 @@ import numpy as np
 from netsim.datapath.udp import has_to_fit, holds, truesize_bytes
 from netsim.engine.flow.buffers import buffered
 from netsim.engine.flow.probe import Demand, Probe
-from netsim.engine.flow.queues import MOST, NONE, Floats, Wait, shortest_queue
+from netsim.engine.flow.queues import MOST, NONE, Wait, shortest_queue
 from netsim.engine.flow.standing import part_bytes
 from netsim.engine.record import FATES
 from netsim.model.entities import Model, Task
@@ -44,14 +44,16 @@ class Streams:
         }
         self.tasks = {f"{task.name}/workers": task for task in model.tasks.values()}
         self.nodes, self.services = model.nodes, model.services
-        met = {name for probe in self.probes.values() for name in probe.order}
+        met = {name for probe in self.probes.values() for name in (*probe.order, *probe.demands)}
         others = {name for key, probe in probes.items() if key not in self.probes for name in probe.demands}
         #: Receive buffers that hold nothing but datagrams.
         self.pools = {
             name: self._room(name, task) for name, task in self.tasks.items() if name in met - others
         }
         #: Transmitters and receive queues on the way.
-        self.links = {name for name in met if name not in self.tasks}
+        self.links = {
+            name for probe in self.probes.values() for name in probe.order if name not in self.tasks
+        }
 
     def __bool__(self) -> bool:
         return bool(self.probes)
@@ -74,12 +76,12 @@ class Streams:
     def own_s(self, pool: str, demand: Demand) -> float:
         """Thread time of a datagram at its receiver (s)."""
         spec = self.tasks[pool].spec
-        if spec.calls:
+        if spec.calls or not demand.visits:
             return spec.work.cpu.mean / PS_PER_S
         return max(0.0, demand.seconds / demand.visits - spec.work.wait.mean / PS_PER_S)
 
-    def reached(self, name: str, lost: Mapping[str, float]) -> tuple[dict[str, float], Floats]:
-        """Of a stream, what share of its visits each station still has, and what share of each request of its probe is left at the end."""
+    def reached(self, name: str, lost: Mapping[str, float]) -> dict[str, float]:
+        """Of a stream, what share of its visits each station still has. Tasks that have come meanwhile get what is left in the mean."""
         probe = self.probes[name]
         left = np.ones(len(probe.parts))
         found: dict[str, float] = {}
@@ -87,19 +89,19 @@ class Streams:
             passes = probe.passes[station]
             many = float(passes.sum())
             found[station] = float(passes @ left) / many if many else 1.0
-            if lost.get(station):
+            if lost.get(station) and station in self.links:
                 left = left * (1 - lost[station]) ** passes
-        return found, left
+        return dict.fromkeys(probe.demands, float(left.mean())) | found
 
     def totals(self, found: dict[str, Demand], rates: Mapping[str, float], lost: Mapping[str, float]) -> None:
         """What all streams ask of the stations, onto what others do, where these shares are lost."""
         for name, probe in self.probes.items():
-            shares, _ = self.reached(name, lost)
+            shares = self.reached(name, lost)
             for station, demand in probe.demands.items():
-                found[station] = found[station].plus(demand.times(rates[name] * shares.get(station, 1.0)))
+                found[station] = found[station].plus(demand.times(rates[name] * shares[station]))
             for station, demand in probe.demands.items():
                 if station in self.tasks:
-                    gone = demand.visits * (1 - shares.get(station, 1.0) * (1 - lost.get(station, 0.0)))
+                    gone = demand.visits * (1 - shares[station] * (1 - lost.get(station, 0.0)))
                     cores = found[self.tasks[station].node.cpu_station]
                     own_s = self.own_s(station, demand)
                     share = min(1.0, rates[name] * gone * own_s / cores.seconds) if cores.seconds else 0.0

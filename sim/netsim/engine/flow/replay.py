@@ -63,9 +63,8 @@ def joined(spans: Sequence[Span]) -> list[Span]:
 
 def times_of(change: Change) -> tuple[int, int] | None:
     """When the first and the last node take up a change; None if no node does."""
-    if change.what not in ROWS:
+    if change.times_ps is None:
         return change.at_ps, change.at_ps
-    assert change.times_ps is not None
     heard = change.times_ps[change.times_ps < NEVER_PS]
     return (int(heard.min()), int(heard.max())) if len(heard) else None
 

@@ -66,9 +66,18 @@ class Sampler:
     def fates(self, state: State, rng: np.random.Generator, rows: Rows) -> Rows:
         """What becomes of datagrams that go like these of the probe: `netsim.engine.record.FATES` by number."""
         found = np.zeros(len(rows), np.int64)
-        for name in self.probe.order if state.lost else ():
-            survive = (1 - state.lost.get(name, 0.0)) ** self.probe.passes[name][rows]
-            found[(found == 0) & (rng.random(len(rows)) > survive)] = FATE[self.stations.known[name].kind]
+        if not state.lost:
+            return found
+        for name in self.probe.order:
+            if name in self.stations.streams.links and name in state.lost:
+                survive = (1 - state.lost[name]) ** self.probe.passes[name][rows]
+                found[(found == 0) & (rng.random(len(rows)) > survive)] = FATE[self.stations.known[name].kind]
+        pools = {name: demand.visits for name, demand in self.probe.demands.items() if name in state.buffers}
+        visits = sum(pools.values())
+        share = (
+            sum(each * state.lost.get(name, 0.0) for name, each in pools.items()) / visits if visits else 0.0
+        )
+        found[(found == 0) & (rng.random(len(rows)) < share)] = FATE["workers"]
         return found
 
     def _work(self, parts: Floats, state: State, rng: np.random.Generator) -> None:

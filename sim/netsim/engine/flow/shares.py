@@ -24,6 +24,8 @@ from netsim.scenario.calls import party_of, spec_of
 from netsim.scenario.schema_work import Connection
 
 Floats = npt.NDArray[np.float64]
+BACKENDS = (What.BACKEND_ADD, What.BACKEND_WEIGHT, What.BACKEND_REMOVE)
+PORTS = (What.PORT_ADD, What.PORT_REMOVE)
 ENDS = (What.TASK_TERMS, What.TASK_GONE, What.SANDBOX_GONE)
 
 
@@ -129,11 +131,17 @@ class Sharing:
         self.sender = load.from_ if load.from_ in self.parties else None
         self.senders = self.parties[self.sender].serving.sum() if self.sender else 1.0
         vias: tuple[str, ...] = ()
+        self.by_port: Party | None = (
+            None  # asked at the ports of its nodes, of which the entry has a list of its own
+        )
         if load.from_ == OUTSIDE:
             try:
-                vias = reach(model, OUTSIDE, load.to).vias
+                found = reach(model, OUTSIDE, load.to)
             except ReachError:
-                vias = ()
+                found = None
+            vias = found.vias if found is not None else ()
+            if found is not None and found.kind == "host" and found.balancer is None:
+                self.by_port = self.parties.get(party_of(scenario, load.to))
         self.entering = np.array([float(node in vias) for node in model.nodes])
         self.there = np.ones(len(self.nodes))
         self.slower: dict[str, float] = {}
@@ -210,6 +218,8 @@ class Sharing:
         what, subject = change.what, change.subject
         if subject in self.place:
             party, k = self.place[subject]
+            if what in (PORTS if self.parties[party] is not self.by_port else BACKENDS):
+                return
             self._task(self.parties[party], k, what, change.value)
         elif what in (What.NODE_DOWN, What.NODE_UP):
             self.there[self.nodes[subject]] = float(what == What.NODE_UP)
@@ -247,8 +257,9 @@ class Sharing:
             party.serving[k] = 0.0
             if not party.listed[k]:
                 party.leave(gone)
-        elif what in (What.BACKEND_ADD, What.BACKEND_WEIGHT, What.BACKEND_REMOVE):
-            party.listed[k] = float(what != What.BACKEND_REMOVE and weight > 0)
+        elif what in BACKENDS or what in PORTS:
+            removed = what in (What.BACKEND_REMOVE, What.PORT_REMOVE)
+            party.listed[k] = float(not removed and weight > 0)
             if not party.listed[k] and (not party.serving[k] or what == What.BACKEND_REMOVE):
                 party.leave(gone)
             elif party.listed[k] and not party.bound.any():

@@ -111,7 +111,7 @@ class Stations(Cores):
         """Utilisations and waits at these rates. Nobody waits for the connections of workloads in ``full``: they are the users."""
         state = State(dict(rates))
         totals = self.totals(rates, lost)
-        state.reached = {name: self.streams.reached(name, lost)[0] for name in self.streams.probes}
+        state.reached = {name: self.streams.reached(name, lost) for name in self.streams.probes}
         self.hardware_threads(state, totals)
         softirq = self.softirq_share(totals)
         queued, later = self.by_core(totals), self.later(totals)

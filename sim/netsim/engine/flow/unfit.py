@@ -33,6 +33,4 @@ def unsupported(scenario: Scenario) -> str | None:
         for name, service in scenario.services.items():
             if any(call.dns.cache for call in service.calls):
                 return f"the DNS answers that {name} keeps together with faults or operations"
-            if any(port.mode == "host" for port in service.ports):
-                return f"the ports in mode host of {name} together with faults or operations"
     return None
