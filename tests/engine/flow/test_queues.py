@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from netsim.engine.cpu import Core, Cpu, Thread
-from netsim.engine.flow.queues import erlang_c, later_turns, shortest_queue, sliced, wait
+from netsim.engine.flow.queues import erlang_c, later_turns, periodic, shortest_queue, sliced, wait
 from netsim.engine.flow.work import cv2, slices_square, spread_of_turns
 from netsim.engine.kernel import Kernel, Phase
 from netsim.engine.keys import name_key
@@ -145,3 +145,26 @@ def test_work_as_numbers() -> None:
     assert turns.seconds == pytest.approx(math.exp(-1), rel=0.01)
     assert slices_square(exponential, 1e3) == pytest.approx(2.0, rel=0.01)
     assert slices_square(Distribution("constant", 25 * 10**11), 1.0) == pytest.approx(2.25)
+
+
+def test_periodic_streams_wait_less_than_random_arrivals() -> None:
+    """nD/D/1 with any phases, seen at random times: within 5 % of what is played, and a fourth of M/D/1's wait or less."""
+    rng, busy = np.random.default_rng(1), 0.95
+    for streams in (4, 16):
+        period, waits = streams / busy, []
+        for _ in range(400):
+            begins = np.sort(rng.random(streams)) * period
+            work = now = 0.0
+            seen = np.sort(rng.random(20)) * period
+            for turn in range(2):  # the second one is like all others
+                for at, service in sorted([*((t, 1.0) for t in begins), *((t, 0.0) for t in seen)]):
+                    at += turn * period
+                    work, now = max(0.0, work - (at - now)) + service, at
+                    if turn and not service:
+                        waits.append(work)
+        found = periodic(streams, busy, 1.0)
+        assert found.mean_s == pytest.approx(np.mean(waits), rel=0.05)
+        assert found.chance == pytest.approx(np.mean(np.array(waits) > 0), rel=0.05)
+        assert found.mean_s < 0.25 * wait(busy, 1.0, 1.0).mean_s
+        those = np.array([each for each in waits if each > 0])
+        assert math.sqrt(1 / found.shape) == pytest.approx(those.std() / those.mean(), rel=0.05)

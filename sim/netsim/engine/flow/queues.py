@@ -6,6 +6,8 @@ section 5.5), which is Pollaczek and Khinchin's formula for one server and Poiss
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 #: Formulas diverge at 1; what a station cannot do is counted as backlog.
 MOST = 0.995
+EXACT = 40  # periodic streams, up to which their formula is summed up
+GRID = 800
 STAY = 0.14  # per further server and idle share; the fit in `shortest_queue`
 
 
@@ -52,6 +56,42 @@ class Wait(NamedTuple):
 
 
 NONE = Wait(0.0, 0.0)
+
+
+@lru_cache(maxsize=4096)
+def periodic(streams: int, busy: float, service_s: float) -> Wait:
+    """What somebody waits who comes at random to a server of so many periodic streams with any phases, nD/D/1, which is far less than for
+    random arrivals.
+
+    The exact chance that the wait exceeds x services, D being the period in services (Roberts and Virtamo, The superposition of periodic cell
+    arrival streams in an ATM multiplexer, IEEE Transactions on Communications 39, 1991): the sum over k > x of C(n, k) ((k - x) / D)^k
+    (1 - (k - x) / D)^(n - k) (D - n + x) / (D - k + x). Of many streams, as of a Brownian bridge: exp(-2 x (x / n + 1 - u)).
+    """
+    if streams <= 0 or service_s <= 0:
+        return NONE
+    busy = min(busy, MOST)
+    most = streams if streams <= EXACT else 4 * math.sqrt(streams)
+    x = (np.arange(GRID) + 0.5) * most / GRID
+    if streams <= EXACT:
+        period, k = streams / busy, np.arange(1, streams + 1)[:, None]
+        ahead = np.clip((k - x) / period, 0.0, 1.0)
+        ways = np.array([math.comb(streams, i) for i in range(1, streams + 1)], np.float64)[:, None]
+        terms = ways * ahead**k * (1 - ahead) ** (streams - k) * (period - streams + x) / (period - k + x)
+        chance = np.where(k > x, terms, 0.0).sum(axis=0)
+    else:
+        chance = np.exp(-2 * x * (x / streams + 1 - busy))
+    mean, square = float(chance.sum()) * most / GRID, float((2 * x * chance).sum()) * most / GRID
+    waits = float(chance[0])  # of those who wait, a gamma distribution with their mean and variance
+    return Wait(waits, mean * service_s, shape=1 / max(square * waits / mean**2 - 1, 1e-3))
+
+
+def evenly(seconds: float, squares: float, streams: int, even_s: float, even_squares: float) -> Wait:
+    """Of all that comes to a server (per second: seconds, and their squares), so many streams come evenly (`periodic`) and the rest at
+    random, which waits for both."""
+    busy = min(seconds, MOST)
+    found = periodic(streams, float(f"{busy:.3g}"), float(f"{even_squares / even_s:.3g}"))
+    random_s = max(0.0, squares - even_squares) / (2 * (1 - busy))
+    return found._replace(mean_s=found.mean_s + random_s)
 
 
 def erlang_b(servers: int, load: float) -> float:

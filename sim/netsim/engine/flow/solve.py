@@ -13,7 +13,7 @@ from netsim.engine.flow.cores import Cores
 from netsim.engine.flow.lossy import EVEN, Streams
 from netsim.engine.flow.maxmin import Floats
 from netsim.engine.flow.probe import Demand, Probe
-from netsim.engine.flow.queues import NONE, Wait, wait
+from netsim.engine.flow.queues import NONE, Wait, evenly, wait
 from netsim.engine.flow.quota import QUOTA, waits
 from netsim.engine.flow.threads import Slower
 from netsim.engine.flow.work import cv2, slices_square
@@ -63,6 +63,8 @@ class Stations(Cores):
         self.names = sorted({name for probe in probes.values() for name in probe.demands})
         #: What bulk transfers ask of stations, per second.
         self.beside: dict[str, Demand] = {}
+        #: Of that, streams of units that come evenly to a link: how many, and seconds and squares per second.
+        self.even: dict[str, tuple[int, float, float]] = {}
         #: How long what comes to a link stands behind them (s), where they fill it.
         self.standing: dict[str, float] = {}
         self._squares: dict[tuple[Work, float], tuple[float, float]] = {}
@@ -131,10 +133,12 @@ class Stations(Cores):
             elif self.known[name].kind != "workers":
                 state.busy[name] = total.seconds
                 behind, row = self.standing.get(name), queued.get(self.ring_cores.get(name, ""), total)
-                state.waits[name] = (
-                    wait(row.visits, row.seconds / row.visits, row.squares / row.visits) if behind is None
-                    else Wait(0.0, behind, 0.0, behind)
-                )  # fmt: skip
+                if behind is not None:
+                    state.waits[name] = Wait(0.0, behind, 0.0, behind)
+                elif name in self.even:
+                    state.waits[name] = evenly(total.seconds, total.squares, *self.even[name])
+                else:
+                    state.waits[name] = wait(row.visits, row.seconds / row.visits, row.squares / row.visits)
                 self.streams.full(name, total, state)
         self._limits(state, totals)
         self._pools(state, totals)
