@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from netsim.engine.flow.constants import constants
+
 Floats = npt.NDArray[np.float64]
 #: Formulas diverge at 1; what a station cannot do is counted as backlog.
 MOST = 0.995
@@ -151,7 +153,8 @@ def sliced(
     busy = min(rate * mean_s * stretch / cores, MOST)
     found = shortest_queue(cores, busy)
     residual = slices_s2 * stretch / (2 * mean_s)
-    others = found.mean_s
+    # Rows say less by their length where some of the works in them are short.
+    others = found.mean_s * (constants().mixed if cores > 1 else 1.0)
     share = others / (1 + others)
     first = others * (residual + later * share * quantum_s) / (1 + later * share)
     settles = others / found.chance * residual * (1 - found.chance) / (cores * (1 - busy))
