@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from netsim.engine.flow.moved import moved, times
+from netsim.engine.flow.moved import moved
 from netsim.engine.flow.probe import Demand, Probe, probe
 from netsim.engine.flow.shares import Course, Sharing
 from netsim.model.build import build_model
@@ -72,4 +72,4 @@ def test_a_second_on_a_slower_core_is_longer(asked: tuple[Probe, Sharing]) -> No
 
 
 def test_twice_the_visits_and_each_three_times_as_long() -> None:
-    assert times(Demand(1, 2, 3, 4, 5), 2, 3) == Demand(2, 4, 18, 72, 90)
+    assert Demand(1, 2, 3, 4, 5).times(2, 3) == Demand(2, 4, 18, 72, 90)

@@ -7,6 +7,7 @@ import math
 import pytest
 
 import netsim
+from netsim.datapath.congestion.steps import TICK_PS
 from netsim.engine.flow.standing import Held, Queue
 from netsim.scenario.load import loads
 
@@ -27,9 +28,11 @@ def test_cubic_that_has_lost_nothing_adds_a_packet_for_twenty() -> None:
     assert Queue(math.inf).bytes_at(1.0, [flow("cubic", 20e6)]) == pytest.approx(1e6)
 
 
-def test_bbr_keeps_one_product_of_its_own_unless_alone() -> None:
+def test_bbr_keeps_what_its_gain_and_its_units_give_unless_alone() -> None:
+    """Two flows that each take 10/9 of their share for their bandwidth, since one that probes has 1.25 of 2.25."""
     assert Queue(math.inf).bytes_at(9.0, [flow("bbr", 1e12)]) == 0
-    assert Queue(math.inf).bytes_at(9.0, [flow("bbr", 1e12)] * 2) == pytest.approx(RATE * 1e-3)
+    expected = (2 * 10 / 9 - 1) * RATE * 1e-3 + 3 * 10 / 9 * RATE * TICK_PS * 1e-12
+    assert Queue(math.inf).bytes_at(9.0, [flow("bbr", 1e12)] * 2) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("congestion", "keeps"), [("cubic", 717 / 1024), ("reno", 0.5)])
@@ -99,22 +102,39 @@ def test_requests_behind_it_wait_as_long_as_on_the_fast_engine(
         assert new[quantile]["value"] == pytest.approx(old[quantile]["value"], rel=0.15)
 
 
-#: At ports behind the cards, which have the same rate, transfers come evenly, and the flow engine takes them for random arrivals.
-EVEN = pytest.mark.xfail(
-    strict=True, reason="14.6 instead of 10.7 ms: ports behind full cards are reckoned as random arrivals"
-)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("per_s", "response", "flows", "seconds"),
-    [(1000, "30KiB", 4, 3), pytest.param(400, "12KiB", 8, 6, marks=EVEN)],
+    [(1000, "30KiB", 4, 3), (400, "12KiB", 8, 6)],
 )
 def test_requests_of_several_ways_behind_cards_and_ports(
     per_s: int, response: str, flows: int, seconds: int
 ) -> None:
-    """A quarter of the requests pass full cards three times, the others once: p50 within 20 %."""
+    """A quarter of the requests pass full cards three times, the others once; to ports that have the cards' rate transfers come evenly, and
+    requests wait there as beside periodic streams: p50 and p99 within 15 %."""
     words = {"per_s": per_s, "response": response, "way": "web, to: db", "flows": flows, "seconds": seconds}
     old, new = quantiles(**words, receivers="1Gbit", entry="all")
     assert old["p50"]["value"] > 0.005
-    assert new["p50"]["value"] == pytest.approx(old["p50"]["value"], rel=0.20)
+    for quantile in ("p50", "p99"):
+        assert new[quantile]["value"] == pytest.approx(old[quantile]["value"], rel=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "flows"), [("web, to: db", 8), ("db, to: web", 4)])
+def test_behind_bbr(way: str, flows: int) -> None:
+    """Within a machine room p50 and p99 are within 20 %; over a longer way flows take each other's queues for a part of it, and more stands
+    there (p50 7.0 instead of 9.1 ms at 1 ms)."""
+    text = BEHIND.replace("bulk: 1TiB", "bulk: 1TiB, connection: {{congestion: bbr}}")
+    words = {
+        "per_s": 400,
+        "response": "12KiB",
+        "way": way,
+        "flows": flows,
+        "seconds": 6,
+        "receivers": "10Gbit",
+        "entry": "[b-1]",
+    }
+    fast, flow = (netsim.run(loads(text.format(**words)), engine=engine) for engine in ("fast", "flow"))
+    old, new = (found.data["workloads"]["users"]["latency_s"] for found in (fast, flow))
+    for quantile in ("p50", "p99"):
+        assert new[quantile]["value"] == pytest.approx(old[quantile]["value"], rel=0.2)

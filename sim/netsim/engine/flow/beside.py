@@ -12,7 +12,7 @@ from netsim.engine.flow.probe import Demand
 from netsim.engine.flow.shares import Course
 from netsim.engine.flow.simulate import Flow, Period
 from netsim.engine.flow.solve import State
-from netsim.engine.machine import Machine
+from netsim.engine.flow.watching import ring_cores
 from netsim.engine.record import RunRecord, StationRecord
 from netsim.engine.tally import Tally
 from netsim.model.entities import Model
@@ -39,7 +39,7 @@ def simulate(
         met.share = min(met.share, MOST_OF_ALL)
     before = {name: r.busy_by_slice_ps for name, r in flow.record().stations.items()}
     world, changes = bulk.world_of(scenario, model, seed, replication, course)
-    cores = _cores(world.machine)
+    cores = ring_cores(world.machine)
     edges = [period.start_ps / PS_PER_S for period in flow.periods] + [scenario.duration / PS_PER_S]
     moved = bulk.play(world, edges, _taken(flow, cores), changes)
     flow.warnings.clear()
@@ -71,15 +71,6 @@ def _requests(scenario: Scenario) -> Scenario:
     return rest
 
 
-def _cores(machine: Machine) -> dict[str, str]:
-    """By receive queue, the core that takes from it."""
-    return {
-        ring.meter.record.name: machine.cpus[node].cores[ring.core].meter.record.name
-        for node, rings in machine.rings.items()
-        for ring in rings
-    }
-
-
 def _taken(flow: Flow, cores: Mapping[str, str]) -> dict[str, float]:
     """The mean shares of links and cores that requests have."""
     found: dict[str, float] = {}
@@ -96,12 +87,41 @@ def _behind(flow: Flow, period: Period, moved: Moved, k: int, cores: Mapping[str
     stations = copy(period.stations)
     stations.beside = _demands(flow, period.state.busy, moved, k, period.seconds, cores)
     stations.standing = moved.standing.delays_s[k]
+    stations.even = _even(stations.beside, moved, k, period.seconds)
     known: dict[tuple[float, ...], State] = {}
     state = flow._state(stations, period.start_ps, period.end_ps, {}, known)
     for name in stations.standing:
         if name in state.busy:
             state.busy[name] = FILLED
     return replace(period, stations=stations, state=state, offered=dict(state.rates))
+
+
+def _even(
+    found: Mapping[str, Demand], moved: Moved, k: int, seconds: float
+) -> dict[str, tuple[int, float, float]]:
+    """By link that transfers do not fill, the streams of those that a full one holds back elsewhere: out of that they come evenly. How many, and
+    what they ask for per second, in seconds and squares."""
+    done, full = moved.moved[k + 1] - moved.moved[k], moved.standing.delays_s[k]
+    streams: dict[str, tuple[int, float, float]] = {}
+    whole: dict[str, float] = {}
+    for each, price, held in zip(done, moved.prices, moved.standing.holds[k], strict=True):
+        for name in price.wire:
+            took = float(each) * price.seconds.get(name, 0.0) / seconds
+            if name in found and took:
+                whole[name] = whole.get(name, 0.0) + took
+                if held in full:
+                    many, busy, squares = streams.get(name, (0, 0.0, 0.0))
+                    streams[name] = (
+                        many + 1,
+                        busy + took,
+                        squares + took * price.seconds[name] * price.unit_bytes,
+                    )
+    # As much of it as is reckoned with at all.
+    parts = {name: min(1.0, found[name].seconds / whole[name]) for name in streams}
+    return {
+        name: (many, busy * parts[name], squares * parts[name])
+        for name, (many, busy, squares) in streams.items()
+    }
 
 
 def _demands(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netsim.engine.flow.queues import NONE, Wait
+from netsim.engine.flow.queues import NONE, Floats, Wait
 from netsim.engine.flow.solve import Stations
 from netsim.engine.histogram import bucket
 from netsim.engine.record import StationRecord
@@ -41,9 +41,19 @@ def station_records(stations: Stations, periods: Sequence[Period]) -> dict[str, 
             state, rates = members[0].state, members[0].offered
             seconds = lasting[which]
             record.bytes_sent += round(seconds * sum(rates[w] * each for w, each in sent.get(key, ())))
-            count = share * seconds * sum(rates[w] * each for w, each in visits.get(key, ()))
-            _count_waits(record, state.waits.get(key, NONE), round(count), max(LEAST, LEVELS // len(alike)))
-        record.arrived = record.served = record.waits
+            there = {w: found.get(key, 1.0) for w, found in state.reached.items()}
+            count = (
+                share * seconds * sum(rates[w] * each * there.get(w, 1.0) for w, each in visits.get(key, ()))
+            )
+            lost, levels = state.lost.get(key, 0.0), max(LEAST, LEVELS // len(alike))
+            record.drops += round(count * lost)
+            taken = round(count) - round(count * lost)
+            if key in state.buffers:
+                _count_levels(record, state.buffers[key].waits_s, taken)
+            else:
+                _count_waits(record, state.waits.get(key, NONE), taken, levels)
+        record.served, record.dropped = record.waits, record.drops
+        record.arrived = record.served + record.dropped
     return found
 
 
@@ -63,10 +73,11 @@ def _met(stations: Stations) -> tuple[Shares, Shares]:
 
 
 def _busy_ps(record: StationRecord, key: str, period: Period) -> int:
-    busy = period.state.busy.get(key)
-    return (
-        round(min(1.0, busy) * (period.end_ps - period.start_ps) * record.servers) if busy is not None else 0
-    )
+    state = period.state
+    if key not in state.busy and key not in state.computing:
+        return 0
+    busy = state.busy.get(key, 0.0) + state.computing.get(key, 0.0)
+    return round(min(1.0, busy) * (period.end_ps - period.start_ps) * record.servers)
 
 
 def _count_waits(record: StationRecord, found: Wait, count: int, levels: int) -> None:
@@ -81,4 +92,14 @@ def _count_waits(record: StationRecord, found: Wait, count: int, levels: int) ->
     for k in range(points):
         many = (k + 1) * waiting // points - k * waiting // points
         index = bucket(round((found.fixed_s - math.log(1 - (k + 0.5) / points) * each) * PS_PER_S))
+        record.wait_histogram[index] = record.wait_histogram.get(index, 0) + many
+
+
+def _count_levels(record: StationRecord, waits_s: Floats, count: int) -> None:
+    """Waits of which quantiles are known."""
+    record.waits += count
+    record.wait_sum_ps += round(count * float(waits_s.mean()) * PS_PER_S)
+    for k, wait_s in enumerate(waits_s.tolist()):
+        many = (k + 1) * count // len(waits_s) - k * count // len(waits_s)
+        index = bucket(round(wait_s * PS_PER_S))
         record.wait_histogram[index] = record.wait_histogram.get(index, 0) + many

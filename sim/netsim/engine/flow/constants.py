@@ -22,6 +22,7 @@ class Constants:
     full: float
     small_unit_packets: int
     waited: float
+    mixed: float
 
 
 @cache

@@ -5,23 +5,15 @@ What a visit of a task costs at its node's cores, rings and links stays; how man
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from netsim.engine.flow.constants import constants
 from netsim.engine.flow.probe import Demand, Probe
 from netsim.engine.flow.shares import Cell, Sharing
 from netsim.engine.record import StationRecord
-from netsim.model.entities import OUTSIDE
+from netsim.model.entities import OUTSIDE, Node
 from netsim.picoseconds import PS_PER_S
-
-
-def times(demand: Demand, factor: float, slower: float = 1.0) -> Demand:
-    """So many times the visits, each taking so much longer."""
-    return Demand(
-        demand.visits * factor, demand.on_path * factor, demand.seconds * factor * slower,
-        demand.squares * factor * slower**2, demand.short_squares * factor * slower**2,
-    )  # fmt: skip
 
 
 def weights(sharing: Sharing, cell: Cell) -> dict[str, tuple[float, float]]:
@@ -65,23 +57,25 @@ def moved(
         cpu = name.endswith("/cpu")
         was = old.get(node, (0.0, 0.0))[not cpu]
         factor = new.get(node, (0.0, 0.0))[not cpu] / was if was and node != OUTSIDE else 1.0
-        demands[name] = times(demand, factor)
+        demands[name] = demand.times(factor)
         if name in probe.wire_bytes:
             sent[name] = probe.wire_bytes[name] * factor
         if was:
             key = name.replace(node, "*", 1)
-            kits[key] = _sum(kits.get(key, Demand()), demand)
+            kits[key] = kits.get(key, Demand()).plus(demand)
             totals[key] = totals.get(key, 0.0) + was
     for node, (cpu_now, wire_now) in new.items():
         for key, kit in kits.items():  # a node that had no part in it before
             name = key.replace("*", node, 1)
             weight = cpu_now if name.endswith("/cpu") else wire_now
             if weight and name not in probe.demands and (name in known or name.endswith("/cpu")):
-                demands[name] = times(kit, weight / totals[key])
+                demands[name] = kit.times(weight / totals[key])
+    for node, used in now.lanes.items():
+        _use_lanes(demands, sent, sharing.model.nodes[node], used)
     for name, demand in demands.items():
         slower = _slower(name, node_of(name, known), now)
         if slower != 1:
-            demands[name] = times(demand, 1.0, slower)
+            demands[name] = demand.times(1.0, slower)
     return replace(probe, demands={**demands, **workers}, wire_bytes={**probe.wire_bytes, **sent})
 
 
@@ -90,25 +84,29 @@ def _workers(probe: Probe, sharing: Sharing, now: Cell) -> dict[str, Demand]:
     for party, shares in sharing.parties.items():
         total = Demand()
         for task in shares.names:
-            total = _sum(total, probe.demands.get(f"{task}/workers", Demand()))
+            total = total.plus(probe.demands.get(f"{task}/workers", Demand()))
         if total.visits:
             for k, task in enumerate(shares.names):
                 visits = float(now.visits[party][k])
                 if visits or f"{task}/workers" in probe.demands:
-                    found[f"{task}/workers"] = times(total, visits / total.visits)
+                    found[f"{task}/workers"] = total.times(visits / total.visits)
     return found
 
 
-def _sum(a: Demand, b: Demand) -> Demand:
-    return Demand(
-        a.visits + b.visits, a.on_path + b.on_path, a.seconds + b.seconds, a.squares + b.squares,
-        a.short_squares + b.short_squares,
-    )  # fmt: skip
+def _use_lanes(demands: dict[str, Demand], sent: dict[str, float], node: Node, used: Sequence[int]) -> None:
+    """What all cables of a bond carried goes over those that it uses now, evenly, as its flows' hashes do."""
+    for stations in (node.tx_stations, node.switch_stations):
+        total, wire = Demand(), 0.0
+        for name in stations:
+            total, wire = total.plus(demands.get(name, Demand())), wire + sent.get(name, 0.0)
+        for place, name in enumerate(stations):
+            share = 1 / len(used) if place in used else 0.0
+            demands[name], sent[name] = total.times(share), wire * share
 
 
 def _slower(name: str, node: str, now: Cell) -> float:
     if name.endswith("/cpu"):
         return now.slower.get(f"{node}/cpu", 1.0)
-    if name.endswith(".tx"):
-        return now.slower.get(f"{node}/sends", 1.0)
-    return now.slower.get(f"{node}/receives", 1.0) if name == f"switch/{node}" else 1.0
+    if name.startswith(f"switch/{node}/") or name == f"switch/{node}":
+        return now.slower.get(f"{node}/receives", 1.0)
+    return now.slower.get(f"{node}/sends", 1.0) if ".tx" in name else 1.0

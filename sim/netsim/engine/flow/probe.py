@@ -9,16 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from netsim.datapath.stage import Context
 from netsim.datapath.tcp import TcpTable, tcp_table
-from netsim.engine.machine import Machine
+from netsim.engine.flow.watching import (
+    Squares,
+    again_s,
+    by_request,
+    in_order,
+    place_of,
+    ring_cores,
+    watch_machine,
+    watch_paths,
+)
 from netsim.engine.machinery import run_out, watch
-from netsim.engine.meter import Meter
 from netsim.engine.parts import NS, PART
 from netsim.engine.record import StationRecord
 from netsim.engine.reference import Reference
@@ -40,6 +47,7 @@ MOST_CONNECTIONS = 1500
 FIRST_GAP_PS = PS_PER_S
 LEAST_GAP_PS = 10**9
 MOST_GAP_PS = 10 * PS_PER_S
+MOST_REST_PS = 20 * PS_PER_S  # between two datagrams of a socket: conntrack forgets a flow after 30 s
 #: Most doublings of a window that the probe waits for: from 10 packets to more than any receive window.
 MOST_DOUBLINGS = 8
 #: Waits that a probe may have seen by accident; the formulas give them anew.
@@ -59,6 +67,20 @@ class Demand:
     squares: float = 0.0
     short_squares: float = 0.0
 
+    def plus(self, other: Demand) -> Demand:
+        """Both together."""
+        return Demand(
+            self.visits + other.visits, self.on_path + other.on_path, self.seconds + other.seconds, self.squares + other.squares,
+            self.short_squares + other.short_squares,
+        )  # fmt: skip
+
+    def times(self, factor: float, slower: float = 1.0) -> Demand:
+        """So many times the visits, each taking so much longer."""
+        return Demand(
+            self.visits * factor, self.on_path * factor, self.seconds * factor * slower,
+            self.squares * factor * slower**2, self.short_squares * factor * slower**2,
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class Probe:
@@ -66,7 +88,10 @@ class Probe:
 
     ``parts``: each request's time by part (ps, columns of `netsim.engine.parts`), without waits for others.
     ``demands``: by station; threads of a node stand under ``NODE/cpu``, softirq under its receive rings.
-    ``wire_bytes``: per request, by link. ``passes``: by link, how often each request of ``parts`` passes it.
+    ``wire_bytes``: per request, by link. ``passes``: by link (and of datagrams by receive queue and worker pool), how often each request of ``parts`` passes it.
+    ``order``: of datagrams, these stations as they are met.
+    ``cores``: by receive queue, the core that takes from it. ``again_s``: by cores, how long before a request's visit its last one there
+    began (inf: it is the first), at some quantiles; all cores together under "".
     """
 
     parts: npt.NDArray[np.int64]
@@ -76,6 +101,9 @@ class Probe:
     stations: dict[str, StationRecord]
     fates: dict[int, int] = field(default_factory=dict)
     passes: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    cores: dict[str, str] = field(default_factory=dict)
+    again_s: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,93 +116,6 @@ class Rested(TcpTable):
     def rest_ps(self, idle_ps: int) -> int:
         """The real rest."""
         return round(idle_ps * self.of_probe)
-
-
-class Squares(Meter):
-    """Also sums up the squares of busy times (s^2)."""
-
-    __slots__ = ("squares", "short", "quantum_s")
-
-    def __init__(self, old: Meter, quantum_ps: int) -> None:
-        super().__init__("", "", "", 1, old.duration_ps, old.slice_ps)
-        self.record = old.record
-        self.squares = 0.0
-        self.short = 0.0
-        self.quantum_s = min(quantum_ps / PS_PER_S, 1e6)
-
-    def busy(self, start_ps: int, end_ps: int) -> None:
-        """One server was busy from start to end."""
-        super().busy(start_ps, end_ps)
-        if 0 <= start_ps < self.duration_ps:
-            seconds = (end_ps - start_ps) / PS_PER_S
-            self.squares += seconds * seconds
-            whole, rest = divmod(seconds, self.quantum_s)
-            self.short += whole * self.quantum_s**2 + rest**2
-
-
-def _watch_machine(machine: Machine, world: World) -> dict[str, Squares]:
-    """Meters with squares in the place of all others."""
-    found: dict[str, Squares] = {}
-
-    def watched(owner: Any, quantum_ps: int = 1 << 60) -> None:
-        owner.meter = found[owner.meter.record.name] = Squares(owner.meter, quantum_ps)
-
-    for name, cpu in machine.cpus.items():
-        for core in cpu.cores:
-            watched(core, cpu.quantum_ps)
-        for ring in machine.rings[name]:
-            watched(ring)
-    for link in machine.links.values():
-        watched(link)
-    for pool in machine.pools.values():
-        watched(pool)
-    return found
-
-
-def place_of(machine: Machine, node: str) -> str:
-    """Whose cores a node runs on: its own, or a hypervisor's."""
-    return machine.cpus[node].cores[0].meter.record.node
-
-
-def _watch_paths(machine: Machine) -> dict[str, list[int]]:
-    """When a request itself meets each station: units and thread work whose time stands in a split."""
-    times: dict[str, list[int]] = {}
-    send, run = machine.send, machine.run
-
-    def meet(name: str) -> None:
-        if 0 <= machine.kernel.now < machine.duration_ps:
-            times.setdefault(name, []).append(machine.kernel.now)
-
-    def sending(
-        route: Any, payload: Any, key: Any, arrive: Any, drop: Any, split: Any = None, *rest: Any, **more: Any
-    ) -> None:
-        if split is not None:
-            for visit in route.visits:
-                if visit.context == Context.LINK:
-                    meet(str(visit.station))
-                elif visit.context == Context.SOFTIRQ:
-                    meet(f"{visit.node}/softirq")
-        send(route, payload, key, arrive, drop, split, *rest, **more)
-
-    def running(thread: Any, node: str, work: Any, done: Any, split: Any) -> None:
-        if split is not None and any(ps for _, ps in work):
-            meet(f"{place_of(machine, node)}/cpu")
-        run(thread, node, work, done, split)
-
-    machine.send = sending  # type: ignore[method-assign, assignment]
-    machine.run = running  # type: ignore[method-assign]
-    return times
-
-
-def _by_request(
-    times: dict[str, list[int]], machine: Machine, start_ps: npt.NDArray[np.int64], done: list[int]
-) -> dict[str, npt.NDArray[np.int64]]:
-    """How often each request passes each link: one comes after the other, so what is met before the next one starts is its own."""
-    found = {}
-    for name in sorted(times.keys() & machine.links.keys()):
-        whose = np.searchsorted(start_ps, times[name], side="right") - 1
-        found[name] = np.bincount(whose[whose >= 0], minlength=len(start_ps))[done]
-    return found
 
 
 def connection(spec: Connection, per_client_s: float, clients: int) -> Connection:
@@ -197,7 +138,7 @@ def rounds(scenario: Scenario, name: str, per_s: float) -> int:
     sizes = [load.request, load.response, *(size for call in calls for size in (call.request, call.response))]
     tcp = tcp_table()
     doublings = math.ceil(math.log2(max(1.0, max(sizes) / (tcp.initial_window_packets * LEAST_MSS))))
-    if load.connection.kind != "pool":
+    if load.connection.kind != "pool" or load.datagram is not None:
         return 1
     had = per_s * (scenario.warmup_ps + scenario.duration / 2) / PS_PER_S / load.connection.pool
     return max(1, min(1 + doublings, MOST_DOUBLINGS, int(had)))
@@ -217,6 +158,9 @@ def probing(scenario: Scenario, name: str, gap_ps: int, count: int, warm: bool, 
     services = {key: _level(spec, _replicas(spec, scenario)) for key, spec in scenario.services.items()}
     containers = {key: _level(spec, 1) for key, spec in scenario.containers.items()}
     first = changed.connection.pool if changed.connection.kind == "pool" else 0
+    if load.datagram is not None:  # sockets, whose flows nobody forgets between two turns
+        first = max(1, min(load.flows, MOST_CONNECTIONS, MOST_REST_PS // gap_ps))
+        changed = changed.model_copy(update={"flows": first})
     there = parties(scenario, name)
     for spec, clients in [(s, _replicas(s, scenario)) for key, s in services.items() if key in there] + [
         (c, 1) for key, c in containers.items() if key in there
@@ -249,6 +193,7 @@ def _level(spec: Spec, clients: int) -> Spec:
     work = spec.work.model_copy(
         update={
             "cpu": Distribution("constant", spec.work.cpu.mean), "wait": Distribution("constant", spec.work.wait.mean),
+            "busy": 0,
         }
     )  # fmt: skip
     calls = tuple(
@@ -315,7 +260,7 @@ def _run(
     world = World(scenario, narrowed(model, scenario, name), seed, replication, keep_requests=True)
     world.tcp = Rested(**asdict(world.tcp), of_probe=rest)
     machine = world.machine
-    squares, times = _watch_machine(machine, world), _watch_paths(machine)
+    squares, times = watch_machine(machine), watch_paths(machine)
     record = run_out(Reference(world, watch(None, stop)))
     if not record.complete:
         raise InterruptedError
@@ -333,9 +278,14 @@ def _run(
     demands = _demands(record.stations, squares, met, count, places)
     wire = {s.name: s.bytes_sent / count for s in record.stations.values() if s.bytes_sent}
     share = count / (count + scenario.warmup_ps * count / scenario.duration)
+    stations, order = list(machine.links), list[str]()
+    if scenario.load[name].datagram is not None:
+        times |= {pool: meter.came for pool, meter in squares.items() if meter.came}
+        stations = [station for station in times if not station.endswith("/cpu")]
+        order = in_order({station: times[station] for station in stations}, log.start_ps)
     found = Probe(
-        parts, demands, wire, record.visits * share / count,
-        record.stations, fates, _by_request(times, machine, log.start_ps, done),
+        parts, demands, wire, record.visits * share / count, record.stations, fates,
+        by_request(times, stations, log.start_ps, done), ring_cores(machine), again_s(times, log.start_ps), order,
     )  # fmt: skip
     return found, parts
 
@@ -353,14 +303,12 @@ def _demands(
         if station.kind == "nic_rx" and station.waits:
             seconds, square = station.busy_ps / PS_PER_S, squares[name].squares
             found[name] = Demand(station.waits / count, 0.0, seconds / count, square / count)
-            total = softirq.setdefault(station.node, [0.0, 0.0, 0.0])
-            total[0] += station.waits
-            total[1] += seconds
-            total[2] += square
+            total = softirq.setdefault(station.node, [0.0, 0.0])
+            total[0] += seconds
+            total[1] += square
     for name, station in stations.items():
         if station.kind == "nic_rx" and name in found:
-            share = station.waits / softirq[station.node][0]
-            found[name].on_path = met.get(f"{station.node}/softirq", 0) * share / count
+            found[name].on_path = met.get(name, 0) / count
         elif station.kind == "cpu":
             cores = found.setdefault(f"{station.node}/cpu", Demand())
             cores.visits += station.waits / count
@@ -372,7 +320,7 @@ def _demands(
                 station.waits / count, met.get(name, station.waits if station.kind == "workers" else 0) / count,
                 station.busy_ps / PS_PER_S / count, squares[name].squares / count,
             )  # fmt: skip
-    for node, (_, seconds, square) in softirq.items():
+    for node, (seconds, square) in softirq.items():
         cpu = found[f"{places[node]}/cpu"]
         cpu.seconds -= seconds / count
         cpu.squares -= square / count

@@ -63,9 +63,8 @@ def joined(spans: Sequence[Span]) -> list[Span]:
 
 def times_of(change: Change) -> tuple[int, int] | None:
     """When the first and the last node take up a change; None if no node does."""
-    if change.what not in ROWS:
+    if change.times_ps is None:
         return change.at_ps, change.at_ps
-    assert change.times_ps is not None
     heard = change.times_ps[change.times_ps < NEVER_PS]
     return (int(heard.min()), int(heard.max())) if len(heard) else None
 
@@ -99,7 +98,7 @@ def troubled(scenario: Scenario, changes: Sequence[Change], start_ps: int) -> li
     for load in scenario.load.values():
         waits = sum(load.retries.backoff << min(k, 20) for k in range(load.retries.max))
         tail = max(tail, min(MOST_TAIL_PS, (load.timeout or 0) * (load.retries.max + 1) + waits))
-        if load.connection.kind == "pool" and load.arrivals is not None:
+        if load.connection.kind == "pool" and load.arrivals is not None and load.datagram is None:
             rate = max(rate for _, rate in load.arrivals.points)
             cycle = min(MOST_CYCLE_PS, round(load.connection.pool / max(rate, 1e-9) * PS_PER_S))
             lead, tail = max(lead, cycle), max(tail, cycle)

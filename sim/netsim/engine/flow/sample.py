@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from netsim.engine.flow.lossy import FATE
+from netsim.engine.flow.queues import later_turns
 from netsim.engine.flow.solve import State, Stations
-from netsim.engine.flow.work import draws
+from netsim.engine.flow.work import draws, turns_after_first
 from netsim.engine.parts import PART
 from netsim.picoseconds import PS_PER_S
 from netsim.scenario.calls import party_of
@@ -22,6 +24,7 @@ QUEUE = {
     "switch": "queue:switch",
 }  # fmt: skip
 Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
 
 class Sampler:
@@ -37,10 +40,13 @@ class Sampler:
             kind = "cpu" if name.endswith("/cpu") else stations.known[name].kind
             self.kinds.setdefault(kind, []).append(name)
 
-    def draw(self, state: State, rng: np.random.Generator, count: int) -> Floats:
-        """The parts of so many requests (ps, columns of `netsim.engine.parts`)."""
-        base = self.probe.parts
-        rows = rng.integers(0, len(base), count)
+    def rows(self, rng: np.random.Generator, count: int) -> Rows:
+        """Requests of the probe that so many go like."""
+        return rng.integers(0, len(self.probe.parts), count)
+
+    def draw(self, state: State, rng: np.random.Generator, rows: Rows) -> Floats:
+        """The parts of requests that go like these of the probe (ps, columns of `netsim.engine.parts`)."""
+        base, count = self.probe.parts, len(rows)
         parts = base[rows].astype(np.float64)
         self._work(parts, state, rng)
         pool = state.waits[self.workload]
@@ -57,6 +63,23 @@ class Sampler:
             parts[:, PART[QUEUE[kind]]] += found * PS_PER_S
         return parts
 
+    def fates(self, state: State, rng: np.random.Generator, rows: Rows) -> Rows:
+        """What becomes of datagrams that go like these of the probe: `netsim.engine.record.FATES` by number."""
+        found = np.zeros(len(rows), np.int64)
+        if not state.lost:
+            return found
+        for name in self.probe.order:
+            if name in self.stations.streams.links and name in state.lost:
+                survive = (1 - state.lost[name]) ** self.probe.passes[name][rows]
+                found[(found == 0) & (rng.random(len(rows)) > survive)] = FATE[self.stations.known[name].kind]
+        pools = {name: demand.visits for name, demand in self.probe.demands.items() if name in state.buffers}
+        visits = sum(pools.values())
+        share = (
+            sum(each * state.lost.get(name, 0.0) for name, each in pools.items()) / visits if visits else 0.0
+        )
+        found[(found == 0) & (rng.random(len(rows)) < share)] = FATE["workers"]
+        return found
+
     def _work(self, parts: Floats, state: State, rng: np.random.Generator) -> None:
         """Work and pauses as they spread, each task's in its share of the requests."""
         groups: dict[str, list[str]] = {}
@@ -70,9 +93,11 @@ class Sampler:
         for column, found, mean in zip(("app.work", "app.wait"), drawn, level, strict=False):
             if mean[0]:
                 parts[:, PART[column]] = found * (parts[:, PART[column]].mean() / mean[0])
-        parts[:, PART["queue:cpu"]] += drawn[2] * PS_PER_S
+        slower_s = self.stations.slower_s(state, self.workload) if state.slower else 0.0
+        parts[:, PART["queue:cpu"]] += (drawn[2] + slower_s) * PS_PER_S
+        parts[:, PART["queue:workers"]] += drawn[3] * PS_PER_S
 
-    def _standing(self, names: list[str], state: State, rows: npt.NDArray[np.intp]) -> Floats:
+    def _standing(self, names: list[str], state: State, rows: Rows) -> Floats:
         """What everybody waits at links behind a queue that others keep standing, as often as a request of the probe passed them: some
         pass such a link once and others three times."""
         found = np.zeros(len(rows))
@@ -86,7 +111,7 @@ class Sampler:
         return found
 
     def _waits(self, names: list[str], state: State, rng: np.random.Generator, count: int) -> Floats:
-        visits = np.array([self.probe.demands[name].on_path for name in names]) * self.share
+        visits = np.array([state.paths[self.workload][name] for name in names])
         total = float(visits.sum())
         found = np.zeros(count)
         if not total:
@@ -96,15 +121,18 @@ class Sampler:
         if not those.any():
             return found
         many = max(1.0, total / MOST_ROUNDS)
+        shapes = np.array([state.waits[name].shape for name in names])
+        plain = bool((shapes == 1).all())
         for chosen in _visits(total / many, rng, count):
             which = rng.choice(len(names), len(chosen), p=visits / total)
             waits = rng.random(len(chosen)) < chance[which]
-            found[chosen] += many * waits * rng.exponential(1.0, len(chosen)) * those[which]
+            sizes = rng.exponential(1.0, len(chosen)) if plain else rng.gamma(shapes[which]) / shapes[which]
+            found[chosen] += many * waits * sizes * those[which]
         return found
 
 
 class Tree:
-    """Works, pauses and turns (s) of requests and of the calls that they lead to: of calls side by side, the longest.
+    """Works, pauses, turns and waits in receive buffers (s) of requests and of the calls that they lead to: of calls side by side, the longest.
 
     Without ``rng``, all works are their means, as in the probe.
     """
@@ -118,8 +146,8 @@ class Tree:
         self.rng = rng
 
     def draw(self, party: str, count: int) -> Floats:
-        """Rows for work, pauses and turns, a column for each of ``count`` visits of a service or container."""
-        found = np.zeros((3, count))
+        """Rows for work, pauses, turns and waits in receive buffers, a column for each of ``count`` visits of a service or container."""
+        found = np.zeros((4, count))
         if party not in self.groups:
             return found
         scenario, model = self.sampler.stations.scenario, self.sampler.stations.model
@@ -151,12 +179,27 @@ class Tree:
         if not visits.any():  # nobody serves: what becomes of requests then is replayed
             visits = np.ones(len(names))
         which = self.rng.choice(len(names), count, p=visits / visits.sum())
-        slopes = np.array([self.state.waits[f"{stations.place[node]}/cpu"].per_second for node in nodes])
-        quantum = np.array([stations.quantum_s[node] for node in nodes])
         found[0] = draws(work.cpu, self.rng, count)
         found[1] = draws(work.wait, self.rng, count)
-        found[2] = np.maximum(found[0] - quantum[which], 0) * slopes[which]
-        for k, name in enumerate(names):
+        longest = found[0].max(initial=0.0)
+        for k, (name, node) in enumerate(zip(names, nodes, strict=True)):
+            quantum = stations.quantum_s[node]
+            beside = self.state.slower.get(f"{stations.place[node]}/cpu")
+            if beside is not None:
+                those = np.flatnonzero(which == k)
+                factors = self.rng.choice(beside.factors, len(those), p=beside.chances)
+                found[2, those] = found[0, those] * (factors - 1)
+            if longest > quantum:
+                long = np.flatnonzero((which == k) & (found[0] > quantum))
+                first = self.state.waits[f"{stations.place[node]}/cpu"]
+                alone = self.state.alone.get(f"{name}/workers", 1.0)
+                found[2, long] += alone * later_turns(
+                    first, turns_after_first(found[0, long], quantum), quantum
+                )
+            buffer = self.state.buffers.get(f"{name}/workers")
+            if buffer is not None:
+                those = np.flatnonzero(which == k)
+                found[3, those] = self.rng.choice(buffer.waits_s, len(those))
             levels = self.state.limited_s.get(name)
             if levels is not None:
                 those = np.flatnonzero(which == k)

@@ -7,6 +7,7 @@ from typing import cast
 
 import numpy as np
 
+from netsim.engine.flow.drawn import arrivals
 from netsim.engine.flow.maxmin import Floats
 from netsim.engine.flow.shares import Course
 from netsim.engine.flow.simulate import Flow
@@ -29,7 +30,7 @@ class Seen:
         self.edges = np.array([flow.periods[0].start_ps, *(p.end_ps for p in flow.periods)]) / PS_PER_S
         self._sums: dict[str, tuple[Floats, Floats]] = {}
         self._arrived: dict[str, Floats] = {
-            name: np.sort(flow._arrivals(name)) / PS_PER_S
+            name: np.sort(arrivals(flow, name)) / PS_PER_S
             for name in flow.stations.probes
             if flow.scenario.load[name].arrivals is not None
         }

@@ -17,13 +17,15 @@ from netsim.datapath.reach import ReachError, reach
 from netsim.engine.border import NEVER_PS, Change, What
 from netsim.engine.flow.constants import constants
 from netsim.engine.flow.probe import Probe, parties
-from netsim.engine.wiring import stolen
+from netsim.engine.wiring import stolen, used_lanes
 from netsim.model.entities import OUTSIDE, Model
 from netsim.picoseconds import PS_PER_S
 from netsim.scenario.calls import party_of, spec_of
 from netsim.scenario.schema_work import Connection
 
 Floats = npt.NDArray[np.float64]
+BACKENDS = (What.BACKEND_ADD, What.BACKEND_WEIGHT, What.BACKEND_REMOVE)
+PORTS = (What.PORT_ADD, What.PORT_REMOVE)
 ENDS = (What.TASK_TERMS, What.TASK_GONE, What.SANDBOX_GONE)
 
 
@@ -75,7 +77,7 @@ class Party:
 class Cell:
     """Means over one step of time. ``visits``: by party, requests per request of its workload at each task; ``entries``: share
     of those from outside by node; ``sending``: the share of the senders that is there; ``slower``: what a second at a station
-    of a node becomes."""
+    of a node becomes. ``lanes``: the places of a bond's cables that are used, by node, where that has changed."""
 
     start_ps: int
     end_ps: int
@@ -83,12 +85,14 @@ class Cell:
     entries: Floats
     sending: float
     slower: dict[str, float] = field(default_factory=dict)
+    lanes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def same(self, other: Cell) -> bool:
         """Whether the shares are about those of another step."""
         alike = constants().alike
         return (
             self.slower == other.slower
+            and self.lanes == other.lanes
             and self.sending == other.sending
             and np.abs(self.entries - other.entries).sum() <= alike
             and all(np.abs(v - other.visits[p]).sum() <= alike * v.sum() for p, v in self.visits.items())
@@ -127,18 +131,27 @@ class Sharing:
         self.sender = load.from_ if load.from_ in self.parties else None
         self.senders = self.parties[self.sender].serving.sum() if self.sender else 1.0
         vias: tuple[str, ...] = ()
+        self.by_port: Party | None = (
+            None  # asked at the ports of its nodes, of which the entry has a list of its own
+        )
         if load.from_ == OUTSIDE:
             try:
-                vias = reach(model, OUTSIDE, load.to).vias
+                found = reach(model, OUTSIDE, load.to)
             except ReachError:
-                vias = ()
+                found = None
+            vias = found.vias if found is not None else ()
+            if found is not None and found.kind == "host" and found.balancer is None:
+                self.by_port = self.parties.get(party_of(scenario, load.to))
         self.entering = np.array([float(node in vias) for node in model.nodes])
         self.there = np.ones(len(self.nodes))
         self.slower: dict[str, float] = {}
+        self.lanes: dict[str, tuple[int, ...]] = {}
 
     def _renewed(self, party: str, per_s: float) -> float:
         """How often a connection to a party is opened anew (1/s), by the pool of whoever asks it first."""
         load = self.scenario.load[self.name]
+        if load.datagram is not None and party_of(self.scenario, load.to) == party:
+            return 0.0  # a socket's flow stays with its task
         if party_of(self.scenario, load.to) == party:
             return _renewed(load.connection, per_s, 1)
         for caller in self.parties_asking(party):
@@ -188,7 +201,7 @@ class Sharing:
                 at += 1
             span = (end - start) / PS_PER_S
             yield Cell(
-                start, end, {p: v / span for p, v in sums.items()}, entries / span, sending / span, dict(self.slower)
+                start, end, {p: v / span for p, v in sums.items()}, entries / span, sending / span, dict(self.slower), dict(self.lanes)
             )  # fmt: skip
 
     def _entries(self) -> Floats:
@@ -205,6 +218,8 @@ class Sharing:
         what, subject = change.what, change.subject
         if subject in self.place:
             party, k = self.place[subject]
+            if what in (PORTS if self.parties[party] is not self.by_port else BACKENDS):
+                return
             self._task(self.parties[party], k, what, change.value)
         elif what in (What.NODE_DOWN, What.NODE_UP):
             self.there[self.nodes[subject]] = float(what == What.NODE_UP)
@@ -219,6 +234,8 @@ class Sharing:
                 subject
             ].shared:  # of a machine that others share, only this node is slower
                 self._slow(f"{subject}/cpu", 1e6 / (1e6 - stolen(change)))
+        elif what == What.LANES:
+            self.lanes[subject] = tuple(used_lanes(change.value, self.model.nodes[subject].cables))
         elif what == What.LINK and change.link is not None:
             card = self.model.nodes[subject].nic.rate / change.link.rate_bps if change.link.rate_bps else 1.0
             for direction in ("sends", "receives"):
@@ -240,8 +257,9 @@ class Sharing:
             party.serving[k] = 0.0
             if not party.listed[k]:
                 party.leave(gone)
-        elif what in (What.BACKEND_ADD, What.BACKEND_WEIGHT, What.BACKEND_REMOVE):
-            party.listed[k] = float(what != What.BACKEND_REMOVE and weight > 0)
+        elif what in BACKENDS or what in PORTS:
+            removed = what in (What.BACKEND_REMOVE, What.PORT_REMOVE)
+            party.listed[k] = float(not removed and weight > 0)
             if not party.listed[k] and (not party.serving[k] or what == What.BACKEND_REMOVE):
                 party.leave(gone)
             elif party.listed[k] and not party.bound.any():

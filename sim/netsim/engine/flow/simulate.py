@@ -10,48 +10,34 @@ import numpy.typing as npt
 
 from netsim.engine.flow import bulk
 from netsim.engine.flow.books import station_records
+from netsim.engine.flow.closed import settled
 from netsim.engine.flow.constants import constants
+from netsim.engine.flow.drawn import Drawing
 from netsim.engine.flow.moved import moved
 from netsim.engine.flow.probe import Probe, narrowed, probe
 from netsim.engine.flow.queues import MOST
 from netsim.engine.flow.quota import QUOTA
 from netsim.engine.flow.rates import mean_rate
-from netsim.engine.flow.replay import Met, Span, inside, replay
-from netsim.engine.flow.sample import Sampler
+from netsim.engine.flow.replay import Met, Span, replay
 from netsim.engine.flow.shares import Course, Sharing
 from netsim.engine.flow.solve import State, Stations
-from netsim.engine.parts import NS, PART
-from netsim.engine.record import FATES, RunRecord, WorkloadRecord
-from netsim.engine.streams import gaps, stream_key
-from netsim.engine.tally import (
-    E_BYTES,
-    E_FATE,
-    E_FINISH,
-    E_SERIAL,
-    E_START,
-    E_TRIES,
-    E_WL,
-    W_ENDED,
-    W_ROW,
-    Tally,
-    slice_ps,
-)
+from netsim.engine.record import RunRecord, WorkloadRecord
+from netsim.engine.tally import slice_ps
 from netsim.model.entities import Model
 from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema import Scenario
-from netsim.workload.arrivals import arrival_times
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 #: What the last scenario's probes said, for its other replications.
 KEPT: list[tuple[Scenario, int, dict[str, Probe]]] = []
-TIMEOUT = FATES.index("timeout")
 
 
 @dataclass(slots=True)
 class Period:
     """One time slice: its state, what each workload offers and what of it can be done (1/s), and the delay of the
-    backlog at its begin and end (s). ``sending``: the share of a workload's senders that is there, where it is not all."""
+    backlog at its begin and end (s). ``sending``: the share of a workload's senders that is there, where it is not all. ``where``: what part of a
+    request's time the backlog is. ``grown_s``: by stream, how much longer its datagrams stand in buffers at the end than at the begin."""
 
     start_ps: int
     end_ps: int
@@ -61,6 +47,8 @@ class Period:
     able: dict[str, float]
     behind_s: tuple[float, float]
     sending: dict[str, float]
+    where: str
+    grown_s: dict[str, float]
 
     @property
     def seconds(self) -> float:
@@ -133,17 +121,30 @@ class Flow:
         found: list[Period] = []
         known: dict[tuple[float, ...], State] = {}
         behind, able = 0.0, dict.fromkeys(self.stations.probes, 0.0)
-        edges = self._edges()
+        edges, buffers = self._edges(), dict[str, float]()
         for start, end, (stations, sending) in zip(edges, edges[1:], self._shared(edges), strict=False):
             state = self._state(stations, start, end, sending, known)
-            busiest = max(state.busy.values(), default=0.0)
+            standing = dict(buffers)
+            state = stations.streams.filled(state, buffers, (end - start) / PS_PER_S)
+            busiest, where = max(((u, name) for name, u in state.busy.items()), default=(0.0, ""))
             after = max(0.0, behind + (busiest - 1) * (end - start) / PS_PER_S) if busiest > MOST else max(
                 0.0, behind - (1 - busiest) * (end - start) / PS_PER_S
             )  # fmt: skip
             if busiest:
                 able = {name: rate / busiest for name, rate in state.rates.items()}
             found.append(
-                Period(start, end, stations, state, dict(state.rates), able, (behind, after), sending)
+                Period(
+                    start,
+                    end,
+                    stations,
+                    state,
+                    dict(state.rates),
+                    able,
+                    (behind, after),
+                    sending,
+                    "queue:connection" if where in stations.probes else "queue:other",
+                    stations.streams.grown_s(standing, buffers),
+                )
             )
             behind = after
         self._judge(found)
@@ -171,7 +172,8 @@ class Flow:
         key = (id(stations), *rates)
         if key not in known:
             idle = {n: offered.get(n, 0.0) for n in stations.probes}
-            known[key] = stations.closed(idle, users) if users else stations.solve(idle)
+            open_ = {n: rate for n, rate in idle.items() if n not in users}
+            known[key] = settled(stations, open_, users)
         return known[key]
 
     def _shared(self, edges: list[int]) -> Iterator[tuple[Stations, dict[str, float]]]:
@@ -223,7 +225,7 @@ class Flow:
         names = sorted(self.scenario.load)
         workloads: dict[str, WorkloadRecord] = {}
         for number, name in enumerate(names):
-            workloads[name] = self._workload(names, number, name)
+            workloads[name] = Drawing(self, number, name).record(names)
         visits = sum(
             p.seconds * sum(p.offered[n] * found.visits for n, found in p.stations.probes.items())
             for p in self.periods
@@ -240,137 +242,6 @@ class Flow:
             stations=station_records(self.stations, self.periods),
             warnings=self.warnings,
         )
-
-    def _workload(self, names: list[str], number: int, name: str) -> WorkloadRecord:
-        tally = Tally(names, self.scenario.duration)
-        load = self.scenario.load[name]
-        total = sum(p.offered.get(name, 0.0) * p.seconds for p in self.periods)
-        each = max(1, -(-round(total) // constants().drawn))
-        rng = np.random.default_rng(stream_key(self.seed, self.replication, name, "flow") & (2**63 - 1))
-        completed = 0.0
-        exact: Ints | None = None
-        if name in self.stations.probes:
-            due, sent = 0.0, 0
-            exact = self._replayed(number, name)
-            arrived = self._arrivals(name) if each == 1 and load.arrivals is not None else None
-            for period in self.periods:
-                if arrived is None:
-                    due += period.offered[name] * period.seconds / each
-                    count = round(due) - sent
-                    sent += count
-                    place = (np.arange(count) + rng.random(count)) / max(1, count)
-                    start = period.start_ps + place * (period.end_ps - period.start_ps)
-                    start = np.minimum(start, period.end_ps - 1)
-                else:
-                    start = arrived[(arrived >= period.start_ps) & (arrived < period.end_ps)]
-                    if period.sending.get(name, 1.0) < 1:
-                        start = start[rng.random(len(start)) < period.sending[name]]
-                if exact is not None:
-                    start = start[~inside(start, self.spans)]
-                if len(start):
-                    completed += self._draw(tally, number, name, period, rng, start, each)
-        tally.fates *= each
-        tally.ended *= each
-        tally.latency[:, :, :2] *= each
-        tally.latency[:, :, 0] += tally.latency[:, :, 1] // PS_PER_S
-        tally.latency[:, :, 1] %= PS_PER_S
-        tally.histogram *= each
-        tally.parts *= each
-        tally.outage *= each
-        if exact is not None:
-            tally.add(exact)
-        done = [0] * len(names)
-        more = 0 if exact is None else self._in_time(exact)
-        done[number] = round(completed * each) + more
-        return tally.records(done, [d * load.response for d in done])[name]
-
-    def _replayed(self, number: int, name: str) -> Ints | None:
-        """The requests around changes, if all of them were replayed."""
-        met = self.met.get(name)
-        if met is None or met.share < 1:
-            return None
-        rows = met.rows[inside(met.rows[:, E_START], self.spans) & (met.rows[:, E_START] >= 0)]
-        rows[:, E_WL] = number
-        return rows
-
-    def _in_time(self, exact: Ints) -> int:
-        """How many of the replayed requests are answered before the measured time ends."""
-        return int(((exact[:, E_FATE] == 0) & (exact[:, E_FINISH] < self.scenario.duration)).sum())
-
-    def _arrivals(self, name: str) -> Floats:
-        """When requests arrive (ps): the same times as in the other engines."""
-        load = self.scenario.load[name]
-        assert load.arrivals is not None
-        begin = load.start or -self.scenario.warmup_ps
-        gap = gaps(load.arrivals, self.seed, self.replication, name)
-        return np.fromiter(
-            arrival_times(gap, load.arrivals.points, begin, self.scenario.duration), np.float64
-        )
-
-    def _draw(
-        self, tally: Tally, number: int, name: str, period: Period, rng: np.random.Generator, start: Floats, each: int,
-    ) -> float:  # fmt: skip
-        """Counts the requests of a period. How many are answered in it, of those that are drawn."""
-        load, sampler = self.scenario.load[name], Sampler(period.stations, name)
-        count = len(start)
-        place = (start - period.start_ps) / (period.end_ps - period.start_ps)
-        parts = sampler.draw(period.state, rng, count)
-        before, after = period.behind_s
-        parts[:, PART["queue:other"]] += np.maximum(before + (after - before) * place, 0) * PS_PER_S
-        fate, tries = np.zeros(count, np.int64), np.ones(count, np.int64)
-        if load.timeout is not None:
-            late = np.flatnonzero(parts.sum(axis=1) > load.timeout)
-            lost = np.zeros(count)
-            for attempt in range(load.retries.max + 1):
-                if not len(late):
-                    break
-                last = attempt == load.retries.max
-                wait = 0 if last else load.retries.backoff << min(attempt, 20)
-                lost[late] += load.timeout + wait
-                fate[late] = TIMEOUT
-                if last:
-                    break
-                tries[late] += 1
-                parts[late] = sampler.draw(period.state, rng, len(late))
-                parts[late, PART["queue:other"]] += max(before, after) * PS_PER_S
-                good = parts[late].sum(axis=1) <= load.timeout
-                fate[late[good]] = 0
-                late = late[~good]
-            parts[:, PART["retry"]] += lost
-            failed = fate != 0
-            parts[failed] = 0
-            parts[failed, PART["retry"]] = lost[failed]
-        rows = np.zeros((count, W_ROW), np.int64)
-        rows[:, W_ENDED : W_ENDED + NS] = np.round(parts)
-        rows[:, E_WL], rows[:, E_SERIAL] = number, np.arange(count)
-        rows[:, E_START] = start
-        rows[:, E_FINISH] = rows[:, E_START] + rows[:, W_ENDED:].sum(axis=1)
-        rows[:, E_FATE], rows[:, E_TRIES] = fate, tries
-        rows[:, E_BYTES] = np.where(fate == 0, load.response, 0)
-        self._trouble(name, rows, rng)
-        fate = rows[:, E_FATE]
-        tally.add(rows)
-        # What ends of earlier requests stands for what ends after the period, but for a backlog that grows or shrinks.
-        good = float((fate == 0).mean())
-        return max(0.0, good * (count + (before - after) * period.able[name] / each))
-
-    def _trouble(self, name: str, rows: Ints, rng: np.random.Generator) -> None:
-        """Requests after the first change meet what replayed ones of about their time met, where that was trouble."""
-        met = self.met.get(name)
-        after = (
-            np.flatnonzero(rows[:, E_START] >= self.spans[0].start_ps)
-            if self.spans
-            else np.zeros(0, np.int64)
-        )
-        if met is None or not len(met.rows) or not len(after):
-            return
-        like = met.like(rows[after, E_START].astype(np.float64), rng)
-        after, found = after[met.troubled[like]], met.rows[like[met.troubled[like]]]
-        took = found[:, E_FINISH] - found[:, E_START]
-        rows[after, E_FINISH] = np.where(found[:, E_FATE] < 0, -1, rows[after, E_START] + took)
-        for column in (E_FATE, E_TRIES, E_BYTES):
-            rows[after, column] = found[:, column]
-        rows[after, W_ENDED:] = found[:, W_ENDED:]
 
 
 def simulate(

@@ -3,8 +3,9 @@
 A window grows until its receiver's limit, or until the buffer before the link overflows; before its own host's card a flow has what TCP small
 queues let it have there, and the rest of its window waits in its socket. CUBIC leaves slow start when its queue
 begins to grow, and adds a packet for 20 acknowledged ones as long as it has lost none (`netsim.datapath.congestion.cubic`), so its
-part of the queue is a twentieth of what the flow has moved. Reno doubles its window on to one of the two ends. BBR keeps one
-bandwidth-delay product more on its way than there is room for (`netsim.datapath.congestion.bbr`), where it is not alone.
+part of the queue is a twentieth of what the flow has moved. Reno doubles its window on to one of the two ends. BBR has two
+bandwidth-delay products and three units of a tick on its way (bbr_bdp and bbr_quantization_budget in the kernel's tcp_bbr.c,
+`netsim.datapath.congestion.bbr`), where it is not alone, and what it takes for its bandwidth is the most of ten rounds: its share while it probes with 5/4 beside others.
 Where a buffer overflows, CUBIC's windows go from the part that is kept back to what they were, along a cubic function
 of time (RFC 9438), and Reno's along a line.
 """
@@ -18,13 +19,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netsim.datapath.congestion.steps import TICK_PS
 from netsim.engine.flow.laws import KEEPS, C
 from netsim.engine.flow.maxmin import Floats, Ints
 from netsim.engine.flow.ways import Price
 from netsim.engine.world import World
+from netsim.picoseconds import PS_PER_S
 
 GROWS = 20  # packets acknowledged for one more of a window that never lost any (tcp_cubic.c, bictcp_update)
 RENO_KEEPS = 0.5
+BBR_GAIN, BBR_PROBE, BBR_UNITS = (
+    2,
+    1.25,
+    3,
+)  # bbr_cwnd_gain, the gain of a probing phase, bbr_quantization_budget
+TICK_S = TICK_PS / PS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +49,21 @@ class Held:
     packet_bytes: float
     own_bytes: float = math.inf
 
-    def queued_bytes(self, alone: bool) -> float:
-        """What it would have in the queue of a buffer without end."""
+    def queued_bytes(self, flows: int) -> float:
+        """What it would have in the queue of a buffer without end, as one of so many."""
         product = self.rate_bps * self.rtt_s
         most = min(max(0.0, self.limit_bytes - product), self.own_bytes)
         if self.congestion == "bbr":
-            return 0.0 if alone else min(most, product)
+            taken = BBR_PROBE * flows / (flows - 1 + BBR_PROBE)
+            unit = max(2 * self.packet_bytes, taken * self.rate_bps * TICK_S)
+            return 0.0 if flows == 1 else min(most, (BBR_GAIN * taken - 1) * product + BBR_UNITS * unit)
         return min(most, self.moved_bytes / GROWS) if self.congestion == "cubic" else most
+
+
+def part_bytes(buffer_bytes: float, alpha: float, ports: int) -> float:
+    """What each of so many full ports gets of a buffer that they share: up to alpha times what is free of it (Choudhury and Hahne, Dynamic queue
+    length thresholds for shared-memory packet switches, IEEE/ACM Transactions on Networking 6, 1998)."""
+    return alpha * buffer_bytes / (1 + alpha * ports)
 
 
 class Queue:
@@ -58,7 +75,7 @@ class Queue:
 
     def bytes_at(self, now_s: float, flows: Sequence[Held]) -> float:
         """Its bytes now; asked in the order of time."""
-        queued = sum(flow.queued_bytes(len(flows) == 1) for flow in flows)
+        queued = sum(flow.queued_bytes(len(flows)) for flow in flows)
         if queued < self.buffer_bytes and self.full_s != self.full_s:
             return queued
         if not flows:
@@ -110,6 +127,11 @@ class Standing:
             if name not in self._queues:
                 most = link.buffer_bytes or (link.ring_packets or 0) * max(f.packet_bytes for f in some)
                 self._queues[name] = Queue(most or math.inf)
+            if link.shared is not None:
+                full = sum(self.world.machine.links[other].shared is link.shared for other in held)
+                self._queues[name].buffer_bytes = part_bytes(
+                    link.shared.size_bytes, link.shared.alpha / 1000, full
+                )
             rate = (self.rates[name] or 0) * share / 8
             found[name] = self._queues[name].bytes_at(now_s, some) / rate
         self.at_s.append(now_s)

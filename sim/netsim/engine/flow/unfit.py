@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netsim.datapath.qdisc import FAIR
 from netsim.scenario.schema import Scenario
+from netsim.scenario.schema_service import Container, Service
 
 
 def unsupported(scenario: Scenario) -> str | None:
@@ -12,31 +13,27 @@ def unsupported(scenario: Scenario) -> str | None:
     large = [name for name, load in scenario.load.items() if load.bulk is not None]
     if scaled and large:
         return f"the bulk transfer {large[0]} beside {scaled[0]}, which scales itself"
-    if scenario.fabric.alpha is not None:
-        return "a buffer that ports share"
     for name, group in scenario.nodes.items():
         if group.nic.burst is not None:
             return f"the burst credit of {name}"
-        if group.smt is not None:
-            return f"the hardware threads of {name}"
-        if group.nic.bond is not None:
-            return f"the bond of {name}"
         if group.nic.qdisc in FAIR:
             return f"the flows that take turns at the card of {name}"
-        if "rps" in group.nic.offloads:
-            return f"the backlogs of {name}, to which rps hands packets on"
-    for name, load in scenario.load.items():
-        if load.datagram is not None:
-            return f"the datagrams of {name}"
-    busy = {name: service.work.busy for name, service in scenario.services.items()}
-    busy |= {name: container.work.busy for name, container in scenario.containers.items()}
-    for name, threads in busy.items():
-        if threads:
-            return f"the threads of {name} that always compute"
+        if group.smt is not None and large:
+            return f"the bulk transfer {large[0]} beside the hardware threads of {name}"
+    specs: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
+    for name, spec in specs.items():
+        if spec.work.busy and spec.resources.limits.cpus is not None:
+            return f"the threads of {name} that always compute within a processor limit"
+        if spec.work.busy and (large or scenario.changes):
+            beside = f"the bulk transfer {large[0]}" if large else "faults or operations"
+            return f"the threads of {name} that always compute together with {beside}"
     if scenario.changes:
+        bonds = [name for name, group in scenario.nodes.items() if group.nic.bond is not None]
+        if large and bonds:
+            return (
+                f"the bulk transfer {large[0]} over the bond of {bonds[0]} together with faults or operations"
+            )
         for name, service in scenario.services.items():
             if any(call.dns.cache for call in service.calls):
                 return f"the DNS answers that {name} keeps together with faults or operations"
-            if any(port.mode == "host" for port in service.ports):
-                return f"the ports in mode host of {name} together with faults or operations"
     return None

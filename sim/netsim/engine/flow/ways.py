@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netsim.datapath.congestion.steps import LARGEST, TICK_PS
-from netsim.datapath.stage import Context
+from netsim.datapath.stage import Context, backlog_of
 from netsim.engine.flow.opening import Way
-from netsim.engine.flow.probe import place_of
 from netsim.engine.flow.quota import QUOTA
+from netsim.engine.flow.watching import place_of
 from netsim.engine.machine import Machine
 from netsim.engine.route import FRAGMENT_BYTES, MIN_FRAME_BYTES, Cost, Route, Visit
 from netsim.engine.world import World
@@ -150,7 +150,9 @@ class Pricing:
     ) -> tuple[str, float]:
         """The core that takes it, and the time, longer beside what the node's other receive cores do."""
         rings, cores = self.machine.rings[visit.node], self.machine.cpus[visit.node].cores
-        core = rings[hash_ % len(rings)].core
+        queues = self.machine.queues[visit.node]
+        steered = queues + backlog_of(hash_, len(rings) - queues) if visit.steered else hash_ % queues
+        core = rings[steered].core
         names = {k: cores[k].meter.record.name for k in {ring.core for ring in rings}}
         others = sum(busy.get(name, 0.0) for k, name in names.items() if k != core)
         entries, buckets = self.machine.tracked(visit.node)

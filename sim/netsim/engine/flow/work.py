@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,21 @@ def slices_square(what: Distribution, quantum_s: float) -> float:
     return float((whole * quantum_s**2 + rest**2).mean())
 
 
-def beyond(what: Distribution, quantum_s: float) -> float:
-    """The mean of what a work takes beyond one time slice (s)."""
-    return float(np.maximum(_inverse(what, GRID) - quantum_s, 0).mean())
+def turns_after_first(x_s: npt.NDArray[np.float64], quantum_s: float) -> npt.NDArray[np.float64]:
+    """How many turns works of these lengths take after their first."""
+    return np.asarray(np.maximum(np.ceil(x_s / quantum_s - 1e-9) - 1, 0.0))
+
+
+class Turns(NamedTuple):
+    """The turns that a work may take after its first: how many, how likely each number is, and the mean of what is done in them (s)."""
+
+    numbers: npt.NDArray[np.float64]
+    chances: npt.NDArray[np.float64]
+    seconds: float
+
+
+def spread_of_turns(what: Distribution, quantum_s: float) -> Turns:
+    """Of a work, over a grid of quantiles."""
+    x = _inverse(what, GRID)
+    numbers, counts = np.unique(turns_after_first(x, quantum_s), return_counts=True)
+    return Turns(numbers, counts / len(GRID), float(np.maximum(x - quantum_s, 0).mean()))
