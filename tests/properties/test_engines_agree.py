@@ -543,6 +543,24 @@ SHIFTS: list[tuple[int, Step]] = [
 ]
 
 
+#: Kernels that drop IPVS entries at random: a balancer that is first asked after the second look, when attempts come again, does not
+#: make what was looked for already be looked for again.
+RANDOMLY_DROPPED = """netsim: 1
+seed: 5
+duration: 300ms
+warmup: 0s
+nodes: {m: {role: manager, count: 2, cores: 4, profile: old.yaml, nic: {rate: 10Gbit, rx_queues: 2, mtu: 1500}}, w: {cores: 1, profile: old.yaml, nic: {rate: 10Gbit, rx_queues: 2, mtu: 1500}}}
+outside: {rtt: 20ms, clients: 5, entry: {choose: round-robin}}
+networks: {net: {driver: overlay, attachable: true}}
+services:
+  web: {replicas: 2, networks: [net], ports: [{published: 8080, target: 80, mode: ingress}, {published: 53, target: 53, mode: ingress, protocol: udp}], resources: {limits: {cpus: 0.3}}, work: {cpu: 2ms, workers: 2, blocking: false, backlog: 3, busy: 2}, calls: [{to: api, count: 3, request: 1B, response: 0B, connection: new}]}
+  api: {replicas: 1, networks: [net], resources: {limits: {cpus: 0.3}}, work: {cpu: 7ms, workers: 3, blocking: true, backlog: 1}, calls: [{to: db, count: 1, request: 1B, response: 1B, connection: new}]}
+  db: {replicas: 2, networks: [net], resources: {limits: {cpus: 0.3}}, work: {cpu: 0s, wait: 7ms, workers: 3, blocking: false, backlog: 1, busy: 2}, calls: []}
+load:
+  w0: {from: m-1, to: 'web:53', arrivals: {constant: 300/s}, datagram: 172B, flows: 1}
+"""
+
+
 #: Names whose answers lose and get addresses on each node at its own time: a service without a virtual address, one whose tasks
 #: are asked one by one, a virtual address that has no task for a while, and clients that keep what they were told.
 NAMED = """netsim: 1
@@ -1230,6 +1248,7 @@ def agree(text: str, plan: list[tuple[int, Step]]) -> None:
 @example(RATIONED, A_GUEST_DIES)
 @example(BONDED, PULLED)
 @example(STICKY, SHIFTS)
+@example(RANDOMLY_DROPPED, [])
 @example(NAMED, FORGETS)
 @example(REUSED, TAKEN)
 @example(PORTED.replace("CHOICE", "round-robin"), PORTS)

@@ -7,6 +7,7 @@ from netsim.compiled import inner
 from netsim.datapath.conntrack import almost_full, leave_one
 from netsim.datapath.flows.keys import mix
 from netsim.datapath.flows.layout import (
+    BA_KEY,
     BA_RANDOM,
     CLOSED,
     FRAGILE,
@@ -120,7 +121,7 @@ def _seen(T, row):
     if not T[T[row + FW_BALANCER] + BA_RANDOM]:
         return False
     T[T_DRAWS] += 1
-    return mix(T[T_DRAWS], row) < SEEN
+    return mix(T[T_DRAWS], T[T[row + FW_BALANCER] + BA_KEY]) < SEEN
 
 
 @inner

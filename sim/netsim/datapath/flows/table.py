@@ -300,7 +300,8 @@ class FlowTable:
             T[b + y.BA_MASK] = (1 << 32) - (1 << (32 - persistence.prefix))
         if random_drop:
             T[b + y.BA_RANDOM] = 1
-            T[y.T_TICK] = min(T[y.T_TICK], PS_PER_S)
+            if T[y.T_TICK] == y.NEVER:  # what was looked for already is not looked for again
+                T[y.T_TICK] = PS_PER_S
             T[y.T_NEXT] = min(T[y.T_NEXT], T[y.T_TICK])
         T[s + SV_SCHEDULER], T[s + SV_FLAGS], T[s + SV_HEAD] = number, flags, -1
         T[s + SV_TABLE], T[s + SV_CELLS] = table, cells
