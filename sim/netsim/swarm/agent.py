@@ -301,12 +301,12 @@ class Agents:
     def _clean_up(self, task: TaskRow, node: int) -> Steps:
         """What dockerd does about a process that has ended: its rows go first, its sandbox when all is done."""
         amount = self._amount(node, "stop", self.table.stop_work_ps)
-        first = round(self.table.unbind_share * amount)
-        yield from self.cores[node].work(node, first)
         if task.bound:
+            first = round(self.table.unbind_share * amount)
+            yield from self.cores[node].work(node, first)
             self.swarm.rows_removed(task)
-            task.bound = False
-        yield from self.cores[node].work(node, amount - first)
+            task.bound, amount = False, amount - first
+        yield from self.cores[node].work(node, amount)
 
     def _stop(self, container: Container, node: int) -> Steps:
         """Weight 0 and out of DNS, 2 s, SIGTERM, what the process takes to end, at most the grace, SIGKILL."""
