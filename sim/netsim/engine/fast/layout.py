@@ -60,8 +60,8 @@ W_LINK = 40
 # packets alternate at the most. L_FAIR: one more than where the same stands for its L_QUEUES queues
 # that take turns, 0: it has none; L_AHEAD: when those
 # that went ahead are done
-# What limits a link besides its rate and buffer (L_LIMITS): without any, the columns from L_PACKET on are not looked at
-LIMIT_PACKETS, LIMIT_CREDIT, LIMIT_SHARED = 1, 2, 4
+# What limits a link besides its rate and buffer (L_LIMITS), or has to be known of it (L_TURNS, L_FAIR): without any, the columns from L_PACKET on are not looked at
+LIMIT_PACKETS, LIMIT_CREDIT, LIMIT_SHARED, LIMIT_TURNS, LIMIT_FAIR = 1, 2, 4, 8, 16
 # Buffers that ports share: what is used of them counts units that have left by now until their port is settled
 SB_SIZE, SB_ALPHA, SB_USED, SB_FIRST, SB_LINKS = range(5)
 W_SHARED = 5

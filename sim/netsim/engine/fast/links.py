@@ -208,7 +208,7 @@ def link(M, HIST, u, visit, troubled):
         service = max(service, packets * pieces * M[k + L_PACKET])
     start, fair = max(now, M[k + L_FREE]), 0
     one = service if packets == 1 else max(1, service // packets)
-    if M[k + L_FAIR] > 0:
+    if limits & LIMIT_FAIR:
         fair = M[B_FAIR] + M[k + L_FAIR] - 1 + queue_place(M[o + U_FLOW], M[k + L_QUEUES])
         front = front_at(M, k)
     if fair > 0 and M[fair] <= now < front < M[k + L_FREE]:
@@ -243,7 +243,7 @@ def link(M, HIST, u, visit, troubled):
             if M[H_LOST] == packets or M[o + U_KIND] != UK_DATA:
                 return False
             take_off(M, o, M[H_LOST], M[M[B_ROUTE] + M[o + U_ROUTE] * W_ROUTE + RO_MSS])
-    if M[k + L_TURNS] > 0 and M[o + U_PACKETS] > 1:
+    if limits & LIMIT_TURNS and M[o + U_PACKETS] > 1:
         alternate(M, o, k, finish, held + one)
     spend(M, u, M[z + S_LABEL], start)
     first_out = start + held + one

@@ -32,7 +32,9 @@ def add_stations(builder: Builder) -> None:
             L_PORT=link.port,
             L_LIMITS=y.LIMIT_PACKETS * (link.packet_ps > 0)
             + y.LIMIT_CREDIT * (link.credit is not None)
-            + y.LIMIT_SHARED * (link.shared is not None),
+            + y.LIMIT_SHARED * (link.shared is not None)
+            + y.LIMIT_TURNS * (link.turns is not None)
+            + y.LIMIT_FAIR * (link.fair is not None),
             L_PACKET=link.packet_ps,
             L_SHARED=-1,
             **_turns(builder, link),
