@@ -47,7 +47,9 @@ def both(**words: Any) -> list[dict[str, Any]]:
 
 def test_a_receive_buffer_that_overflows() -> None:
     """An eighth of the load too much for a small buffer, as M/M/1/K; the wait is that of a full buffer for many."""
-    old, new = both(cpu="{exponential: {mean: 250us}}", arrivals="poisson: 3600/s", buffer="12KiB")
+    old, new = both(
+        cpu="{exponential: {mean: 250us}}", arrivals="poisson: 3600/s", buffer="12KiB", duration=10
+    )
     assert old["lost"]["buffer_full"] > 0.05
     assert new["lost"]["buffer_full"] == pytest.approx(old["lost"]["buffer_full"], rel=0.1)
     assert new["throughput_per_s"]["value"] == pytest.approx(old["throughput_per_s"]["value"], rel=0.03)

@@ -37,6 +37,7 @@ USUAL: dict[str, Any] = {
     "duration": 2, "nodes": 3, "node": "cores: 4", "card": "", "mode": "", "cpu": "50us", "batch": 0, "busy": 0, "rate": 6000,
     "response": "4KiB", "pool": 60,
 }  # fmt: skip
+SLOW = pytest.mark.slow
 RPS = ", rx_queues: 1, offloads: [tso, gso, gro, rx-checksum, tx-checksum, udp-tunnel-tso, rps]"
 
 
@@ -96,12 +97,33 @@ def test_what_hardware_threads_cost_is_what_the_load_asks_for() -> None:
 
 @pytest.mark.parametrize(
     ("busy", "rate", "cpu"),
-    [(4, 2000, "1ms"), (2, 3000, "1ms"), (8, 1000, "{exponential: {mean: 2ms}}")],
+    [
+        (4, 2000, "1ms"),
+        pytest.param(2, 3000, "1ms", marks=SLOW),
+        pytest.param(8, 1000, "{exponential: {mean: 2ms}}", marks=SLOW),
+    ],
 )
 def test_threads_that_always_compute(busy: int, rate: int, cpu: str) -> None:
     """On all cores, on half of them, and two on each."""
     fast, flow = near(nodes=2, batch=2, busy=busy, rate=rate, cpu=cpu, pool=300, duration=3, p50=0.15)
     assert used(flow, "w-1/cpu") == pytest.approx(used(fast, "w-1/cpu"), rel=0.06)
+
+
+def test_threads_that_compute_until_their_task_is_killed() -> None:
+    fast, flow = near(
+        "faults: [{at: 2s, kill_task: batch.1}]\n",
+        nodes=2,
+        batch=2,
+        busy=4,
+        rate=2000,
+        cpu="1ms",
+        pool=300,
+        duration=5,
+        p50=0.15,
+    )
+    for node in ("w-1", "w-2"):
+        assert used(flow, f"{node}/cpu") == pytest.approx(used(fast, f"{node}/cpu"), rel=0.1)
+    assert min(used(fast, "w-1/cpu"), used(fast, "w-2/cpu")) < 0.8
 
 
 def test_a_server_on_vacation() -> None:
@@ -150,7 +172,7 @@ load:
 """
 
 
-@pytest.mark.parametrize("alpha", [1, 0.25])
+@pytest.mark.parametrize("alpha", [1, pytest.param(0.25, marks=SLOW)])
 def test_requests_behind_transfers_in_a_buffer_that_ports_share(alpha: float) -> None:
     """p50; of p99 the fast engine has losses, which no request has here. That is flagged, since the ports are full."""
     scenario = loads(SHARED.format(alpha=alpha))
@@ -164,8 +186,8 @@ def test_requests_behind_transfers_in_a_buffer_that_ports_share(alpha: float) ->
     "change",
     [
         "faults: [{at: 1s, crash: w-2}]\n",
-        "faults: [{at: 1s, kill_task: web.2}]\n",
-        "operations: [{at: 1s, scale: {web: 2}}]\n",
+        pytest.param("faults: [{at: 1s, kill_task: web.2}]\n", marks=SLOW),
+        pytest.param("operations: [{at: 1s, scale: {web: 2}}]\n", marks=SLOW),
     ],
 )
 def test_ports_in_mode_host_beside_changes(change: str) -> None:

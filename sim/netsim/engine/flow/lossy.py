@@ -121,6 +121,8 @@ class Streams:
     def filled(self, state: State, behind_s: dict[str, float], seconds: float) -> State:
         """The state of so long a time (s) in which buffers fill and empty: until one is full nothing is lost. ``behind_s``: what stands in
         them at its begin, and then at its end."""
+        if not any(asked > 1 or behind_s.get(name) for name, (asked, _) in state.asked.items()):
+            return state  # the same one for all such times
         lost, waits = dict(state.lost), dict(state.waits)
         for name, (asked, room_s) in state.asked.items():
             before, grows = behind_s.get(name, 0.0), asked - 1

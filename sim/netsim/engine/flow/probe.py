@@ -219,6 +219,7 @@ def narrowed(model: Model, scenario: Scenario, *names: str, later: Iterable[str]
     there = {party for name in names for party in parties(scenario, name)}
     kept = frozenset(later)
     specs: dict[str, Service | Container] = {**scenario.services, **scenario.containers}
+    there |= {key for key, spec in specs.items() if spec.work.busy}  # they compute beside all others
     tasks = {
         key: task if key in kept else replace(task, spec=specs[task.party])
         for key, task in model.tasks.items()

@@ -7,7 +7,7 @@ have heard. Connections that are kept stay where they are until their task ends,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ from netsim.engine.border import NEVER_PS, Change, What
 from netsim.engine.flow.constants import constants
 from netsim.engine.flow.probe import Probe, parties
 from netsim.engine.wiring import stolen, used_lanes
-from netsim.model.entities import OUTSIDE, Model
+from netsim.model.entities import OUTSIDE, Model, Task
 from netsim.picoseconds import PS_PER_S
 from netsim.scenario.calls import party_of, spec_of
 from netsim.scenario.schema_work import Connection
@@ -274,3 +274,39 @@ def _renewed(connection: Connection, per_s: float, pools: int) -> float:
     if connection.requests is None:
         return 0.0
     return per_s / (max(1, connection.pool) * pools * connection.requests)
+
+
+def computing(course: Course, edges_ps: Sequence[int]) -> Iterator[dict[str, tuple[int, float]]]:
+    """Between these times, by cores, how many threads always compute there (the mean, as a whole number), and their time slice (s)."""
+    tasks = {name: task for name, task in course.model.tasks.items() if task.spec.work.busy}
+    there = {name: name not in course.later for name in tasks}
+    events = sorted(
+        (effective_ps(c), k, c) for k, c in enumerate(course.changes) if tasks and effective_ps(c) < NEVER_PS
+    )
+    at = 0
+    for start, end in zip(edges_ps, edges_ps[1:], strict=False):
+        threads, now = dict[str, float](), start
+        while now < end:
+            while at < len(events) and events[at][0] <= now:
+                _begun_or_ended(there, tasks, events[at][2])
+                at += 1
+            until = min(end, events[at][0]) if at < len(events) else end
+            for name in (name for name, runs in there.items() if runs):
+                cores = tasks[name].node.cpu_station
+                threads[cores] = threads.get(cores, 0.0) + tasks[name].spec.work.busy * (until - now) / (
+                    end - start
+                )
+            now = until
+        slices = {task.node.cpu_station: task.node.profile.quantum_ps / PS_PER_S for task in tasks.values()}
+        yield {cores: (round(count), slices[cores]) for cores, count in threads.items() if round(count)}
+
+
+def _begun_or_ended(there: dict[str, bool], tasks: Mapping[str, Task], change: Change) -> None:
+    """Take up one change of the tasks whose threads compute."""
+    if change.what == What.NODE_DOWN:
+        for name, task in tasks.items():
+            there[name] = there[name] and task.node.name != change.subject
+    elif change.subject in there and change.what in (What.TASK_LISTENS, What.TASK_AGAIN):
+        there[change.subject] = True
+    elif change.subject in there and change.what in (What.TASK_GONE, What.SANDBOX_GONE):
+        there[change.subject] = False

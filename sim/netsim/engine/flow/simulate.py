@@ -19,7 +19,7 @@ from netsim.engine.flow.queues import MOST
 from netsim.engine.flow.quota import QUOTA
 from netsim.engine.flow.rates import mean_rate
 from netsim.engine.flow.replay import Met, Span, replay
-from netsim.engine.flow.shares import Course, Sharing
+from netsim.engine.flow.shares import Course, Sharing, computing
 from netsim.engine.flow.solve import State, Stations
 from netsim.engine.record import RunRecord, WorkloadRecord
 from netsim.engine.tally import slice_ps
@@ -190,15 +190,17 @@ class Flow:
         first = {name: share.first() for name, share in shares.items()}
         ways = [share.cells(self.course.changes, edges) for share in shares.values()]
         last, stations = dict(first), self.stations
-        for _ in edges[1:]:
+        for threads in computing(self.course, edges):
             cells = {name: next(way) for name, way in zip(shares, ways, strict=True)}
-            if not all(cell.same(last[name]) for name, cell in cells.items()):
+            if threads != stations.computing or not all(
+                cell.same(last[name]) for name, cell in cells.items()
+            ):
                 probes = {
                     name: moved(found, self.stations.known, shares[name], first[name], cells[name])
                     for name, found in self.stations.probes.items()
                 }
                 last, stations = cells, Stations(self.scenario, self.stations.model, probes)
-                stations.known = self.stations.known
+                stations.known, stations.computing = self.stations.known, threads
             yield stations, {name: cell.sending for name, cell in cells.items()}
 
     def _judge(self, periods: list[Period]) -> None:

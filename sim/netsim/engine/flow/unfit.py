@@ -24,9 +24,8 @@ def unsupported(scenario: Scenario) -> str | None:
     for name, spec in specs.items():
         if spec.work.busy and spec.resources.limits.cpus is not None:
             return f"the threads of {name} that always compute within a processor limit"
-        if spec.work.busy and (large or scenario.changes):
-            beside = f"the bulk transfer {large[0]}" if large else "faults or operations"
-            return f"the threads of {name} that always compute together with {beside}"
+        if spec.work.busy and large:
+            return f"the threads of {name} that always compute beside the bulk transfer {large[0]}"
     if scenario.changes:
         bonds = [name for name, group in scenario.nodes.items() if group.nic.bond is not None]
         if large and bonds:
