@@ -301,7 +301,7 @@ def changes(draw: st.DrawFn) -> Step:
                 What.NODE_DOWN, What.NODE_UP, What.LINK, What.LINK, What.PART, What.STEAL, What.ENTRY_OUT, What.ENTRY_IN,
                 What.BACKGROUND, What.BACKGROUND, What.CABLE, What.LANES, What.DETACH, What.DETACH, What.ATTACH, What.NAME_REMOVE, What.NAME_ADD,
                 What.BACKEND_REMOVE, What.BACKEND_REMOVE, What.BACKEND_WEIGHT, What.BACKEND_ADD, What.PORT_REMOVE, What.PORT_ADD,
-                None,
+                What.HOLDER, What.HOLDER, None,
             ]
         )
     )  # fmt: skip
@@ -326,6 +326,14 @@ def changes(draw: st.DrawFn) -> Step:
     if what in (What.PORT_ADD, What.PORT_REMOVE):
         due = draw(st.sampled_from([0, 70 * 10**9, 200 * 10**9]))
         return Change(what, draw(st.sampled_from(["web.1", "web.2"])), due, value=1)
+    if what == What.HOLDER:
+        times = draw(st.lists(st.sampled_from([0, 70 * 10**9, 71 * 10**9, NEVER_PS]), min_size=4, max_size=4))
+        task, other = draw(st.sampled_from([PLACED[:2], PLACED[2:4], PLACED[4:], PLACED[1::-1]]))
+        kind = draw(st.sampled_from(Holder))
+        return Change(
+            what, task, value=kind, times_ps=np.array(times, np.int64), network=draw(st.sampled_from(["net", "ingress"])),
+            groups=((draw(st.sampled_from([task, other])),),) if kind == Holder.TASK else (),
+        )  # fmt: skip
     if what in (What.CABLE, What.LANES):
         link = LinkState(draw(st.booleans())) if what == What.CABLE else None
         return Change(what, draw(st.sampled_from(NODES)), value=draw(st.integers(1, 3)), link=link)
