@@ -397,7 +397,8 @@ def carried_out(
         ):
             known = model.nodes.keys() | model.tasks.keys()
             groups = tuple(tuple(n for n in group if n in known) for group in step.groups)
-            plane.apply([replace(step, groups=groups)])
+            if step.what != What.HOLDER or () not in groups:
+                plane.apply([replace(step, groups=groups)])
     record = run_out(plane)
     return record, [*told, plane.outcomes()]
 
