@@ -71,5 +71,6 @@ def test_a_few() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_all() -> None:
     judge(range(100))
