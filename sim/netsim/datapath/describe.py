@@ -106,6 +106,8 @@ LIMITS = """
   in its own namespace): those look-ups, of a fifth of a microsecond each, and their entries are left out.
 - What look-ups in conntrack cost beside other cores and in long chains is counted in receive work alone.
 - IPVS counts a client's packets as two for the handshake and two for each request (for drop_entry).
+- A processor limit (`resources.limits.cpus`) is a budget for each 100 ms, of which a core takes 5 ms at a time (CFS bandwidth control). Who finds it used up
+  stands still until the next period, and then has a turn like the others.
 - Threads of `work.busy` take turns with all others, 3 ms each: whoever wakes up waits for the turn that is on, as with EEVDF's RUN_TO_PARITY (Linux 6.6
   and newer); older kernels let who has slept go first. A job runs as long as its image says, whoever shares its cores.
 - An address that its task has given back is not answered. So it was on a real overlay for containers that had talked to it before; one that had

@@ -1,4 +1,4 @@
-"""Hardware threads that share a core, and sockets: what they cost.
+"""Hardware threads that share a core, sockets, and limits of processor time: what they cost.
 
 Linux fills idle cores before it puts a second thread on one (select_idle_core), so with b of 2n hardware threads busy,
 b - n cores have two at the speed that each of two has, and the others run alone.
@@ -13,6 +13,11 @@ from netsim.datapath.profile import HostProfile
 from netsim.tables import table
 
 MILLION = 10**6
+#: In which a limit (`--cpus`) holds: CFS bandwidth control's period, 100 ms (Documentation/scheduler/sched-bwc.rst).
+QUOTA_PERIOD_PS = 100 * 10**9
+#: How much of a task's budget a core takes at a time, so that its threads on all cores come to theirs: sched_cfs_bandwidth_slice_us,
+#: 5 ms (the same).
+QUOTA_SLICE_PS = 5 * 10**9
 #: Stages that copy between the application and the kernel.
 COPIES = ("tcp.send", "tcp.recv", "udp.send", "udp.recv")
 

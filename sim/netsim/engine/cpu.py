@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from netsim.datapath.processors import smt_loss
+from netsim.datapath.processors import QUOTA_PERIOD_PS, QUOTA_SLICE_PS, smt_loss
 from netsim.engine.kernel import Kernel, Key, Phase
 from netsim.engine.keys import Tag, fold
 from netsim.engine.meter import Meter
 
 MILLION = 1_000_000
-QUOTA_PERIOD_PS = 100 * 10**9  # CFS bandwidth period, 100 ms (Linux sched-bwc; Docker's --cpus)
 
 
 def stretched(cost_ps: int, steal: int) -> int:
@@ -238,7 +237,7 @@ class Cpu:
             grant = min(thread.remaining, self._slice(thread)) if core.queue else thread.remaining
             if thread.quota is not None:
                 thread.quota.refresh(now)
-                grant = min(grant, thread.quota.left_ps)
+                grant = min(grant, thread.quota.left_ps, QUOTA_SLICE_PS)
                 if grant <= 0:
                     self._throttle(core, thread)
                     continue

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from netsim.datapath.processors import QUOTA_PERIOD_PS
 from netsim.datapath.udp import has_to_fit, takes
 from netsim.engine.border import NEVER_PS
 from netsim.engine.connection import Connection, Party
-from netsim.engine.cpu import QUOTA_PERIOD_PS, Owner, Quota, Thread
+from netsim.engine.cpu import Owner, Quota, Thread
 from netsim.engine.exchange import Request
 from netsim.engine.kernel import Key, Phase
 from netsim.engine.keys import Tag, fold, name_key

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from netsim.compiled import inner
 from netsim.datapath import processors
+from netsim.datapath.processors import QUOTA_PERIOD_PS, QUOTA_SLICE_PS
 from netsim.engine.fast.layout import *
 from netsim.engine.fast.memory import at, busy, came, dropped, give_back, hold, let_go, put, row, todo, waited
 from netsim.engine.fast.ops import *
 from netsim.engine.keys import fold_compiled
 
 MILLION = 1_000_000
-QUOTA_PERIOD = 100 * 10**9
 smt_loss = inner(processors.smt_loss)
 
 
@@ -281,13 +281,13 @@ def next_thread(M, core):
         q = M[t + TH_QUOTA]
         if q >= 0:
             z = M[B_QUOTA] + q * W_QUOTA
-            period = now // QUOTA_PERIOD
+            period = now // QUOTA_PERIOD_PS
             if period != M[z + Q_PERIOD]:
                 M[z + Q_PERIOD] = period
                 M[z + Q_LEFT] = M[z + Q_BUDGET]
-            grant = min(grant, M[z + Q_LEFT])
+            grant = min(grant, M[z + Q_LEFT], QUOTA_SLICE_PS)
             if grant <= 0:
-                back = (now // QUOTA_PERIOD + 1) * QUOTA_PERIOD
+                back = (now // QUOTA_PERIOD_PS + 1) * QUOTA_PERIOD_PS
                 key = fold_compiled(M[t + TH_KEY], TAG_THROTTLE, M[t + TH_CORE])
                 at(M, back, FINISH, key, OP_ENQUEUE, core, th, 0)
                 continue

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from netsim.engine.cpu import QUOTA_PERIOD_PS
+from netsim.datapath.processors import QUOTA_PERIOD_PS
 from netsim.engine.flow.work import draws
 from netsim.picoseconds import PS_PER_S
 from netsim.scenario.schema_work import Distribution
