@@ -64,7 +64,8 @@ def test_both_machineries_say_the_same(tmp_path: Path) -> None:
     assert runs[0].stations["w-1/cpu0"].busy_ps == runs[1].stations["w-1/cpu0"].busy_ps
 
 
-def test_the_flow_engine_does_not_run_it(tmp_path: Path) -> None:
-    scenario = scenario_from(TEXT, tmp_path)
-    with pytest.raises(EngineError, match="the threads of job that always compute"):
+def test_the_flow_engine_does_not_run_it_within_a_limit(tmp_path: Path) -> None:
+    limited = TEXT.replace("work: {busy: 1}", "work: {busy: 1}, resources: {limits: {cpus: 0.5}}")
+    scenario = scenario_from(limited, tmp_path)
+    with pytest.raises(EngineError, match="the threads of job that always compute within a processor limit"):
         fitting_engine("flow", scenario, build_model(scenario))
