@@ -13,6 +13,7 @@ from netsim.picoseconds import PS_PER_S
 from netsim.scenario.aliases import by_own_names
 from netsim.scenario.check import check
 from netsim.scenario.foreign import instead
+from netsim.scenario.mended import NAMES, mended
 from netsim.scenario.problems import PathTuple, Problem, ScenarioError, show, show_path, suggest
 from netsim.scenario.schema import Scenario
 from netsim.scenario.schema_types import WrittenAs
@@ -45,10 +46,14 @@ def loads(
         _override(tree, name, value, problems)
     scenario = _validate(tree, problems)
     if scenario is not None:
-        scenario, found = by_own_names(scenario)
-        problems += [_problem(tree, *finding) for finding in found]
+        scenario, wrong = by_own_names(scenario)
+        problems += [_problem(tree, *finding) for finding in wrong]
         told = {(problem.file, problem.line, problem.col) for problem in problems}
         problems += [p for p in check(scenario, tree) if (p.file, p.line, p.col) not in told]
+    elif (rest := mended(tree.plain(), lambda error: _way(tree, error))) is not None:
+        told = {(problem.file, problem.line, problem.col) for problem in problems}
+        found = check(by_own_names(rest)[0], tree)
+        problems += [p for p in found if p.code in NAMES and (p.file, p.line, p.col) not in told]
     if problems:
         raise ScenarioError(_in_order(problems, file))
     assert scenario is not None
@@ -74,13 +79,18 @@ def _validate(tree: Node, problems: list[Problem]) -> Scenario | None:
     return scenario
 
 
+def _way(tree: Node, error: Mapping[str, Any]) -> PathTuple:
+    """Where one of pydantic's errors is."""
+    path = tuple(part for part in error["loc"] if tree_has(tree, error["loc"], part))
+    return path + tuple(error["ctx"]["at"]) if error["type"] == "netsim" else path
+
+
 def _translate(tree: Node, error: dict[str, Any]) -> Problem:
     """One of pydantic's errors as a problem with a place."""
-    path = tuple(part for part in error["loc"] if tree_has(tree, error["loc"], part))
+    path = _way(tree, error)
     kind, found = error["type"], show(error.get("input"))
     if kind == "netsim":
         context = error["ctx"]
-        path += tuple(context["at"])
         node = _at(tree, path)
         of_key = "[key]" in error["loc"]
         value = node.plain() if node is not None and not of_key else error.get("input")
