@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from netsim.datapath.flows.layout import FINE, NO_PORT, NOBODY, UNKNOWN
 from netsim.datapath.reach import Reach, stands_for_node
 from netsim.engine.border import Holder
-from netsim.engine.holders import Holders
+from netsim.engine.holders import Holders, is_silent, refuses
 from netsim.engine.kernel import Kernel
 from netsim.engine.netstate import CAUSES, NetState
 from netsim.engine.routes import RouteBook, Ways
@@ -215,15 +215,11 @@ class Choice:
 
     def silent(self) -> bool:
         """Whether nobody has the address that a packet goes to."""
-        if self.holder != Holder.TASK:
-            return self.holder == Holder.NOBODY
-        server = self.server()
-        return server is not None and server.silent and not self.at_node
+        return is_silent(self.holder, self.server(), self.at_node)
 
     def refuses(self) -> bool:
         """Whether the kernel that has the address has no socket that listens."""
-        server = self.server()
-        return self.holder == Holder.STRANGER or (server is not None and not server.listens)
+        return refuses(self.holder, self.server())
 
     def opened(self) -> None:
         """The SYN got through."""

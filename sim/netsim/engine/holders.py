@@ -12,6 +12,19 @@ from netsim.engine.border import NEVER_PS, Change, Holder
 
 if TYPE_CHECKING:
     from netsim.engine.machinery import Machinery
+    from netsim.engine.server import Server
+
+
+def is_silent(holder: Holder, server: Server | None, at_node: bool) -> bool:
+    """Whether nobody has the address that a packet goes to; ``at_node``: its node answers for it, too."""
+    if holder != Holder.TASK:
+        return holder == Holder.NOBODY
+    return server is not None and server.silent and not at_node
+
+
+def refuses(holder: Holder, server: Server | None) -> bool:
+    """Whether the kernel that has the address has no socket that listens."""
+    return holder == Holder.STRANGER or (server is not None and not server.listens)
 
 
 class Holders:

@@ -122,8 +122,8 @@ class Reference(Machinery):
     def _free_at(self, name: str, context: Context, flow: int) -> int:
         machine = self.world.machine
         if context == Context.LINK:
-            link = machine.links[name]
-            return link.free_at if link.fair is None else self.now_ps + link.look(self.now_ps, 0)[0]
+            machine.links[name].settle(self.now_ps)
+            return machine.links[name].front_at()
         rings = machine.rings[name]
         return machine.cpus[name].cores[rings[flow % machine.queues[name]].core].softirq_free
 

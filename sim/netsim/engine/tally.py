@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from numpy.typing import ArrayLike
 
 from netsim.compiled import entry, inner
 from netsim.engine.histogram import BUCKETS
@@ -49,6 +50,18 @@ def outage_bucket_ps(duration_ps: int) -> int:
     return width
 
 
+def request_rows(
+    workload: ArrayLike, serial: ArrayLike, start_ps: ArrayLike, finish_ps: ArrayLike, fate: ArrayLike, tries: ArrayLike = 0,
+    size_bytes: ArrayLike = 0,
+) -> Ints:  # fmt: skip
+    """Rows of requests for `Tally.add`, whose parts of time are still 0: a number for each of them, or one for all."""
+    columns = np.broadcast_arrays(workload, serial, start_ps, finish_ps, fate, tries, size_bytes)
+    rows = np.zeros((len(columns[E_SERIAL]), W_ROW), np.int64)
+    for column, values in enumerate(columns):
+        rows[:, column] = values
+    return rows
+
+
 class Tally:
     """The statistics of all workloads of one replication; workloads are known by their place in ``names``."""
 
@@ -75,6 +88,16 @@ class Tally:
             rows, self.duration_ps, self.slice_ps, self.outage_ps, self.fates, self.ended, self.latency, self.histogram,
             self.parts, self.outage,
         )  # fmt: skip
+
+    def times(self, each: int) -> None:
+        """What was counted so far stands for so many requests each."""
+        for counts in (self.fates, self.ended, self.histogram, self.parts, self.outage):
+            counts *= each
+        whole, rest = self.latency[:, :, 0], self.latency[:, :, 1]
+        whole *= each
+        rest *= each
+        whole += rest // PS_PER_S
+        rest %= PS_PER_S
 
     def records(
         self, completed: Sequence[int], goodput_bytes: Sequence[int], jitters: Sequence[tuple[int, int]] = ()

@@ -19,6 +19,7 @@ from netsim.datapath.udp import truesize_bytes
 from netsim.engine.border import Holder
 from netsim.engine.client import Client, Slot
 from netsim.engine.connection import Connection
+from netsim.engine.holders import is_silent, refuses
 from netsim.engine.kernel import Key
 from netsim.engine.keys import Tag, fold, name_key
 from netsim.engine.machine import AWAY, MTU, POWER, WIRE
@@ -225,14 +226,11 @@ class Datagram:
         """It is at the receiver's socket. The outside is done with it at once."""
         conn, server = self.conn, self.server
         self.span.take(split, "queue:other", now)
-        silent = server is not None and server.silent and not conn.choice.at_node
-        if self.holder != Holder.TASK:
-            silent = self.holder == Holder.NOBODY
-        if silent or conn.cut & Cut.PACKETS:
+        if is_silent(self.holder, server, conn.choice.at_node) or conn.cut & Cut.PACKETS:
             self.end("timeout")
         elif server is None:
             self.end("completed")
-        elif self.holder == Holder.STRANGER or not server.listens or conn.cut & Cut.PORT:
+        elif refuses(self.holder, server) or conn.cut & Cut.PORT:
             self.end("refused")
         else:
             self.truesize_bytes = truesize_bytes(self.request, server.node != self.socket.client.node)

@@ -129,7 +129,7 @@ class AddressPlan:
         for task in tasks:
             key = (task.networks, task.egress, task.service in self.meshed)
             if key not in alike:
-                alike[key] = attachments(task, self.meshed, self.mesh)
+                alike[key] = attachments(task.networks, task.egress, self.mesh if key[2] else None)
             for name in alike[key]:
                 members[name].append(task)
         for plan in self.plans.values():
@@ -206,14 +206,9 @@ class AddressPlan:
             task.addresses[plan.name] = address
 
 
-def attachments(task: Task, meshed: set[str], mesh: str) -> set[str]:
+def attachments(networks: Iterable[str], egress: str | None, mesh: str | None) -> set[str]:
     """All networks of a task: its own, the mesh's if it publishes there, and the one of its default route."""
-    found = set(task.networks)
-    if task.service in meshed:
-        found.add(mesh)
-    if task.egress is not None:
-        found.add(task.egress)
-    return found
+    return {*networks, *(name for name in (mesh, egress) if name is not None)}
 
 
 def _fixed(task: Task, network: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from netsim.drivers.gateway import gateway_network
 from netsim.drivers.registry import DEFAULT_BRIDGE, OWN_NETWORKS
-from netsim.model.addresses import AddressPlan, mesh_network, plan_networks
+from netsim.model.addresses import AddressPlan, attachments, mesh_network, plan_networks
 from netsim.model.datagrams import check_datagrams
 from netsim.model.entities import Model, Node, PublishedPort, Task
 from netsim.model.nodes import build_nodes
@@ -109,7 +109,7 @@ def joined(model: Model, service: str, spec: Service) -> tuple[str, ...]:
     that of its default route."""
     meshed = any(port.mode == "ingress" and port.party == service for port in model.ports)
     named = (*spec.networks, model.mesh) if meshed else spec.networks
-    found = {*named, _gateway(named, model.scenario)}
+    found = attachments(spec.networks, _gateway(named, model.scenario), model.mesh if meshed else None)
     return tuple(name for name, plan in model.addresses.items() if plan.subnet and name in found)
 
 

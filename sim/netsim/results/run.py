@@ -51,23 +51,23 @@ def simulator(engine: str) -> Simulator:
     """What simulates one replication with a resolved engine; ``swarm``: the control plane alone,
     ``fast-swarm``, ``reference-swarm`` and ``flow-swarm``: with it."""
     if engine == "swarm":
-        from netsim.swarm.simulate import simulate as managed
+        from netsim.swarm.simulate import simulate as alone
 
-        return managed
+        return alone
     if engine == "fast-swarm":
         from netsim.engine.fast.simulate import FastPlane
-        from netsim.swarm.passes import simulate as loaded
+        from netsim.swarm.passes import simulate as in_passes
 
-        return partial(loaded, FastPlane)
+        return partial(in_passes, FastPlane)
     if engine == "flow-swarm":
         from netsim.swarm.loaded import simulate_flow
 
         return simulate_flow
     if engine == "reference-swarm":
         from netsim.engine.reference import Reference
-        from netsim.swarm.passes import simulate as loaded
+        from netsim.swarm.passes import simulate as in_passes
 
-        return partial(loaded, Reference)
+        return partial(in_passes, Reference)
     if engine == "fast":
         from netsim.engine.fast.simulate import simulate as compiled
 

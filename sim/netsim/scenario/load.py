@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -45,23 +46,21 @@ def loads(
     for name, value in (overrides or {}).items():
         _override(tree, name, value, problems)
     scenario = _validate(tree, problems)
-    if scenario is not None:
-        scenario, wrong = by_own_names(scenario)
-        problems += [_problem(tree, *finding) for finding in wrong]
-        told = {(problem.file, problem.line, problem.col) for problem in problems}
-        problems += [p for p in check(scenario, tree) if (p.file, p.line, p.col) not in told]
-    elif (rest := mended(tree.plain(), lambda error: _way(tree, error))) is not None:
-        told = {(problem.file, problem.line, problem.col) for problem in problems}
-        found = check(by_own_names(rest)[0], tree)
-        problems += [p for p in found if p.code in NAMES and (p.file, p.line, p.col) not in told]
+    known = scenario or mended(tree.plain(), partial(_way, tree))
+    if known is not None:
+        known, wrong = by_own_names(known)
+        for found in ([_problem(tree, *one) for one in wrong], check(known, tree)):
+            told = {(p.file, p.line, p.col) for p in problems}
+            heard = (p for p in found if scenario is not None or p.code in NAMES)
+            problems += [p for p in heard if (p.file, p.line, p.col) not in told]
     if problems:
         raise ScenarioError(_in_order(problems, file))
-    assert scenario is not None
-    scenario._source = source
-    scenario._tree = tree
+    assert known is not None
+    known._source = source
+    known._tree = tree
     extra = "".join(f"\n--set {key}={value}" for key, value in sorted((overrides or {}).items()))
-    scenario._sha256 = hashlib.sha256((text + extra).encode("utf-8", "surrogatepass")).hexdigest()
-    return scenario
+    known._sha256 = hashlib.sha256((text + extra).encode("utf-8", "surrogatepass")).hexdigest()
+    return known
 
 
 def _validate(tree: Node, problems: list[Problem]) -> Scenario | None:

@@ -44,18 +44,18 @@ class Probes:
         late = self.env.now - self.next_probe
         self.next_probe += np.where(late > 0, -(-late // self.table.probe_ps) * self.table.probe_ps, 0)
 
-    def _next(self, node: int) -> int | None:
-        """The next member that a node probes: shuffled round robin over those not dead."""
+    def _next(self, node: int) -> int:
+        """The next member that a node probes, shuffled round robin over those not dead; -1 if there is none."""
         for _ in range(2 * self.count):
             if not len(self.rounds[node]):
                 order = self.luck.permutation(self.count)
                 self.rounds[node] = order[(order != node) & (self.members.view[node, order] != DEAD)]
                 if not len(self.rounds[node]):
-                    return None
+                    return -1
             target, self.rounds[node] = int(self.rounds[node][0]), self.rounds[node][1:]
             if self.members.view[node, target] != DEAD:
                 return target
-        return None
+        return -1
 
     def tick(self) -> None:
         """Each node pings one member per interval; who does not answer is asked in other ways for the rest of the time, which
@@ -67,7 +67,7 @@ class Probes:
         self.next_probe[due] += (
             -(-(now - self.next_probe[due] + 1) // self.table.probe_ps) * self.table.probe_ps
         )
-        asked = np.array([self._ask(int(i)) for i in due], np.int64)
+        asked = np.array([self._next(int(i)) for i in due], np.int64)
         due, asked = due[asked >= 0], asked[asked >= 0]
         if len(due):
             self._accuse(due, asked)
@@ -121,10 +121,6 @@ class Probes:
             for i, j in zip(a[there].tolist(), b[there].tolist(), strict=True):
                 number = int(self.members.heard[i, j])
                 self.members.after(self.ways.delay(i, j), partial(self.members.refute, j, number))
-
-    def _ask(self, node: int) -> int:
-        target = self._next(node)
-        return -1 if target is None else target
 
     def _ways_to(self, a: Ints, b: Ints) -> Bools:
         return self.ways.arrive(a, b, self.luck) & self.ways.arrive(b, a, self.luck)

@@ -37,7 +37,7 @@ def installed() -> dict[str, Any]:
             )
         try:
             found[point.name] = point.load()
-        except Exception as error:
+        except Exception as error:  # what somebody else's module raises is not for us to know
             raise SchedulerError(
                 f"the scheduler {point.name} of {point.value} cannot be loaded: {error}"
             ) from error

@@ -25,7 +25,7 @@ from netsim.engine.fast.ops import DONE, FULL, GROW, NEED_WAYS, WATCHED
 from netsim.engine.histogram import BUCKETS
 from netsim.engine.server import Server
 from netsim.engine.streams import stream_key
-from netsim.engine.tally import W_ROW
+from netsim.engine.tally import W_ROW, request_rows
 from netsim.engine.world import World
 from netsim.model.entities import OUTSIDE
 
@@ -284,10 +284,9 @@ class Fast:
             used[free] = False
             free = int(table[free, 0])
         found = table[used & (table[:, y.R_PARENT] < 0) & (table[:, y.R_COUNTED] == 1)]
-        rows = np.zeros((len(found), W_ROW), np.int64)
-        rows[:, y.E_WL], rows[:, y.E_SERIAL] = found[:, y.R_WL], found[:, y.R_SERIAL]
-        rows[:, y.E_START], rows[:, y.E_FINISH], rows[:, y.E_FATE] = found[:, y.R_START], -1, -1
-        self.world.tally.add(rows)
+        self.world.tally.add(
+            request_rows(found[:, y.R_WL], found[:, y.R_SERIAL], found[:, y.R_START], -1, -1)
+        )
 
     def run(self, until: int, progress: Callable[[int], bool]) -> bool:
         """All events before ``until``; False if ``progress`` asked to stop."""

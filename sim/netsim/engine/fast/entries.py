@@ -79,6 +79,14 @@ def close_books(memory, links, rings, servers, cores):
 
 
 @entry
+def link_free_at(memory, link):
+    """When a unit of a flow with nothing at a transmitter would be served there, if that is later than now."""
+    M = pointer(memory)
+    settle_link(M, link, M[H_NOW])
+    return front_at(M, M[B_LINK] + link * W_LINK)
+
+
+@entry
 def look_at_links(memory, links, wire, found):
     """What a packet of so many bytes would meet now at each link: its wait, whether it finds no room, and bytes sent."""
     M = pointer(memory)

@@ -20,6 +20,7 @@ from netsim.engine.fast import layout as y
 from netsim.engine.fast.engine import Fast
 from netsim.engine.fast.entries import (
     begin_message,
+    link_free_at,
     look_at_links,
     lost_message,
     next_outcome,
@@ -83,12 +84,7 @@ class FastPlane(Machinery):
     def _free_at(self, name: str, context: Context, flow: int) -> int:
         M, b = self.fast.M, self.fast.builder
         if context == Context.LINK:
-            link = int(M[y.B_LINK]) + b.link_index[name] * y.W_LINK
-            return (
-                int(M[link + y.L_FREE])
-                if not M[link + y.L_FAIR]
-                else self.now_ps + int(self.look([name], 0)[0][0])
-            )
+            return int(link_free_at(M, b.link_index[name]))
         rings = self.world.machine.rings[name]
         node, index = b.nodes.rows[b.node_index[name]], rings[flow % self.world.machine.queues[name]].core
         core = node[y.N_CORE] + (node[y.N_SHIFT] + index) % node[y.N_WRAP]

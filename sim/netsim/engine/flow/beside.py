@@ -143,7 +143,7 @@ def _demands(
             continue
         wide, took = 1.0, share[key]
         if name.endswith("/cpu"):  # of all cores, threads alone: receive work stands at its queues
-            node = name[: -len("/cpu")]
+            node = name.removesuffix("/cpu")
             wide = float(flow.stations.cores(node))
             took -= sum(
                 share.get(core, 0.0) for core in {c for c in cores.values() if c.startswith(f"{node}/cpu")}

@@ -25,19 +25,7 @@ from netsim.engine.flow.standing import Standing
 from netsim.engine.flow.ways import Price, Pricing, quota_of
 from netsim.engine.parts import PART
 from netsim.engine.record import FATES, RunRecord, StationRecord, WorkloadRecord
-from netsim.engine.tally import (
-    E_BYTES,
-    E_FATE,
-    E_FINISH,
-    E_SERIAL,
-    E_START,
-    E_TRIES,
-    E_WL,
-    W_ENDED,
-    W_ROW,
-    Tally,
-    slice_ps,
-)
+from netsim.engine.tally import W_ENDED, Tally, request_rows, slice_ps
 from netsim.engine.world import World
 from netsim.model.entities import Model
 from netsim.picoseconds import PS_PER_S
@@ -240,8 +228,8 @@ def workload_records(found: Moved, names: Sequence[str], tally: Tally) -> dict[s
     done, good = [0] * len(names), [0] * len(names)
     duration_ps = tally.duration_ps
     sending = {id(way): k for k, way in enumerate(found.sending)}
-    rows = np.zeros((len(found.ways), W_ROW), np.int64)
-    for row, way in zip(rows, found.ways, strict=True):
+    ended: list[tuple[int, int]] = []  # when, and how; -1: not yet
+    for way in found.ways:
         number, k = names.index(way.workload), sending.get(id(way))
         end, fate = -1, -1
         if way.fate is not None:
@@ -254,10 +242,14 @@ def workload_records(found: Moved, names: Sequence[str], tally: Tally) -> dict[s
                 done[number] += 1
             elif broken.ends_s * PS_PER_S < duration_ps:
                 end, fate = round(broken.ends_s * PS_PER_S), FATES.index(broken.fate)
-        row[[E_WL, E_SERIAL, E_START, E_FINISH, E_FATE]] = number, way.number, way.asked_ps, end, fate
-        row[[E_TRIES, E_BYTES]] = 1 if end >= 0 else 0, way.size_bytes if fate == 0 else 0
-        if fate == 0:
-            row[W_ENDED + PART["queue:tcp_window"]] = end - way.asked_ps
+        ended.append((end, fate))
+    ends, fates = np.array(ended, np.int64).reshape(-1, 2).T
+    begins = np.array([way.asked_ps for way in found.ways], np.int64)
+    rows = request_rows(
+        [names.index(way.workload) for way in found.ways], [way.number for way in found.ways], begins, ends, fates, ends >= 0,
+        np.where(fates == 0, [way.size_bytes for way in found.ways], 0),
+    )  # fmt: skip
+    rows[:, W_ENDED + PART["queue:tcp_window"]] = np.where(fates == 0, ends - begins, 0)
     tally.add(rows)
     records = tally.records(done, good)
     return {way.workload: records[way.workload] for way in found.ways}

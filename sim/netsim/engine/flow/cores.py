@@ -73,7 +73,7 @@ class Cores:
         mean, slices, cores = (
             total.seconds / total.visits,
             total.short_squares / total.visits,
-            self.cores(name[: -len("/cpu")]),
+            self.cores(name.removesuffix("/cpu")),
         )
         if name not in self.computing:
             return sliced(total.visits, mean, slices, cores, softirq, *later)

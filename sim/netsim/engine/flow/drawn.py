@@ -10,20 +10,19 @@ from netsim.engine.flow.constants import constants
 from netsim.engine.flow.queues import Floats
 from netsim.engine.flow.replay import Ints, inside
 from netsim.engine.flow.sample import Sampler
-from netsim.engine.parts import NS, PART
+from netsim.engine.parts import PART
 from netsim.engine.record import FATES, WorkloadRecord
 from netsim.engine.streams import gaps, stream_key
 from netsim.engine.tally import (
     E_BYTES,
     E_FATE,
     E_FINISH,
-    E_SERIAL,
     E_START,
     E_TRIES,
     E_WL,
     W_ENDED,
-    W_ROW,
     Tally,
+    request_rows,
 )
 from netsim.picoseconds import PS_PER_S
 from netsim.workload.arrivals import arrival_times
@@ -83,14 +82,7 @@ class Drawing:
                     start = start[~inside(start, flow.spans)]
                 if len(start):
                     completed += self._draw(tally, period, start, each)
-        tally.fates *= each
-        tally.ended *= each
-        tally.latency[:, :, :2] *= each
-        tally.latency[:, :, 0] += tally.latency[:, :, 1] // PS_PER_S
-        tally.latency[:, :, 1] %= PS_PER_S
-        tally.histogram *= each
-        tally.parts *= each
-        tally.outage *= each
+        tally.times(each)
         if exact is not None:
             tally.add(exact)
         done = [0] * len(names)
@@ -125,38 +117,17 @@ class Drawing:
         parts[:, PART[period.where]] += np.maximum(before + (after - before) * place, 0) * PS_PER_S
         fate, tries = np.zeros(count, np.int64), np.ones(count, np.int64)
         if load.timeout is not None:
-            late = np.flatnonzero(parts.sum(axis=1) > load.timeout)
-            lost = np.zeros(count)
-            for attempt in range(load.retries.max + 1):
-                if not len(late):
-                    break
-                last = attempt == load.retries.max
-                wait = 0 if last else load.retries.backoff << min(attempt, 20)
-                lost[late] += load.timeout + wait
-                fate[late] = TIMEOUT
-                if last:
-                    break
-                tries[late] += 1
-                parts[late] = sampler.draw(period.state, rng, sampler.rows(rng, len(late)))
-                parts[late, PART[period.where]] += max(before, after) * PS_PER_S
-                good = parts[late].sum(axis=1) <= load.timeout
-                fate[late[good]] = 0
-                late = late[~good]
-            parts[:, PART["retry"]] += lost
-            failed = fate != 0
-            parts[failed] = 0
-            parts[failed, PART["retry"]] = lost[failed]
+            self._time_out(period, sampler, parts, fate, tries)
         if load.datagram is not None:
             fate = sampler.fates(period.state, rng, like)
             parts[fate != 0] = 0
             self._jitter(period, sampler, int((fate == 0).sum()))
-        rows = np.zeros((count, W_ROW), np.int64)
-        rows[:, W_ENDED : W_ENDED + NS] = np.round(parts)
-        rows[:, E_WL], rows[:, E_SERIAL] = self.number, np.arange(count)
-        rows[:, E_START] = start
-        rows[:, E_FINISH] = rows[:, E_START] + rows[:, W_ENDED:].sum(axis=1)
-        rows[:, E_FATE], rows[:, E_TRIES] = fate, tries
-        rows[:, E_BYTES] = np.where(fate == 0, self.size, 0)
+        took = np.round(parts).astype(np.int64)
+        begins = start.astype(np.int64)
+        rows = request_rows(
+            self.number, np.arange(count), begins, begins + took.sum(axis=1), fate, tries, np.where(fate == 0, self.size, 0)
+        )  # fmt: skip
+        rows[:, W_ENDED:] = took
         self._trouble(rows)
         fate = rows[:, E_FATE]
         tally.add(rows)
@@ -165,6 +136,32 @@ class Drawing:
         if load.datagram is not None:
             return good * count / max(1e-9, 1 + period.grown_s[self.name] / period.seconds)
         return max(0.0, good * (count + (before - after) * period.able[self.name] / each))
+
+    def _time_out(self, period: Period, sampler: Sampler, parts: Floats, fate: Ints, tries: Ints) -> None:
+        """What takes longer than its client waits is asked again, or fails: changes ``parts``, ``fate`` and ``tries`` of drawn requests."""
+        load, rng = self.load, self.rng
+        assert load.timeout is not None
+        late = np.flatnonzero(parts.sum(axis=1) > load.timeout)
+        lost = np.zeros(len(parts))
+        for attempt in range(load.retries.max + 1):
+            if not len(late):
+                break
+            last = attempt == load.retries.max
+            wait = 0 if last else load.retries.backoff << min(attempt, 20)
+            lost[late] += load.timeout + wait
+            fate[late] = TIMEOUT
+            if last:
+                break
+            tries[late] += 1
+            parts[late] = sampler.draw(period.state, rng, sampler.rows(rng, len(late)))
+            parts[late, PART[period.where]] += max(period.behind_s) * PS_PER_S
+            good = parts[late].sum(axis=1) <= load.timeout
+            fate[late[good]] = 0
+            late = late[~good]
+        parts[:, PART["retry"]] += lost
+        failed = fate != 0
+        parts[failed] = 0
+        parts[failed, PART["retry"]] = lost[failed]
 
     def _jitter(self, period: Period, sampler: Sampler, count: int) -> None:
         """Two datagrams in a row of one socket go the same way. What they wait on it has nothing to do with each other, but for the

@@ -37,7 +37,7 @@ def weights(sharing: Sharing, cell: Cell) -> dict[str, tuple[float, float]]:
 
 def node_of(name: str, known: Mapping[str, StationRecord]) -> str:
     """The node of a station, or of the cores of one."""
-    return name[: -len("/cpu")] if name.endswith("/cpu") else known[name].node
+    return name.removesuffix("/cpu") if name.endswith("/cpu") else known[name].node
 
 
 def moved(

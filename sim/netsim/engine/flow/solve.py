@@ -118,15 +118,16 @@ class Stations(Cores):
         softirq = self.softirq_share(totals)
         queued, later = self.by_core(totals), self.later(totals)
         state.computing = {
-            name: min(1.0, n / self.cores(name[: -len("/cpu")])) for name, (n, _) in self.computing.items()
+            name: min(1.0, n / self.cores(name.removesuffix("/cpu")))
+            for name, (n, _) in self.computing.items()
         }
         for name, total in totals.items():
             if not total.visits:
                 state.busy[name], state.waits[name] = 0.0, NONE
                 continue
             if name.endswith("/cpu"):
-                share = softirq[name[: -len("/cpu")]]
-                state.busy[name] = total.seconds / self.cores(name[: -len("/cpu")]) + share
+                share = softirq[name.removesuffix("/cpu")]
+                state.busy[name] = total.seconds / self.cores(name.removesuffix("/cpu")) + share
                 state.waits[name] = self.threads_wait(
                     state, name, total, share, later.get(name, (0.0, 0.0)), rates
                 )
