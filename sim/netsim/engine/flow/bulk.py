@@ -309,7 +309,7 @@ def is_core(station: str) -> bool:
 def doubts(found: Moved) -> list[str]:
     """Where the shares of TCP are known to be others than these: a sentence for each reason, with the first place."""
     told: dict[str, str] = {}
-    full = {name for name, share in found.fullest.items() if share > constants().full}
+    full = {name: share for name, share in found.fullest.items() if share > constants().full}
     flows: dict[str, set[int]] = {}
     for k, price in enumerate(found.prices):
         for name in price.seconds:
