@@ -39,7 +39,7 @@ CHANGES: dict[str, Row] = {
     "the end of a unit is known to be lost by its beginning": ("recovery.py", "(1 if cell == H_GONE else 0)", "0"),
     "who computes for itself stops a little earlier": ("entries.py", "M[H_DUR] - M[H_NOW], TH_COMPUTED", "M[H_DUR] - M[H_NOW] - 10**9, TH_COMPUTED"),
     "a core takes a task's whole budget at once": ("cores.py", "M[z + Q_LEFT], QUOTA_SLICE_PS)", "M[z + Q_LEFT])"),
-    "a receive buffer gives nothing back": ("service.py", "M[s + V_BUFFERED] -= M[e + X_SENT]", "M[s + V_BUFFERED] -= 0"),
+    "a receive buffer gives nothing back": ("service.py", "M[s + V_BUFFERED] -= M[e + X_CHARGED]", "M[s + V_BUFFERED] -= 0"),
     "units of a paced flow leave together": ("tcp.py", "if M[f + CC_READY] > M[H_NOW] or ", "if "),
     "an acknowledgement says nothing of the rate": ("tcp.py", "found = M[q] == sent and rtt >= 0", "found = False"),
     "what was lost is sent again outside the window": (

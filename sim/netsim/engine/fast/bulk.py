@@ -38,7 +38,7 @@ def begin_flow(M, wl, flow):
     M[M[B_R] + r * W_R + R_TRIES] = 1
     x = new_exchange(M, r, client, key)
     e = M[B_X] + x * W_X
-    M[e + X_BULK] = wl + 1
+    M[e + X_KIND] = wl + 1
     M[e + X_BYTES] = M[w + WL_BULK] // M[w + WL_FLOWS]
     if flow < M[w + WL_BULK] % M[w + WL_FLOWS]:
         M[e + X_BYTES] += 1
@@ -49,7 +49,7 @@ def begin_flow(M, wl, flow):
 @inner
 def is_flow(M, x):
     """Whether an exchange is a bulk flow."""
-    return M[M[B_X] + x * W_X + X_BULK] > 0
+    return M[M[B_X] + x * W_X + X_KIND] > 0
 
 
 @inner
@@ -63,7 +63,7 @@ def send_flow(M, x):
     o = M[B_T] + t * W_T
     M[o + T_THREAD] = thread_of(M, x)
     if M[o + T_THREAD] >= 0:
-        M[o + T_WRITE] = M[M[B_WL] + (M[e + X_BULK] - 1) * W_WL + WL_WRITE]
+        M[o + T_WRITE] = M[M[B_WL] + (M[e + X_KIND] - 1) * W_WL + WL_WRITE]
     if server >= 0:
         if not M[k + O_ACCEPTED]:
             M[k + O_ACCEPTED] = 1
@@ -88,7 +88,7 @@ def flow_arrived(M, u):
         e = M[B_X] + M[k + T_X] * W_X
         M[k + T_ARRIVED] += size
         if 0 <= M[H_NOW] < M[H_DUR]:
-            M[M[B_WL] + (M[e + X_BULK] - 1) * W_WL + WL_GOODPUT] += size
+            M[M[B_WL] + (M[e + X_KIND] - 1) * W_WL + WL_GOODPUT] += size
         if M[k + T_ARRIVED] >= M[k + T_SIZE] and not M[e + X_OVER]:
             p, q = M[B_RSPLIT] + M[e + X_R] * W_SPLIT, M[B_USPLIT] + u * W_SPLIT
             for part in range(NS):
@@ -144,7 +144,7 @@ def end_flow(M, x, fate):
     if M[e + X_OVER]:
         return
     M[e + X_OVER] = 1
-    r, w = M[e + X_R], M[B_WL] + (M[e + X_BULK] - 1) * W_WL
+    r, w = M[e + X_R], M[B_WL] + (M[e + X_KIND] - 1) * W_WL
     if fate == F_COMPLETED and 0 <= M[H_NOW] < M[H_DUR]:
         M[w + WL_COMPLETED] += 1
     if M[M[B_R] + r * W_R + R_COUNTED]:

@@ -203,7 +203,7 @@ def _entry(plane: FastPlane, change: Change) -> None:
 @HANDLERS.takes(What.ENTRY_ADDRESS)
 def _entry_address(plane: FastPlane, change: Change) -> None:
     fast = plane.fast
-    fast.M[y.H_HOLDER] = fast.builder.node_index[change.subject] + 1 if change.subject else -1
+    fast.M[y.H_ENTRY_HOLDER] = fast.builder.node_index[change.subject] + 1 if change.subject else -1
     plane.rewire()
 
 
@@ -223,6 +223,6 @@ def rewire(plane: FastPlane) -> None:
         M[o + y.L_DELAY] = 0 if trouble is None else trouble.delay_ps
         M[o + y.L_APART] = trouble is not None and trouble.groups is not None
         troubles += trouble is not None
-    M[y.H_TROUBLE] = troubles + int(M[y.H_HOLDER] != 0)
+    M[y.H_TROUBLE] = troubles + int(M[y.H_ENTRY_HOLDER] != 0)
     if M[y.H_TROUBLE]:
         M[y.H_FAULTS] = units.trouble.address

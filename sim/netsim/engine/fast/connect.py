@@ -125,7 +125,7 @@ def with_slot(M, x, slot):
             key = fold_compiled(M[e + X_KEY], TAG_RESET, 0)
             at(M, now + max(1, M[k + O_SRTT]), TIMEOUT, key, OP_END, x, F_RESET, 0)
         return True
-    if M[e + X_BULK]:
+    if M[e + X_KIND] != REQUEST:
         name_known(M, x)  # its one lookup takes no time
         return connect(M, x)
     if M[c + K_DNS] == DNS_NONE or (M[c + K_CACHE] and now < M[c + K_KNOWN]):
@@ -152,7 +152,7 @@ def address(M, x):
 @inner
 def refused(M, x, fate):
     """There can be no connection; a client that may ask again hears of it a little later."""
-    if M[M[B_X] + x * W_X + X_BULK]:
+    if M[M[B_X] + x * W_X + X_KIND] != REQUEST:
         todo(M, OP_END, x, fate, 0)
         return
     key = fold_compiled(M[M[B_X] + x * W_X + X_KEY], TAG_REFUSAL, 0)
@@ -219,7 +219,7 @@ def connect(M, x):
     M[s + SL_CONN] = conn
     M[e + X_CONN] = conn
     M[e + X_SENT] = now
-    if M[e + X_BULK] != DATAGRAM:
+    if M[e + X_KIND] != DATAGRAM:
         todo(M, OP_SYN, x, 0, 0)
     return True
 

@@ -164,7 +164,7 @@ def end_client(memory, numbers, client, room, most_ended):
         return status
     for x in range((M[B_XSPLIT] - M[B_X]) // W_X):
         e = M[B_X] + x * W_X
-        if M[e + X_BULK] == DATAGRAM:
+        if M[e + X_KIND] == DATAGRAM:
             continue
         if M[e + X_REFS] > 0 and M[e + X_CLIENT] == client and M[e + X_OVER] == 0:
             if short(M, room):
@@ -232,7 +232,7 @@ def end_datagrams(memory, numbers, server, room, most_ended):
     M = pointer(memory)
     for x in range((M[B_XSPLIT] - M[B_X]) // W_X):
         e = M[B_X] + x * W_X
-        if M[e + X_REFS] <= 0 or M[e + X_BULK] != DATAGRAM or not M[e + X_HELD] or M[e + X_OVER]:
+        if M[e + X_REFS] <= 0 or M[e + X_KIND] != DATAGRAM or not M[e + X_HELD] or M[e + X_OVER]:
             continue
         if server_of(M, x) == server:
             if short(M, room):
@@ -351,8 +351,8 @@ def begin_message(memory, way, src, dst, flow, key, srtt, size, number, watched,
     M[e + X_SLOT] = -1
     M[e + X_LEFT_SLOT] = -1
     M[e + X_CONN] = conn
-    M[e + X_CALL] = number
-    M[e + X_LEFT] = watched
+    M[e + X_NUMBER] = number
+    M[e + X_WATCHED] = watched
     M[e + X_REFS] = 1
     for i in range(k, k + W_CONN):
         M[i] = 0

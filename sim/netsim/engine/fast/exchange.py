@@ -61,7 +61,7 @@ def thread_of(M, x):
 @inner
 def server_of(M, x):
     e = M[B_X] + x * W_X
-    if M[e + X_BULK] == DATAGRAM:
+    if M[e + X_KIND] == DATAGRAM:
         return M[M[B_WAYS] + M[e + X_WAYS] * W_WAYS + WA_SERVER]
     return M[M[B_CONN] + M[e + X_CONN] * W_CONN + O_SERVER]
 
@@ -71,7 +71,7 @@ def forsaken(M, x):
     """The process that served the exchange has ended."""
     e = M[B_X] + x * W_X
     life = M[M[B_SERVER] + server_of(M, x) * W_SERVER + V_LIFE]
-    if M[e + X_BULK] == DATAGRAM:
+    if M[e + X_KIND] == DATAGRAM:
         return M[e + X_HELD] != life + 1
     return M[M[B_CONN] + M[e + X_CONN] * W_CONN + O_LIFE] != life
 

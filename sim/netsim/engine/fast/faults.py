@@ -47,7 +47,7 @@ def origin_of(M, u):
 @inner
 def elsewhere(M, u):
     """Whether a unit that a client outside sent stands before the first node and the entry's virtual address is not there
-    (H_HOLDER: 0 without one, -1 if nobody has it, else the node's number + 1)."""
+    (H_ENTRY_HOLDER: 0 without one, -1 if nobody has it, else the node's number + 1)."""
     o, r = M[B_UNIT_] + u * W_UNIT, route_of(M, u)
     kind = M[o + U_KIND]
     if kind in (UK_DATA, UK_ACK):
@@ -56,7 +56,7 @@ def elsewhere(M, u):
     elif kind not in (UK_SYN, UK_PUT):
         return False
     k = M[B_LINK] + link_of(M, u, visit_row(M, r, M[o + U_AT])) * W_LINK
-    if not M[k + L_PORT] or M[k + L_NODE] < 0 or M[k + L_NODE] == M[H_HOLDER] - 1:
+    if not M[k + L_PORT] or M[k + L_NODE] < 0 or M[k + L_NODE] == M[H_ENTRY_HOLDER] - 1:
         return False
     for place in range(M[o + U_AT]):
         v = visit_row(M, r, place)
@@ -72,7 +72,7 @@ def turned_away(M, u):
     """What became of such a unit: whoever has the address answers what is no SYN with RST, which is there half a round trip
     later (`netsim.engine.transfer.Transfer._turned_away`). False: it is lost."""
     o = M[B_UNIT_] + u * W_UNIT
-    if M[o + U_KIND] in (UK_SYN, UK_PUT) or M[H_HOLDER] < 0:
+    if M[o + U_KIND] in (UK_SYN, UK_PUT) or M[H_ENTRY_HOLDER] < 0:
         untold(M, u)
         return False
     k = M[B_T] + M[o + U_A] * W_T

@@ -79,7 +79,7 @@ def syn(M, x, number):
     if M[k + O_CLOSED]:
         return True
     c = M[B_CLIENT] + M[k + O_CLIENT] * W_CLIENT
-    if number > 0 and M[H_HOLDER] and M[k + O_FLOW] >= 0:
+    if number > 0 and M[H_ENTRY_HOLDER] and M[k + O_FLOW] >= 0:
         if not enters_anew(M, x, conn, c):
             return False
         if M[k + O_FLOW] < 0:

@@ -35,7 +35,7 @@ def _count(start: int, names: str) -> dict[str, int]:
     H_XLEFT, H_RLEFT, H_TLEFT, H_CLEFT, H_SLLEFT, H_THLEFT, H_ENDED, H_STARTED,
     H_SLICE_NOW, H_SLICE_FROM, H_SLICE_TO, H_UNTIL, H_TROUBLE, H_OUT, H_EVLEFT, H_SHIFT, H_BITS, H_TUNE,
     H_TUNED, H_TABLE,
-    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_DNS_RETRY, H_DNS_TRIES, H_HIST, H_BULK, H_FAULTS, H_OTHERS, H_HOLDER, H_GONE, H_LOST,
+    H_WATCH, H_MSG, H_MSG_TAIL, H_DNS_TTL, H_DNS_RETRY, H_DNS_TRIES, H_HIST, H_BULK, H_FAULTS, H_OTHERS, H_ENTRY_HOLDER, H_GONE, H_LOST,
     H_TIE, H_TIES, H_TIE_TIME, H_UDP, H_TLP, H_POLLED, H_CARD,
 ) = range(79)  # fmt: skip
 
@@ -199,16 +199,18 @@ TURN_BITS = 7
 SPLIT_QUEUED = 2  # U_SPLIT of a unit whose time is split and that counts as in its sender's own queues
 # Of a datagram that is lost, in U_C: where no station had room, nobody told, or by the tables
 BY_STATION, BY_NOBODY, BY_TABLES = range(3)
-# Exchanges: one attempt of a request, at the client and at the server; or a bulk flow (X_BULK: its workload + 1), or a datagram
-# (X_BULK: DATAGRAM; X_BYTES: its socket, X_SENT: what a receive buffer is charged with, X_WAYS: its ways, X_HELD: whether it waits at
-# its task, or that is at work on it: its V_LIFE then, plus one)
+# Exchanges: one attempt of a request, at the client and at the server (X_KIND: REQUEST); or a bulk flow (its workload + 1), a
+# datagram, or a message between daemons, which have no use for some cells of a request and other names for them.
+# X_WAYS: of a datagram; X_HELD: whether it waits at its task, or that is at work on it: its V_LIFE then, plus one
 (
     X_R, X_KEY, X_AT, X_SLOT, X_CONN, X_OVER, X_FATE, X_SENT, X_WORKER, X_CALL, X_LEFT, X_SFATE, X_QUEUED, X_PENDING,
-    X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER, X_LOOKING, X_BULK, X_BYTES,
+    X_CLIENT, X_REFS, X_LEFT_SLOT, X_TIMED, X_DUE, X_DUE_KEY, X_BEFORE, X_AFTER, X_LOOKING, X_KIND, X_BYTES,
     X_WAYS, X_HELD,
 ) = range(27)  # fmt: skip
 W_X = 32
-DATAGRAM = -1
+REQUEST, DATAGRAM = 0, -1
+X_SOCKET, X_CHARGED = X_BYTES, X_SENT  # of a datagram: its socket, and what a receive buffer is charged with
+X_NUMBER, X_WATCHED = X_CALL, X_LEFT  # of a message, for who sent it
 # Requests with all their attempts
 (
     R_CLIENT, R_KEY, R_PARENT, R_CALL, R_COPY, R_WL, R_USER, R_INDEX, R_AT, R_START, R_TRIES, R_COUNTED, R_SERIAL, R_LIFE,

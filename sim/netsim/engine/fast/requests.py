@@ -127,8 +127,8 @@ def message_ended(M, x, time):
     """A control message is there, or lost (NEVER): written down for Python."""
     e = M[B_X] + x * W_X
     M[e + X_OVER] = 1
-    append(M, H_MSG, H_MSG_TAIL, M[e + X_CALL], time, 0)
-    if M[e + X_LEFT]:
+    append(M, H_MSG, H_MSG_TAIL, M[e + X_NUMBER], time, 0)
+    if M[e + X_WATCHED]:
         M[H_WATCH] = 1
     close(M, M[e + X_CONN])
     drop_exchange(M, x)

@@ -77,12 +77,12 @@ def service_starts(M, D, x, worker):
     s, k = M[B_SERVER] + server * W_SERVER, M[B_CONN] + conn * W_CONN
     c = M[B_CLIENT] + client_of(M, x) * W_CLIENT
     fill(M, x, P_Q_WORKERS)
-    if M[e + X_BULK] == DATAGRAM:
-        M[s + V_BUFFERED] -= M[e + X_SENT]
+    if M[e + X_KIND] == DATAGRAM:
+        M[s + V_BUFFERED] -= M[e + X_CHARGED]
     if not M[k + O_ACCEPTED]:
         M[k + O_ACCEPTED] = 1
         M[s + V_WAITING] -= 1
-    w = M[B_WAYS] + M[e + X_WAYS] * W_WAYS if M[e + X_BULK] == DATAGRAM else ways_of(M, conn)
+    w = M[B_WAYS] + M[e + X_WAYS] * W_WAYS if M[e + X_KIND] == DATAGRAM else ways_of(M, conn)
     cost = message_cost(M, x, M[w + WA_REQUEST], M[c + K_REQUEST], False)
     cost += owe(
         M, x, P_APP, draw(M, D, M[s + V_CPU_KIND], M[s + V_CPU], M[e + X_KEY], M[s + V_CPU_PURPOSE], 0)
@@ -133,7 +133,7 @@ def next_calls(M, x):
 def done_with(M, x, fate):
     """Its receiver is done with a datagram."""
     e = M[B_X] + x * W_X
-    r, k = M[B_R] + M[e + X_R] * W_R, M[B_SOCKET] + M[e + X_BYTES] * W_SOCKET
+    r, k = M[B_R] + M[e + X_R] * W_R, M[B_SOCKET] + M[e + X_SOCKET] * W_SOCKET
     if fate == F_COMPLETED and M[r + R_COUNTED]:
         latency = M[H_NOW] - M[r + R_START]
         if M[k + SK_LATENCY] >= 0:
@@ -149,7 +149,7 @@ def answer(M, x):
     e = M[B_X] + x * W_X
     conn, server = M[e + X_CONN], server_of(M, x)
     M[e + X_FATE] = M[e + X_SFATE]
-    if M[e + X_BULK] == DATAGRAM:
+    if M[e + X_KIND] == DATAGRAM:
         todo(M, OP_POOL_RELEASE, server, M[e + X_WORKER], 0)
         done_with(M, x, M[e + X_SFATE])
         return

@@ -29,7 +29,7 @@ from netsim.engine.keys import fold_compiled
 @inner
 def socket_of(M, x):
     """The row of the socket of a datagram."""
-    return M[B_SOCKET] + M[M[B_X] + x * W_X + X_BYTES] * W_SOCKET
+    return M[B_SOCKET] + M[M[B_X] + x * W_X + X_SOCKET] * W_SOCKET
 
 
 @inner
@@ -45,8 +45,8 @@ def arrives(M, wl, index):
     M[M[B_R] + r * W_R + R_TRIES] = 1
     x = new_exchange(M, r, M[k + SK_CLIENT], key)
     e = M[B_X] + x * W_X
-    M[e + X_BULK] = DATAGRAM
-    M[e + X_BYTES] = socket
+    M[e + X_KIND] = DATAGRAM
+    M[e + X_SOCKET] = socket
     append(M, k + SK_HEAD, k + SK_TAIL, x, 0, 0)
     if M[k + SK_HEAD] == M[k + SK_TAIL]:
         todo(M, OP_PUT, x, 0, 0)
@@ -228,7 +228,7 @@ def received(M, u):
     size = M[k + SK_BY_CARD] if M[w + WA_CARD] else M[k + SK_TRUESIZE]
     if takes(M[s + V_BUFFERED], size, M[s + V_BUFFER], M[s + V_FIT]):
         M[s + V_BUFFERED] += size
-        M[e + X_SENT] = size
+        M[e + X_CHARGED] = size
         M[e + X_HELD] = M[s + V_LIFE] + 1
         todo(M, OP_SERVE, x, 0, 0)
     else:

@@ -33,7 +33,7 @@ def bulk(M, op, a, b):
 @Unit
 def trouble(M, u, visit, c):
     """A unit reaches a transmitter while some link is in trouble, or the entry is an address that moves. 0 if it is lost."""
-    if M[H_HOLDER] and elsewhere(M, u):
+    if M[H_ENTRY_HOLDER] and elsewhere(M, u):
         return 1 if turned_away(M, u) else 0
     return 1 if troubled_link(M, counts_at(M[H_HIST]), u, visit) else 0
 
